@@ -1,0 +1,36 @@
+"""Durations as people write them: `90`, `90s`, `30m`, `1.5h`, `2d`."""
+
+from __future__ import annotations
+
+import math
+import re
+
+_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+_PATTERN = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*([smhd]?)", re.IGNORECASE)
+
+EXPECTED = "seconds, 0 or more, such as 60, 0.5, 90s, 30m or 1.5h"
+LONGEST = 366 * 86400.0
+
+
+def parse_seconds(value: str | float) -> float:
+    """Return `value` in seconds.
+
+    Takes a number of seconds, or a text such as `90s`, `30m`, `1.5h` or `2d`. Raises ValueError, whose text
+    says what was expected, for anything else: a negative, endless or unreadable duration, or one over a year.
+    """
+    if isinstance(value, str):
+        match = _PATTERN.fullmatch(value.strip())
+        seconds = float(match[1]) * _SECONDS[match[2].lower()] if match else math.nan
+    else:
+        seconds = math.nan if isinstance(value, bool) else float(value)
+    if not 0 <= seconds <= LONGEST:
+        raise ValueError(f"expected {EXPECTED}")
+    return seconds
+
+
+def format_seconds(seconds: float) -> str:
+    """Return `seconds` in the largest unit that keeps it short: `45s`, `15m`, `1.5h`, `2d`."""
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds >= size and round(seconds / size, 1) * size == seconds:
+            return f"{seconds / size:g}{unit}"
+    return f"{seconds:.0f}s" if seconds >= 10 else f"{seconds:.3g}s"

@@ -1,0 +1,219 @@
+"""What happened, as plain data, and whom to tell.
+
+Data flows down and events flow up: sheep and shepherd tell, and listeners (the console, systemd, tests) hear.
+A listener that fails is logged and never troubles a sheep.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from flock.duration import format_seconds
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something happened at the wall-clock time `at` (seconds since the epoch) to `bot`, or to the whole flock.
+
+    `level` is one of the logging module's. The text of an event is for people; its fields are for programs.
+    """
+
+    level: ClassVar[int] = logging.INFO
+
+    at: float
+    bot: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields, with the event's name under `event`."""
+        return {"event": type(self).__name__.lower(), **dataclasses.asdict(self)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said(Event):
+    """A tweet was posted. `n` counts the bot's lines from 0; `late` is in seconds behind the due time."""
+
+    text: str
+    n: int
+    line: int
+    lines: int
+    piece: int = 0
+    pieces: int = 1
+    age: float
+    late: float
+    post_id: str | None
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Birthday(Event):
+    """A bot has finished its poem, and is now `age` recitations old. It rests for `rest` seconds."""
+
+    age: int
+    rest: float
+
+    def __str__(self) -> str:
+        times = "once" if self.age == 1 else "twice" if self.age == 2 else f"{self.age} times"
+        return f"is {self.age} today: has said its whole poem {times}, and rests {format_seconds(self.rest)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skipped(Event):
+    """The network will not take this text; the bot goes on with its next."""
+
+    level: ClassVar[int] = logging.WARNING
+
+    text: str
+    n: int
+    why: str
+
+    def __str__(self) -> str:
+        return f"skips a line: {self.why}: {self.text}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unsure(Event):
+    """Nothing can tell whether this text landed, so it is not said again."""
+
+    level: ClassVar[int] = logging.WARNING
+
+    text: str
+    n: int
+    why: str
+
+    def __str__(self) -> str:
+        return f"may or may not have said this, and goes on: {self.why}: {self.text}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackingOff(Event):
+    """The network is unwell; the line is kept, and tried again after `seconds`. `attempt` counts the failures."""
+
+    why: str
+    seconds: float
+    attempt: int
+
+    @property
+    def level(self) -> int:  # type: ignore[override]
+        """A long outage is worth a line now and then, not one a try."""
+        return logging.WARNING if self.attempt % 5 == 1 else logging.DEBUG
+
+    def __str__(self) -> str:
+        return f"tries again in {format_seconds(self.seconds)}: {self.why}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting(Event):
+    """The bot waits on purpose, for `seconds`: a rate limit, a daily limit, an empty purse."""
+
+    level: ClassVar[int] = logging.WARNING
+
+    why: str
+    seconds: float
+    advice: str = ""
+
+    def __str__(self) -> str:
+        advice = f"; {self.advice}" if self.advice else ""
+        return f"waits {format_seconds(self.seconds)}: {self.why}{advice}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Penned(Event):
+    """The bot stops until its key file changes or the flock is sent a SIGHUP."""
+
+    level: ClassVar[int] = logging.ERROR
+
+    why: str
+    advice: str
+
+    def __str__(self) -> str:
+        return f"IS PENNED: {self.why}; {self.advice}; then save its key file, or send the flock a SIGHUP"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Released(Event):
+    """A penned bot is tried again."""
+
+    why: str
+
+    def __str__(self) -> str:
+        return f"is let out of the pen: {self.why}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stumbled(Event):
+    """A bug of ours. The traceback is in the log, once."""
+
+    level: ClassVar[int] = logging.ERROR
+
+    why: str
+    seconds: float
+
+    def __str__(self) -> str:
+        return f"stumbles over a bug in the flock, and tries again in {format_seconds(self.seconds)}: {self.why}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoneQuiet(Event):
+    """The bot has said nothing for longer than it should have."""
+
+    level: ClassVar[int] = logging.ERROR
+
+    seconds: float
+    why: str
+
+    def __str__(self) -> str:
+        return f"HAS GONE QUIET: nothing for {format_seconds(self.seconds)}: {self.why}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PickedUp(Event):
+    """The poem was edited since the bot last spoke; it goes on at another line (counted from 0)."""
+
+    level: ClassVar[int] = logging.WARNING
+
+    line: int
+    text: str
+
+    def __str__(self) -> str:
+        return f"finds its poem edited, and goes on at line {self.line + 1}: {self.text}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlockNote(Event):
+    """Something about the whole flock: it is out, it stops, its journal is full."""
+
+    text: str
+    severity: int = logging.INFO
+
+    @property
+    def level(self) -> int:  # type: ignore[override]
+        return self.severity
+
+    def __str__(self) -> str:
+        return self.text
+
+
+Listener = Callable[[Event], None]
+
+
+class Events:
+    """Tells every listener, in the thread in which it happened."""
+
+    def __init__(self, listeners: Iterable[Listener] = ()) -> None:
+        self._listeners = tuple(listeners)
+
+    def tell(self, event: Event) -> None:
+        """Pass `event` on. A listener's exception is logged, and the others still hear."""
+        for listener in self._listeners:
+            try:
+                listener(event)
+            except Exception:
+                log.exception("a listener failed on %s", type(event).__name__)
