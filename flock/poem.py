@@ -1,0 +1,107 @@
+"""A text file -> the lines a sheep memorizes; a line -> the tweets it fits in."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import unicodedata
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from itertools import dropwhile
+from pathlib import Path
+
+import regex
+
+from flock.errors import BadPoem
+
+ELLIPSIS = "…"
+_ALIKE = 0.6  # how like its old self an edited line must be to count as the same
+_BYTE_ORDER_MARK = "\ufeff"
+_CLUSTERS = regex.compile(r"\X")
+
+
+def read_poem(path: Path) -> tuple[str, ...]:
+    """Return the poem's stripped, non-empty lines, in order and in Unicode's NFC form.
+
+    A byte order mark and any kind of line ending are taken in stride; tabs inside a line are kept. Sheep that
+    share a file share its lines. Raises BadPoem when the file cannot be read, is not UTF-8, or holds no line.
+    """
+    try:
+        status = path.stat()
+        return _read(path, status.st_mtime_ns, status.st_size)
+    except FileNotFoundError:
+        raise BadPoem(f"no such file: {path}") from None
+    except OSError as error:
+        raise BadPoem(f"cannot be read: {path}: {error.strerror}") from None
+
+
+@functools.cache
+def _read(path: Path, _modified: int, _size: int) -> tuple[str, ...]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise BadPoem(
+            f"not UTF-8 (byte {error.start + 1} of {path}); save it as UTF-8, or run: iconv -f LATIN1 -t UTF-8"
+        ) from None
+    lines = tuple(line for raw in text.split("\n") if (line := _tidy(raw)))
+    if not lines:
+        raise BadPoem(f"no line to say in {path}; write at least one")
+    return lines
+
+
+def _tidy(raw: str) -> str:
+    return unicodedata.normalize("NFC", raw.replace(_BYTE_ORDER_MARK, "").strip())
+
+
+def cut(line: str, fits: Callable[[str], bool]) -> list[str]:
+    """Return `line` in as few pieces as `fits` allows, each of which fits.
+
+    The line is cut between words, and every piece but the last ends in an ellipsis. A word that does not fit in
+    a piece of its own is cut between grapheme clusters. (A single cluster too long for any piece, such as a
+    letter under three hundred accents, is the one thing that is cut between code points.)
+    """
+    pieces = []
+    rest = line
+    while not fits(rest):
+        head, rest = _bite(rest, fits)
+        pieces.append(head + ELLIPSIS)
+    return [*pieces, rest]
+
+
+def _bite(text: str, fits: Callable[[str], bool]) -> tuple[str, str]:
+    """Return the longest head of `text` that fits with its ellipsis, and what is left after the gap."""
+    clusters: list[str] = _CLUSTERS.findall(text)
+    between_words = [
+        at for at in range(1, len(clusters)) if clusters[at].isspace() and not clusters[at - 1].isspace()
+    ]
+    for units, cuts in (
+        (clusters, between_words),
+        (clusters, range(1, len(clusters))),
+        (list(text), range(1, len(text))),
+    ):
+        at = _last_fitting(units, cuts, fits)
+        if at:
+            return "".join(units[:at]), "".join(dropwhile(str.isspace, units[at:]))
+    raise ValueError("no piece of this line fits, however short")
+
+
+def _last_fitting(units: Sequence[str], cuts: Sequence[int], fits: Callable[[str], bool]) -> int:
+    """Return the last of `cuts` whose head fits, or 0. Lengths grow with the head, so the search halves."""
+
+    def too_long(at: int) -> bool:
+        return not fits("".join(units[:at]) + ELLIPSIS)
+
+    found = bisect_right(cuts, False, key=too_long)
+    return cuts[found - 1] if found else 0
+
+
+def find_again(memory: Sequence[str], at: int, text: str) -> int:
+    """Return where in `memory` the line is that was `text`, at `at`, before the poem was edited.
+
+    Prefers the same text nearest to the old place, then the line most like it, then the old place, or the end.
+    """
+    same = [place for place, line in enumerate(memory) if line == text]
+    if same:
+        return min(same, key=lambda place: abs(place - at))
+    alike = difflib.get_close_matches(text, memory, n=1, cutoff=_ALIKE)
+    return memory.index(alike[0]) if alike else min(at, len(memory) - 1)
