@@ -1,0 +1,282 @@
+"""A journal in one SQLite file.
+
+Sheep threads hand their writes to one writer thread, which commits them in groups and wakes each of them when
+its own write is on the disk: a connection a thread would spend its time waiting for locks.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+import threading
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from dataclasses import fields, replace
+from pathlib import Path
+from queue import Empty, SimpleQueue
+
+from flock.errors import BotsTaken, JournalError
+from flock.journal.base import Record, Settlement
+
+_GROUP = 500  # writes in one commit, at most
+
+_MIGRATIONS = (
+    """
+    CREATE TABLE sheep (
+        id INTEGER PRIMARY KEY,
+        bot TEXT NOT NULL UNIQUE,
+        n INTEGER NOT NULL DEFAULT 0,
+        line INTEGER NOT NULL DEFAULT 0,
+        piece INTEGER NOT NULL DEFAULT 0,
+        recitations INTEGER NOT NULL DEFAULT 0,
+        due REAL NOT NULL DEFAULT 0,
+        saying TEXT,
+        unsure INTEGER NOT NULL DEFAULT 0,
+        next_line TEXT NOT NULL DEFAULT '',
+        last_id TEXT,
+        wake REAL NOT NULL DEFAULT 0,
+        failures INTEGER NOT NULL DEFAULT 0,
+        strikes INTEGER NOT NULL DEFAULT 0,
+        penned TEXT NOT NULL DEFAULT '',
+        key_stamp TEXT NOT NULL DEFAULT '',
+        spoken INTEGER NOT NULL DEFAULT 0,
+        holder INTEGER
+    ) STRICT;
+    CREATE TABLE tweet (
+        bot INTEGER NOT NULL REFERENCES sheep (id),
+        n INTEGER NOT NULL,
+        piece INTEGER NOT NULL,
+        text TEXT NOT NULL,
+        outcome TEXT NOT NULL,
+        post_id TEXT,
+        why TEXT NOT NULL DEFAULT '',
+        intended_at REAL NOT NULL,
+        settled_at REAL,
+        PRIMARY KEY (bot, n, piece)
+    ) STRICT, WITHOUT ROWID;
+    """,
+)
+
+_COLUMNS = tuple(field.name for field in fields(Record) if field.name != "bot")
+_READ = f"SELECT {', '.join(_COLUMNS)} FROM sheep WHERE bot = ? AND spoken"  # noqa: S608 - Record's own fields
+_MOVE = f"UPDATE sheep SET spoken = 1, {', '.join(f'{name} = ?' for name in _COLUMNS)} WHERE bot = ?"  # noqa: S608
+_KEEP = _MOVE.replace(" unsure = ?", " unsure = unsure OR ?")
+_INTEND = """
+    INSERT OR REPLACE INTO tweet (bot, n, piece, text, outcome, intended_at)
+    SELECT id, ?, ?, ?, 'intended', ? FROM sheep WHERE bot = ?
+"""
+_SETTLE = """
+    UPDATE tweet SET outcome = ?, post_id = ?, why = ?, settled_at = ?
+    WHERE bot = (SELECT id FROM sheep WHERE bot = ?) AND n = ? AND piece = ?
+"""
+
+_Statement = tuple[str, tuple[object, ...]]
+
+
+class _Write:
+    """Statements that are committed together, and the thread that waits for it."""
+
+    __slots__ = ("done", "error", "statements")
+
+    def __init__(self, statements: Sequence[_Statement]) -> None:
+        self.statements = statements
+        self.error: Exception | None = None
+        self.done = threading.Lock()
+        self.done.acquire()
+
+
+class SqliteJournal:
+    """A journal in one SQLite file, durable at each commit (WAL, synchronous=FULL)."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._writes: SimpleQueue[_Write | None] = SimpleQueue()
+        self._lock_file: int | None = None
+        self._claimed: set[str] = set()
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._reader = self._connect()
+            migrate(self._reader)
+            self._writer = self._connect()
+        except (OSError, sqlite3.Error) as error:
+            raise self._trouble(error) from error
+        self._thread = threading.Thread(target=self._write_for_all, name="journal", daemon=True)
+        self._thread.start()
+
+    def claim(self, bots: Sequence[str]) -> None:
+        """Lock one byte of the lock file a bot: the kernel lets go of it however this process ends."""
+        bots = [bot for bot in bots if bot not in self._claimed]
+        if not bots:
+            return
+        try:
+            self._write([("INSERT OR IGNORE INTO sheep (bot) VALUES (?)", (bot,)) for bot in bots])
+            rows = {bot: number for number, bot in self._reader.execute("SELECT id, bot FROM sheep")}
+            lock_path = self.path.with_name(self.path.name + ".lock")
+            if self._lock_file is None:
+                self._lock_file = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            taken = [bot for bot in bots if not _lock_byte(self._lock_file, rows[bot])]
+            if taken:
+                raise BotsTaken(self._who_has(taken))
+            self._write([("UPDATE sheep SET holder = ? WHERE bot = ?", (os.getpid(), bot)) for bot in bots])
+            self._claimed.update(bots)
+        except (OSError, sqlite3.Error) as error:
+            raise self._trouble(error) from error
+
+    def _who_has(self, bots: Sequence[str]) -> str:
+        marks = ", ".join("?" * len(bots[:100]))
+        query = f"SELECT DISTINCT holder FROM sheep WHERE bot IN ({marks})"  # noqa: S608 - only question marks
+        pids = [str(pid) for (pid,) in self._reader.execute(query, tuple(bots[:100])) if pid]
+        names = ", ".join(bot.partition(":")[2] for bot in bots[:5]) + (", …" if len(bots) > 5 else "")
+        holder = f"process {', '.join(pids)}" if pids else "another process"
+        return f"{holder} already runs {names}; stop that flock first, or take these keys out of this one"
+
+    def read(self, bot: str) -> Record | None:
+        try:
+            row = self._reader.execute(_READ, (bot,)).fetchone()
+        except sqlite3.Error as error:
+            raise self._trouble(error) from error
+        if row is None:
+            return None
+        found = dict(zip(_COLUMNS, row, strict=True))
+        return Record(bot, **found | {"unsure": bool(found["unsure"])})
+
+    def intend(self, record: Record, text: str, at: float) -> None:
+        self._write(
+            [
+                _move(replace(record, unsure=True)),
+                (_INTEND, (record.n, record.piece, text, at, record.bot)),
+            ]
+        )
+
+    def settle(self, settlement: Settlement, record: Record) -> None:
+        done = (settlement.outcome, settlement.post_id, settlement.why, settlement.at)
+        self._write(
+            [
+                _move(replace(record, unsure=False)),
+                (_SETTLE, (*done, record.bot, settlement.n, settlement.piece)),
+            ]
+        )
+
+    def keep(self, record: Record) -> None:
+        self._write([_move(replace(record, unsure=False), _KEEP)])
+
+    def latest_posts(self, count: int, bot: str | None = None) -> list[float]:
+        query = """
+            SELECT coalesce(settled_at, intended_at) AS posted_at
+            FROM tweet JOIN sheep ON sheep.id = tweet.bot
+            WHERE outcome IN ('said', 'unknown', 'intended') AND sheep.bot = coalesce(?, sheep.bot)
+            ORDER BY posted_at DESC LIMIT ?
+        """
+        try:
+            times = [posted_at for (posted_at,) in self._reader.execute(query, (bot, count))]
+        except sqlite3.Error as error:
+            raise self._trouble(error) from error
+        return times[::-1]
+
+    def close(self) -> None:
+        """Finish what is queued, then let go of the bots."""
+        self._writes.put(None)
+        self._thread.join()
+        self._writer.close()
+        self._reader.close()
+        if self._lock_file is not None:
+            os.close(self._lock_file)
+            self._lock_file = None
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self.path, timeout=10, isolation_level=None, check_same_thread=False)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        return connection
+
+    def _write(self, statements: Sequence[_Statement]) -> None:
+        """Wait until `statements` are on the disk, all of them. Raises JournalError if they are not."""
+        write = _Write(statements)
+        self._writes.put(write)
+        write.done.acquire()
+        if write.error is not None:
+            raise self._trouble(write.error) from write.error
+
+    def _write_for_all(self) -> None:
+        """Commit what is queued, as one group, until told to stop: the writer thread's whole life."""
+        while (first := self._writes.get()) is not None:
+            group, last = [first], False
+            while len(group) < _GROUP and not last:
+                try:
+                    write = self._writes.get_nowait()
+                except Empty:
+                    break
+                last = write is None
+                group += [write] if write is not None else []
+            self._commit(group)
+            if last:
+                return
+
+    def _commit(self, group: Sequence[_Write]) -> None:
+        error: Exception | None = None
+        try:
+            self._writer.execute("BEGIN IMMEDIATE")
+            for write in group:
+                for statement, values in write.statements:
+                    self._writer.execute(statement, values)
+            self._writer.execute("COMMIT")
+        except Exception as problem:  # noqa: BLE001 - passed on to every thread that waits
+            error = problem
+            if self._writer.in_transaction:
+                self._writer.execute("ROLLBACK")
+        for write in group:
+            write.error = error
+            write.done.release()
+
+    def _trouble(self, error: Exception) -> JournalError:
+        code = getattr(error, "sqlite_errorname", "") or ""
+        for name, advice in _ADVICE:
+            if code.startswith(name):
+                return JournalError(f"the journal {self.path}: {advice}")
+        return JournalError(f"the journal {self.path}: {getattr(error, 'strerror', None) or error}")
+
+
+_ADVICE = (
+    ("SQLITE_FULL", "the disk is full; make room, and the flock goes on"),
+    ("SQLITE_IOERR", "the disk fails; check it, and the flock goes on"),
+    ("SQLITE_READONLY", "it cannot be written; check its owner and permissions, and those of its folder"),
+    ("SQLITE_CANTOPEN", "it cannot be opened; check --state, and the permissions of its folder"),
+    ("SQLITE_NOTADB", "it is damaged or no journal; restore a copy, or move it away and all bots start over"),
+    ("SQLITE_CORRUPT", "it is damaged; restore a copy, or move it away and all bots start over"),
+    ("SQLITE_BUSY", "another program keeps it locked"),
+)
+
+
+def _move(record: Record, statement: str = _MOVE) -> _Statement:
+    return statement, (*(getattr(record, name) for name in _COLUMNS), record.bot)
+
+
+def migrate(connection: sqlite3.Connection, migrations: Iterable[str] = _MIGRATIONS) -> None:
+    """Bring the database forward, each step in one transaction with its number (PRAGMA user_version)."""
+    migrations = tuple(migrations)
+    if connection.execute("PRAGMA user_version").fetchone()[0] > len(migrations):
+        raise sqlite3.NotSupportedError("it was written by a newer flock; install that version again")
+    for number, script in enumerate(migrations, start=1):
+        with closing(connection.cursor()) as cursor:
+            cursor.execute("BEGIN IMMEDIATE")
+            try:
+                if cursor.execute("PRAGMA user_version").fetchone()[0] < number:
+                    for statement in filter(str.strip, script.split(";")):
+                        cursor.execute(statement)
+                    cursor.execute(f"PRAGMA user_version = {number}")
+                cursor.execute("COMMIT")
+            except BaseException:
+                cursor.execute("ROLLBACK")
+                raise
+
+
+def _lock_byte(file: int, offset: int) -> bool:
+    """Return whether this process could lock that byte of `file`."""
+    try:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, offset)
+    except BlockingIOError:
+        return False
+    except PermissionError:  # the other answer that POSIX allows
+        return False
+    return True
