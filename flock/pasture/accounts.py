@@ -1,0 +1,123 @@
+"""Who may speak on the pasture, and how each of them stands with it."""
+
+from __future__ import annotations
+
+import zlib
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+from pydantic import SecretStr
+
+from flock.errors import BadOption
+from flock.key import Key
+
+_MADE_UP_IDS = 10**18  # far above X's own user ids
+
+
+@dataclass(frozen=True)
+class Account:
+    """An account, with the keys of the app that speaks for it. Several accounts may share one app.
+
+    `user_id` is decimal digits, as on X. The repr shows neither keys nor tokens.
+    """
+
+    screen_name: str
+    user_id: str
+    consumer_key: str = field(repr=False)
+    consumer_secret: SecretStr = field(repr=False)
+    token: str = field(repr=False)
+    token_secret: SecretStr = field(repr=False)
+
+    @classmethod
+    def of(cls, key: Key) -> Account:
+        """Return the account that a bot's key opens. A token that names no user id gets one made from its text."""
+        token = key.oauth_token.get_secret_value()
+        return cls(
+            screen_name=key.screen_name,
+            user_id=key.account_id or str(_MADE_UP_IDS + zlib.crc32(token.encode())),
+            consumer_key=key.consumer_token.get_secret_value(),
+            consumer_secret=key.consumer_token_secret,
+            token=token,
+            token_secret=key.oauth_token_secret,
+        )
+
+    def __post_init__(self) -> None:
+        if not (self.user_id.isascii() and self.user_id.isdecimal()):
+            raise BadOption(f"user id {self.user_id!r} of {self.screen_name}: X's user ids are decimal digits")
+
+
+class Standing(Enum):
+    """What the pasture thinks of an account."""
+
+    GOOD = auto()
+    REVOKED = auto()
+    SUSPENDED = auto()
+    LOCKED = auto()
+
+
+class Accounts:
+    """The accounts of a pasture. Screen names are looked up without regard to case, as on X.
+
+    Raises BadOption if two accounts share a screen name, a user id or a token.
+    """
+
+    def __init__(self, accounts: Iterable[Account]) -> None:
+        everyone = tuple(accounts)
+        _refuse_doubles("screen name", (account.screen_name.lower() for account in everyone))
+        _refuse_doubles("user id", (account.user_id for account in everyone))
+        if len({account.token for account in everyone}) < len(everyone):
+            raise BadOption("two accounts of the pasture share a token: give each its own")
+        self._by_token = {account.token: account for account in everyone}
+        self._by_name = {account.screen_name.lower(): account for account in everyone}
+        self._by_id = {account.user_id: account for account in everyone}
+        self._standings = dict.fromkeys(everyone, Standing.GOOD)
+
+    def admit(self, account: Account) -> None:
+        """Let one more account in, in good standing; it takes the place of one with the same screen name.
+
+        Raises BadOption if another account has its user id or its token.
+        """
+        before = self.named(account.screen_name)
+        for other in (self.with_id(account.user_id), self.with_token(account.token)):
+            if other not in (None, before):
+                raise BadOption(
+                    f"{account.screen_name} and another account of the pasture share a user id or a token: "
+                    "give each its own"
+                )
+        if before is not None:
+            del self._by_token[before.token], self._by_id[before.user_id], self._standings[before]
+        self._standings[account] = Standing.GOOD
+        self._by_name[account.screen_name.lower()] = account
+        self._by_id[account.user_id] = account
+        self._by_token[account.token] = account
+
+    def with_token(self, token: str) -> Account | None:
+        """The account that an access token was given to."""
+        return self._by_token.get(token)
+
+    def named(self, screen_name: str) -> Account | None:
+        """The account of a screen name."""
+        return self._by_name.get(screen_name.lower())
+
+    def with_id(self, user_id: str) -> Account | None:
+        """The account of a user id."""
+        return self._by_id.get(user_id)
+
+    def standing(self, account: Account) -> Standing:
+        """How this account stands."""
+        return self._standings[account]
+
+    def judge(self, screen_name: str, standing: Standing) -> None:
+        """Change how an account stands, from its next request on. Raises BadOption for an unknown name."""
+        account = self.named(screen_name)
+        if account is None:
+            raise BadOption(f"the pasture knows no account {screen_name!r}")
+        self._standings[account] = standing
+
+
+def _refuse_doubles(what: str, values: Iterable[str]) -> None:
+    doubles = sorted(value for value, count in Counter(values).items() if count > 1)
+    if doubles:
+        raise BadOption(f"two accounts of the pasture share the {what} {doubles[0]!r}: give each its own")

@@ -1,0 +1,66 @@
+"""`flock pasture`: the practice server by itself."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import simplejson as json
+from pydantic import SecretStr
+
+from flock.errors import BadKeys
+from flock.key import read_keys
+from flock.pasture.accounts import Account
+from flock.pasture.server import Pasture
+
+# Nobody's account anywhere: it opens nothing but a pasture that was started without keys.
+_STRANGER = Account(
+    screen_name="black_sheep",
+    user_id="1000",
+    consumer_key="not-a-real-consumer-token",
+    consumer_secret=SecretStr("not-a-secret-of-the-consumer"),
+    token="1000-not-a-real-token-of-black-sheep",  # noqa: S106 - made up
+    token_secret=SecretStr("not-a-secret-of-black-sheep"),
+)
+
+
+def graze(keys: Path | None, *, host: str, port: int, state: Path | None, say: Callable[[str], None]) -> None:
+    """Run a pasture until SIGTERM or SIGINT; `say` gets the lines for the operator.
+
+    Its accounts are those of the folder `keys`; without one there is a single account, whose key is printed.
+    Raises BadKeys for bad key files, and BadOption when it cannot listen or keep its posts.
+    """
+    with Pasture(_accounts(keys), state=state, host=host, port=port) as pasture:
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
+        say(f"the pasture is open at {pasture.url}: API v2 at {pasture.url}/2, v1.1 at {pasture.url}/1.1")
+        if keys is None:
+            say("without KEYS it knows one account; a key file for it:")
+            say(_key_file(_STRANGER))
+        else:
+            say(f"try it: flock run {keys} --base-url {pasture.url}")
+        signal.sigwait({signal.SIGTERM, signal.SIGINT})
+    say("the pasture is closed")
+
+
+def _accounts(keys: Path | None) -> list[Account]:
+    if keys is None:
+        return [_STRANGER]
+    ring = read_keys(keys)
+    if ring.problems:
+        raise BadKeys(ring.problems)
+    return [Account.of(key) for key in ring.keys]
+
+
+def _key_file(account: Account) -> str:
+    return json.dumps(
+        {
+            "screen_name": account.screen_name,
+            "consumer_token": account.consumer_key,
+            "consumer_token_secret": account.consumer_secret.get_secret_value(),
+            "oauth_token": account.token,
+            "oauth_token_secret": account.token_secret.get_secret_value(),
+            "poem_file": "poem.txt",
+        },
+        indent=2,
+    )

@@ -1,0 +1,138 @@
+"""How the pasture says no: every refusal, in the shape of the API version that was asked."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from enum import Enum
+from http import HTTPStatus
+from typing import Any
+
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response
+
+_PROBLEMS = "https://api.twitter.com/2/problems/"
+
+
+class Version(Enum):
+    """The two APIs, which say the same things differently."""
+
+    V1 = "1.1"
+    V2 = "2"
+
+    @classmethod
+    def of(cls, path: str) -> Version:
+        """The version that a path belongs to; whatever is not v1.1 is answered as v2."""
+        return cls.V1 if path.startswith("/1.1/") else cls.V2
+
+
+@dataclass(frozen=True)
+class V1:
+    """A refusal in API v1.1: an HTTP status, and an error code with its message."""
+
+    status: int
+    code: int
+    message: str
+
+    def body(self) -> dict[str, Any]:
+        """The JSON object that says so."""
+        return {"errors": [{"code": self.code, "message": self.message}]}
+
+
+@dataclass(frozen=True)
+class V2:
+    """A refusal in API v2: a problem, whose title is the phrase of its HTTP status unless another is given."""
+
+    status: int
+    detail: str
+    problem: str | None = None
+    title: str | None = None
+    errors: tuple[str, ...] = ()
+
+    def body(self) -> dict[str, Any]:
+        """The JSON object that says so."""
+        body: dict[str, Any] = {
+            "title": self.title or HTTPStatus(self.status).phrase,
+            "type": _PROBLEMS + self.problem if self.problem else "about:blank",
+            "status": self.status,
+            "detail": self.detail,
+        }
+        if self.errors:
+            body["errors"] = [{"message": message} for message in self.errors]
+        return body
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """One reason to refuse a request, in both versions."""
+
+    v1: V1
+    v2: V2
+
+    def response(self, version: Version) -> Response:
+        """The whole answer."""
+        shape = self.v1 if version is Version.V1 else self.v2
+        return json_response(shape.body(), shape.status)
+
+
+class Refused(Exception):
+    """Raised wherever a request turns out to be one that the pasture refuses."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.v2.detail)
+        self.refusal = refusal
+
+
+_UNAUTHORIZED = V2(401, "Unauthorized")
+
+NO_SIGNATURE = Refusal(V1(400, 215, "Bad Authentication data."), _UNAUTHORIZED)
+BAD_SIGNATURE = Refusal(V1(401, 32, "Could not authenticate you."), _UNAUTHORIZED)
+BAD_TOKEN = Refusal(V1(401, 89, "Invalid or expired token."), _UNAUTHORIZED)
+STALE_TIMESTAMP = Refusal(V1(401, 135, "Timestamp out of bounds."), _UNAUTHORIZED)
+
+SUSPENDED = Refusal(
+    V1(403, 64, "Your account is suspended and is not permitted to access this feature."),
+    V2(403, "Your account is suspended and is not permitted to access this feature.", "user-suspended"),
+)
+LOCKED = Refusal(
+    V1(
+        403,
+        326,
+        "To protect our users from spam and other malicious activity, this account is temporarily locked.",
+    ),
+    V2(403, "Your account is temporarily locked. Please log in to https://twitter.com to unlock your account."),
+)
+RATE_LIMITED = Refusal(V1(429, 88, "Rate limit exceeded"), V2(429, "Too Many Requests"))
+
+EMPTY = Refusal(
+    V1(403, 170, "Missing required parameter: status."),
+    V2(400, "Your Tweet text must not be empty.", "invalid-request", "Invalid Request"),
+)
+TOO_LONG = Refusal(V1(403, 186, "Tweet needs to be a bit shorter."), V2(403, "Your Tweet text is too long."))
+DUPLICATE = Refusal(
+    V1(403, 187, "Status is a duplicate."),
+    V2(403, "You are not allowed to create a Tweet with duplicate content."),
+)
+
+NOT_FOUND = Refusal(V1(404, 34, "Sorry, that page does not exist."), V2(404, "Not Found"))
+INTERNAL_ERROR = Refusal(V1(500, 131, "Internal error"), V2(500, "Internal Server Error"))
+
+
+def invalid(message: str) -> Refusal:
+    """The refusal of a request that makes no sense, for the reason given."""
+    detail = "One or more parameters to your request was invalid."
+    return Refusal(V1(400, 214, message), V2(400, detail, "invalid-request", "Invalid Request", errors=(message,)))
+
+
+def from_http_exception(error: HTTPException) -> Refusal:
+    """What werkzeug objects to, in X's words."""
+    status = HTTPStatus(error.code or 500)
+    if status is HTTPStatus.NOT_FOUND:
+        return NOT_FOUND
+    code = 86 if status is HTTPStatus.METHOD_NOT_ALLOWED else 214
+    return Refusal(V1(status, code, f"{status.phrase}."), V2(status, status.phrase))
+
+
+def json_response(body: object, status: int = 200) -> Response:
+    """A JSON answer."""
+    return Response(json.dumps(body), status, content_type="application/json; charset=utf-8")

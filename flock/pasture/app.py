@@ -1,0 +1,148 @@
+"""The pasture as a WSGI application: which request means what."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from wsgiref.types import StartResponse, WSGIEnvironment
+
+from werkzeug.exceptions import HTTPException, LengthRequired
+from werkzeug.routing import Map, Rule
+from werkzeug.wrappers import Request, Response
+
+from flock.pasture import v1, v2
+from flock.pasture.accounts import Account, Accounts, Standing
+from flock.pasture.answers import (
+    DUPLICATE,
+    INTERNAL_ERROR,
+    LOCKED,
+    NOT_FOUND,
+    RATE_LIMITED,
+    SUSPENDED,
+    Refused,
+    Version,
+    from_http_exception,
+    json_response,
+)
+from flock.pasture.drafts import Draft
+from flock.pasture.limits import Allowance, RateLimit, RateLimiter
+from flock.pasture.page import timeline_page
+from flock.pasture.signatures import Signatures
+from flock.pasture.store import Post, SaidJustNow, Store
+
+LOGGER = logging.getLogger("flock.pasture")
+
+_POSTS_ON_PAGE = 50
+
+
+class _Request(Request):
+    max_content_length = 64 * 1024  # bytes; the largest post that makes sense is a tenth of it
+
+    allowance: Allowance | None = None
+
+
+class PastureApp:
+    """The endpoints. `clock` gives seconds since the epoch."""
+
+    def __init__(
+        self, accounts: Accounts, store: Store, *, rate_limit: RateLimit, clock: Callable[[], float]
+    ) -> None:
+        self._accounts = accounts
+        self._store = store
+        self._clock = clock
+        self._signatures = Signatures(accounts, clock)
+        self._limiter = RateLimiter(rate_limit)
+        rules = [
+            Rule("/", methods=["GET"], endpoint=self._page),
+            Rule("/1.1/account/verify_credentials.json", methods=["GET"], endpoint=self._v1_me),
+            Rule("/1.1/statuses/user_timeline.json", methods=["GET"], endpoint=self._v1_timeline),
+            Rule("/1.1/statuses/update.json", methods=["POST"], endpoint=self._v1_post),
+            Rule("/2/users/me", methods=["GET"], endpoint=self._v2_me),
+            Rule("/2/users/<user_id>/tweets", methods=["GET"], endpoint=self._v2_timeline),
+            Rule("/2/tweets", methods=["POST"], endpoint=self._v2_post),
+        ]
+        self._urls = Map(rules, merge_slashes=False).bind("pasture")
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        request = _Request(environ)
+        response = self._respond(request)
+        if request.allowance:
+            response.headers.update(request.allowance.headers)
+        return response(environ, start_response)
+
+    def _respond(self, request: _Request) -> Response:
+        version = Version.of(request.path)
+        try:
+            if "Transfer-Encoding" in request.headers:
+                raise LengthRequired
+            request.get_data()  # refuses what is too large before anything else looks at it
+            endpoint, values = self._urls.match(request.path, request.method)
+            response: Response = endpoint(request, **values)
+        except Refused as refused:
+            return refused.refusal.response(version)
+        except HTTPException as error:
+            return from_http_exception(error).response(version)
+        except Exception:
+            LOGGER.exception("a fault of the pasture's own")
+            return INTERNAL_ERROR.response(version)
+        return response
+
+    def _page(self, request: _Request) -> Response:  # noqa: ARG002
+        return timeline_page(self._store.newest(_POSTS_ON_PAGE))
+
+    def _v1_me(self, request: _Request) -> Response:
+        return json_response(v1.user(self._signer(request)))
+
+    def _v1_timeline(self, request: _Request) -> Response:
+        signer = self._signer(request)
+        if "user_id" in request.args:
+            account = self._accounts.with_id(request.args["user_id"])
+        else:
+            account = self._accounts.named(request.args.get("screen_name", signer.screen_name))
+        if account is None:
+            raise Refused(NOT_FOUND)
+        posts = self._store.timeline(account.user_id, v1.read_span(request))
+        return json_response([v1.status(post, account) for post in posts])
+
+    def _v1_post(self, request: _Request) -> Response:
+        account = self._posting(request)
+        return json_response(v1.status(self._say(account, v1.read_draft(request)), account))
+
+    def _v2_me(self, request: _Request) -> Response:
+        return json_response(v2.user(self._signer(request)))
+
+    def _v2_timeline(self, request: _Request, user_id: str) -> Response:
+        self._signer(request)
+        account = self._accounts.with_id(user_id)
+        if account is None:
+            raise Refused(NOT_FOUND)
+        posts = self._store.timeline(account.user_id, v2.read_span(request))
+        return json_response(v2.timeline(posts, request))
+
+    def _v2_post(self, request: _Request) -> Response:
+        account = self._posting(request)
+        return json_response(v2.created(self._say(account, v2.read_draft(request))), 201)
+
+    def _signer(self, request: _Request) -> Account:
+        """Who signed the request. Raises Refused, also for an account that may not do anything."""
+        account = self._signatures.verify(request)
+        standing = self._accounts.standing(account)
+        if standing is Standing.SUSPENDED:
+            raise Refused(SUSPENDED)
+        if standing is Standing.LOCKED:
+            raise Refused(LOCKED)
+        return account
+
+    def _posting(self, request: _Request) -> Account:
+        """Who wants to post. Raises Refused, also for an account that has posted enough for now."""
+        account = self._signer(request)
+        request.allowance = self._limiter.take(account.user_id, self._clock())
+        if not request.allowance.granted:
+            raise Refused(RATE_LIMITED)
+        return account
+
+    def _say(self, account: Account, draft: Draft) -> Post:
+        try:
+            return self._store.add(account, draft, self._clock())
+        except SaidJustNow as error:
+            raise Refused(DUPLICATE) from error

@@ -1,0 +1,122 @@
+"""The pasture as a server to start and stop."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from threading import Thread
+from types import TracebackType
+from typing import Self
+from wsgiref.types import WSGIApplication
+
+from flock.errors import BadOption
+from flock.pasture.accounts import Account, Accounts, Standing
+from flock.pasture.app import PastureApp
+from flock.pasture.limits import RateLimit
+from flock.pasture.serving import BACKLOG, Server
+from flock.pasture.store import Store
+
+_POLL_SECONDS = 0.05  # how long the server may take to see that it should stop
+
+
+class Pasture:
+    """A Twitter for these accounts, listening on `host` from `start` to `close`, once.
+
+    `state` is the file that keeps the posts; without one they are gone with the pasture. `port` 0 takes a free
+    one. `clock` gives seconds since the epoch: it dates posts, and judges timestamps and rate limits. `wrap` puts
+    a middleware around the application: a ConnectionError that it raises drops the connection without an answer.
+
+    Raises BadOption if two accounts cannot be told apart, or the file cannot be used.
+    """
+
+    def __init__(
+        self,
+        accounts: Iterable[Account],
+        *,
+        state: Path | None = None,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        rate_limit: RateLimit = RateLimit(),  # noqa: B008  # frozen
+        clock: Callable[[], float] = time.time,
+        wrap: Callable[[WSGIApplication], WSGIApplication] | None = None,
+    ) -> None:
+        self._accounts = Accounts(accounts)
+        self._host = host
+        self._port = port
+        self._server: Server | None = None
+        self.store = Store(state)
+        self._app: WSGIApplication = PastureApp(self._accounts, self.store, rate_limit=rate_limit, clock=clock)
+        if wrap is not None:
+            self._app = wrap(self._app)
+
+    @property
+    def url(self) -> str:
+        """Where the pasture is, such as "http://127.0.0.1:8080". The port is known once it has started."""
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"http://{host}:{self._port}"
+
+    def admit(self, account: Account) -> None:
+        """Let one more account in, or an account with new keys. Raises BadOption if it cannot be told apart."""
+        self._accounts.admit(account)
+
+    def start(self) -> None:
+        """Listen, in a thread of its own. Raises BadOption if the address cannot be had."""
+        with _listener(self._host, self._port) as listener:
+            self._server = Server(listener, self._app)
+        self._port = self._server.port
+        Thread(target=self._server.serve_forever, args=(_POLL_SECONDS,), name="pasture", daemon=True).start()
+
+    def close(self) -> None:
+        """Stop listening, end every connection and close the store, within a second or so. May be called again."""
+        if self._server is not None:
+            self._server.end()
+            self._server = None
+        self.store.close()
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def revoke(self, screen_name: str) -> None:
+        """Refuse the account's token from now on: v1.1 code 89, v2 401."""
+        self._accounts.judge(screen_name, Standing.REVOKED)
+
+    def suspend(self, screen_name: str) -> None:
+        """Suspend the account: v1.1 code 64, v2 403 of the type "user-suspended"."""
+        self._accounts.judge(screen_name, Standing.SUSPENDED)
+
+    def lock(self, screen_name: str) -> None:
+        """Lock the account, as X does until its owner signs in: v1.1 code 326, v2 403."""
+        self._accounts.judge(screen_name, Standing.LOCKED)
+
+    def pardon(self, screen_name: str) -> None:
+        """Let the account speak again, whatever it did."""
+        self._accounts.judge(screen_name, Standing.GOOD)
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    if not 0 <= port <= 65_535:
+        raise BadOption(f"the pasture cannot listen on port {port}: ports are 0 to 65535, 0 for a free one")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        cause = "in use" if error.errno == errno.EADDRINUSE else error.strerror
+        raise BadOption(
+            f"the pasture cannot listen on {host} port {port}: {cause}; choose another port, or 0 for a free one"
+        ) from error

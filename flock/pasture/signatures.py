@@ -1,0 +1,174 @@
+"""OAuth 1.0a, the server's side: whose request is this?"""
+
+# The signatures of _Validator's methods are oauthlib's.
+# ruff: noqa: ARG002, PLR0917
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import Lock
+
+from oauthlib.common import Request as SignedRequest
+from oauthlib.oauth1 import RequestValidator, ResourceEndpoint
+from werkzeug.wrappers import Request
+
+from flock.pasture.accounts import Account, Accounts, Standing
+from flock.pasture.answers import BAD_SIGNATURE, BAD_TOKEN, NO_SIGNATURE, STALE_TIMESTAMP, Refusal, Refused
+
+WINDOW_SECONDS = 300
+_NOBODY = "nobody"
+_FRESH = "fresh"
+
+
+class Signatures:
+    """Tells whose a request is. `clock` gives seconds since the epoch."""
+
+    def __init__(self, accounts: Accounts, clock: Callable[[], float]) -> None:
+        self._accounts = accounts
+        self._clock = clock
+        self._endpoint = ResourceEndpoint(_Validator(accounts, clock))
+        self._nonces = Nonces()
+
+    def verify(self, request: Request) -> Account:
+        """The account that signed a request.
+
+        Raises Refused if nobody did, if the signature, the app's key or the token is wrong, if the timestamp is
+        more than 5 minutes off the clock, or if the request was seen before.
+        """
+        signed = self._signed_parameters(request)
+        token, nonce, timestamp = (signed[name] for name in ("oauth_token", "oauth_nonce", "oauth_timestamp"))
+        account = self._accounts.with_token(token)
+        # Only what was truly signed is remembered, so that nobody else's noise fills the memory.
+        unseen = self._nonces.add(nonce, int(timestamp), token, now=self._clock())
+        if account is None or not unseen:
+            raise Refused(BAD_SIGNATURE)
+        return account
+
+    def _signed_parameters(self, request: Request) -> dict[str, str]:
+        """The oauth_* parameters of a request, once they are known to be true. Raises Refused."""
+        headers = {name: value for name, value in request.headers if name in ("Authorization", "Content-Type")}
+        try:
+            valid, signed = self._endpoint.validate_protected_resource_request(
+                _signed_url(request), request.method, request.get_data(), headers
+            )
+        except ValueError as error:  # oauthlib cannot decode the query, the body or the header
+            raise Refused(BAD_SIGNATURE) from error
+        if signed is None:
+            raise Refused(NO_SIGNATURE)
+        if not valid:
+            raise Refused(_what_is_wrong(signed.validator_log))
+        parameters: dict[str, str] = signed.oauth_params
+        return parameters
+
+
+class Nonces:
+    """The nonces seen, for as long as their timestamps are still accepted: at most some ten minutes' worth."""
+
+    def __init__(self) -> None:
+        self._seen: dict[int, set[tuple[str, str]]] = {}
+        self._lock = Lock()
+
+    def __len__(self) -> int:
+        return sum(map(len, self._seen.values()))
+
+    def add(self, nonce: str, timestamp: int, token: str, *, now: float) -> bool:
+        """Remember a nonce. False if it was there already."""
+        with self._lock:
+            for expired in [second for second in self._seen if second < now - WINDOW_SECONDS]:
+                del self._seen[expired]
+            seen = self._seen.setdefault(timestamp, set())
+            unseen = (token, nonce) not in seen
+            seen.add((token, nonce))
+            return unseen
+
+
+class _Validator(RequestValidator):
+    """What oauthlib asks about. The shapes of keys are free, since they are looked up."""
+
+    def __init__(self, accounts: Accounts, clock: Callable[[], float]) -> None:
+        super().__init__()
+        self._accounts = accounts
+        self._clock = clock
+
+    @property
+    def enforce_ssl(self) -> bool:
+        return False
+
+    @property
+    def allowed_signature_methods(self) -> tuple[str, ...]:
+        return ("HMAC-SHA1",)
+
+    @property
+    def timestamp_lifetime(self) -> int:
+        return 10**10  # oauthlib looks at the machine's clock; validate_timestamp_and_nonce looks at ours
+
+    @property
+    def dummy_client(self) -> str:
+        return _NOBODY
+
+    @property
+    def dummy_access_token(self) -> str:
+        return _NOBODY
+
+    def check_client_key(self, client_key: str) -> bool:
+        return True
+
+    def check_access_token(self, request_token: str) -> bool:
+        return True
+
+    def check_nonce(self, nonce: str) -> bool:
+        return True
+
+    def validate_timestamp_and_nonce(
+        self,
+        client_key: str,
+        timestamp: str,
+        nonce: str,
+        request: SignedRequest,
+        request_token: str | None = None,
+        access_token: str | None = None,
+    ) -> bool:
+        fresh = abs(self._clock() - int(timestamp)) <= WINDOW_SECONDS
+        request.validator_log[_FRESH] = fresh
+        return fresh
+
+    def validate_client_key(self, client_key: str, request: SignedRequest) -> bool:
+        account = self._accounts.with_token(request.resource_owner_key or "")
+        return account is not None and account.consumer_key == client_key
+
+    def validate_access_token(self, client_key: str, token: str, request: SignedRequest) -> bool:
+        account = self._accounts.with_token(token)
+        return account is not None and self._accounts.standing(account) is not Standing.REVOKED
+
+    def validate_realms(
+        self,
+        client_key: str,
+        token: str,
+        request: SignedRequest,
+        uri: str | None = None,
+        realms: list[str] | None = None,
+    ) -> bool:
+        return True
+
+    def get_client_secret(self, client_key: str, request: SignedRequest) -> str:
+        account = self._accounts.with_token(request.resource_owner_key or "")
+        return account.consumer_secret.get_secret_value() if account else _NOBODY
+
+    def get_access_token_secret(self, client_key: str, token: str, request: SignedRequest) -> str:
+        account = self._accounts.with_token(token)
+        return account.token_secret.get_secret_value() if account else _NOBODY
+
+
+def _what_is_wrong(log: dict[str, bool]) -> Refusal:
+    """oauthlib's notes on a request that it refused, as an answer."""
+    if log.get(_FRESH) is False:
+        return STALE_TIMESTAMP
+    if log.get("resource_owner") is False:
+        return BAD_TOKEN
+    return BAD_SIGNATURE
+
+
+def _signed_url(request: Request) -> str:
+    """The URL that the client signed: by the Host header, which is all that a server behind a proxy has."""
+    query = request.query_string.decode("latin-1")
+    return f"{request.scheme}://{request.host}{request.path}" + (f"?{query}" if query else "")

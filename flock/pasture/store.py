@@ -1,0 +1,167 @@
+"""What was said on the pasture: posts in SQLite, in a file or in memory."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+
+from flock.errors import BadOption
+from flock.pasture.accounts import Account
+from flock.pasture.drafts import Draft
+
+LARGEST_ID = 2**63 - 1
+_TWITTER_EPOCH_MS = 1_288_834_974_657  # X's ids count milliseconds from here
+_COLUMNS = "id, user_id, screen_name, text, in_reply_to, created_at"
+
+# Each entry takes the schema one version further; what was released is never edited.
+_MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        """
+        CREATE TABLE posts (
+            id          INTEGER PRIMARY KEY,
+            user_id     TEXT NOT NULL,
+            screen_name TEXT NOT NULL,
+            text        TEXT NOT NULL,
+            in_reply_to TEXT,
+            created_at  REAL NOT NULL
+        )
+        """,
+        "CREATE INDEX posts_of_user ON posts (user_id, id)",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Post:
+    """Something said. `created_at` is in seconds since the epoch."""
+
+    id: int
+    user_id: str
+    screen_name: str
+    text: str
+    in_reply_to: str | None
+    created_at: float
+
+
+@dataclass(frozen=True)
+class Span:
+    """A stretch of a timeline: at most `count` posts with since_id < id <= max_id, the newest of them."""
+
+    count: int
+    since_id: int = 0
+    max_id: int = LARGEST_ID
+
+
+class SaidJustNow(Exception):
+    """The account's most recent post has the same text."""
+
+
+class Store:
+    """The posts, behind one connection that every thread shares.
+
+    Raises BadOption if the file cannot be used. It must be closed.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        self._lock = Lock()
+        try:
+            self._db = sqlite3.connect(path or ":memory:", isolation_level=None, check_same_thread=False)
+        except sqlite3.Error as error:
+            raise _unusable(path, str(error)) from error
+        try:
+            self._prepare()
+        except (sqlite3.Error, BadOption) as error:
+            self._db.close()
+            raise _unusable(path, str(error)) from error
+
+    def add(self, account: Account, draft: Draft, now: float) -> Post:
+        """Store a post, under an id larger than any before. Raises SaidJustNow for a duplicate.
+
+        A duplicate is a text that, stripped, equals the account's most recent post: nothing twice in a row, which
+        is the rule that X documents. X itself looks further back, without saying how far.
+        """
+        with self._transaction() as db:
+            (newest_id,) = db.execute("SELECT coalesce(max(id), 0) FROM posts").fetchone()
+            last = self._select("WHERE user_id = ? ORDER BY id DESC LIMIT 1", account.user_id)
+            if last and last[0].text.strip() == draft.text.strip():
+                raise SaidJustNow
+            post = Post(
+                id=max(newest_id + 1, _snowflake(now)),
+                user_id=account.user_id,
+                screen_name=account.screen_name,
+                text=draft.text,
+                in_reply_to=draft.in_reply_to,
+                created_at=now,
+            )
+            db.execute(
+                f"INSERT INTO posts ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)",  # noqa: S608  # our own constant
+                (post.id, post.user_id, post.screen_name, post.text, post.in_reply_to, post.created_at),
+            )
+        return post
+
+    def posts(self, screen_name: str | None = None) -> list[Post]:
+        """Everything said, by everyone or by one account, oldest first."""
+        with self._lock:
+            if screen_name is None:
+                return self._select("ORDER BY id")
+            return self._select("WHERE screen_name = ? COLLATE NOCASE ORDER BY id", screen_name)
+
+    def newest(self, count: int) -> list[Post]:
+        """The last posts of everyone, newest first."""
+        with self._lock:
+            return self._select("ORDER BY id DESC LIMIT ?", count)
+
+    def timeline(self, user_id: str, span: Span) -> list[Post]:
+        """A stretch of one account's posts, newest first."""
+        with self._lock:
+            return self._select(
+                "WHERE user_id = ? AND id > ? AND id <= ? ORDER BY id DESC LIMIT ?",
+                user_id,
+                span.since_id,
+                span.max_id,
+                span.count,
+            )
+
+    def close(self) -> None:
+        """Close the connection; what was in memory is gone."""
+        with self._lock:
+            self._db.close()
+
+    def _prepare(self) -> None:
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = NORMAL")
+        (version,) = self._db.execute("PRAGMA user_version").fetchone()
+        if version > len(_MIGRATIONS):
+            raise BadOption(f"its version {version} is newer than this flock: use the flock that wrote it")
+        for number, statements in enumerate(_MIGRATIONS[version:], start=version + 1):
+            with self._transaction() as db:
+                for statement in statements:
+                    db.execute(statement)
+                db.execute(f"PRAGMA user_version = {number}")
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+
+    def _select(self, tail: str, *values: str | int) -> list[Post]:
+        rows = self._db.execute(f"SELECT {_COLUMNS} FROM posts {tail}", values)  # noqa: S608  # our own constants
+        return [Post(*row) for row in rows]
+
+
+def _snowflake(now: float) -> int:
+    return (int(now * 1000) - _TWITTER_EPOCH_MS) << 22
+
+
+def _unusable(path: Path | None, cause: str) -> BadOption:
+    return BadOption(f"the pasture cannot keep its posts in {path}: {cause}")
