@@ -1,0 +1,35 @@
+"""What a sheep needs of a network, whichever it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """One post as the network tells of it; `id` is the network's own."""
+
+    id: str
+    text: str
+
+
+class Network(Protocol):
+    """One bot's way to one network. Used by one thread at a time.
+
+    Every failure is raised as a `flock.errors.NetworkError`, never as the exception of some library.
+    """
+
+    @property
+    def refuses_duplicates(self) -> bool:
+        """Whether posting a text that has just landed is answered with `Duplicate`, and does nothing."""
+
+    def fits(self, text: str) -> bool:
+        """Return whether `text` is short enough for one post, by the network's own count."""
+
+    def post(self, text: str) -> Post:
+        """Say `text` in public and return the post."""
+
+    def recent(self, since_id: str | None = None) -> Sequence[Post]:
+        """Return the account's own latest posts, newest first, where possible only those after `since_id`."""
