@@ -1,0 +1,77 @@
+"""What the sheep of one flock share: clock, journal, networks, the shepherd's whistle, and whom to tell."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+
+from flock.budget import Allowance
+from flock.clock import Clock, SystemClock
+from flock.console import Console
+from flock.events import Events
+from flock.journal import Journal, MemoryJournal, SqliteJournal
+from flock.networks import Networks
+from flock.options import Options
+
+
+@dataclass(slots=True)
+class Commons:
+    """The collaborators of every sheep.
+
+    `allowance` is the whole flock's posts a day; `stop` ends the flock; `calls` counts the shepherd's SIGHUPs.
+    """
+
+    options: Options
+    clock: Clock
+    journal: Journal
+    networks: Networks
+    events: Events
+    allowance: Allowance = field(default_factory=lambda: Allowance(None))
+    stop: threading.Event = field(default_factory=threading.Event)
+    calls: int = 0
+    _met: set[str] = field(default_factory=set, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @classmethod
+    def of(cls, options: Options, events: Events | None = None) -> Commons:
+        """Return what a flock with these options needs. Raises JournalError when there can be no journal.
+
+        A dry run gets a journal that touches no file. Without `events`, tweets are printed as they are said.
+        """
+        clock = SystemClock()
+        journal = MemoryJournal() if options.dry_run else SqliteJournal(options.state_file)
+        return cls(
+            options=options,
+            clock=clock,
+            journal=journal,
+            networks=Networks(options),
+            events=events or Events([Console()]),
+            allowance=allowance(options.flock_posts_per_day, clock, journal),
+        )
+
+    def first_to_meet(self, trouble: str) -> bool:
+        """Return whether nobody has met this trouble of the whole flock's before: then it should be told."""
+        with self._lock:
+            first = trouble not in self._met
+            self._met.add(trouble)
+            return first
+
+    def is_over(self, trouble: str) -> bool:
+        """Forget a trouble of the whole flock's; return whether there was one."""
+        if trouble not in self._met:  # the usual case, without the lock
+            return False
+        with self._lock:
+            there_was = trouble in self._met
+            self._met.discard(trouble)
+            return there_was
+
+    def close(self) -> None:
+        """Close the connections and the journal."""
+        self.networks.close()
+        self.journal.close()
+
+
+def allowance(cap: int | None, clock: Clock, journal: Journal, bot: str | None = None) -> Allowance:
+    """Return the posts a day of `bot`, or of the whole flock, less those that the journal knows of."""
+    offset = clock.now() - clock.wall()
+    return Allowance(cap, [time + offset for time in journal.latest_posts(cap, bot)] if cap else ())

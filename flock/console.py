@@ -1,0 +1,126 @@
+"""The flock on a terminal, in a pipe, or in the system's journal: one line an event."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+import time
+import zlib
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Literal, TextIO
+
+import click
+import simplejson as json
+
+from flock.events import Event
+
+LogFormat = Literal["auto", "text", "json"]
+
+_COLOURS = (39, 208, 77, 170, 220, 45, 203, 149, 141, 215, 80, 211, 185, 111, 156, 180)  # of the 256: all readable
+_NAME_WIDTH = 15
+_CONTROLS = dict.fromkeys([*range(0x09), *range(0x0A, 0x20), 0x7F, *range(0x80, 0xA0)], "\ufffd")
+_SYSLOG = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3, logging.CRITICAL: 2}
+
+
+class Console:
+    """A listener that writes events to `stream` (standard output by default), from `level` upwards.
+
+    On a terminal: time and name first, a colour a bot. Under journald: its priority prefix and no time, which
+    journald adds. Elsewhere: plain lines with the full time. With the format `json`: one object a line.
+    """
+
+    def __init__(
+        self, stream: TextIO | None = None, *, log_format: LogFormat = "auto", level: int = logging.INFO
+    ) -> None:
+        self._stream = stream or sys.stdout
+        self._level = level
+        self._lock = threading.Lock()
+        if log_format == "json":
+            self._render = _as_json
+        elif log_format == "text":
+            self._render = _as_plain
+        elif is_journald(self._stream, os.environ):
+            self._render = _for_journald
+        elif self._stream.isatty():
+            self._render = _for_terminal if not os.environ.get("NO_COLOR") else _for_terminal_without_colour
+        else:
+            self._render = _as_plain
+
+    def __call__(self, event: Event) -> None:
+        if event.level < self._level:
+            return
+        line = self._render(event)
+        try:
+            with self._lock:
+                self._stream.write(line + "\n")
+                self._stream.flush()
+        except (OSError, ValueError):
+            """Nobody reads us any more, or the log's disk is full: the flock goes on without."""
+
+
+def is_journald(stream: TextIO, environment: Mapping[str, str]) -> bool:
+    """Return whether `stream` goes straight into systemd's journal (JOURNAL_STREAM names its device and inode)."""
+    try:
+        status = os.fstat(stream.fileno())
+    except (OSError, ValueError):
+        return False
+    return environment.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"
+
+
+def _as_json(event: Event) -> str:
+    fields = {"time": _iso(event.at), "level": logging.getLevelName(event.level).lower(), **event.as_dict()}
+    return json.dumps(fields, ensure_ascii=False)
+
+
+def _as_plain(event: Event) -> str:
+    return f"{_iso(event.at)} {event.bot or 'flock'}: {_harmless(str(event))}"
+
+
+def _for_journald(event: Event) -> str:
+    return f"<{_SYSLOG[event.level]}>{event.bot or 'flock'}: {_harmless(str(event))}"
+
+
+def _for_terminal_without_colour(event: Event) -> str:
+    clock = time.strftime("%H:%M:%S", time.localtime(event.at))
+    return f"{clock}  {event.bot or 'flock':<{_NAME_WIDTH}}  {_harmless(str(event))}"
+
+
+def _for_terminal(event: Event) -> str:
+    clock = click.style(time.strftime("%H:%M:%S", time.localtime(event.at)), dim=True)
+    colour = _COLOURS[zlib.crc32(event.bot.encode()) % len(_COLOURS)] if event.bot else None
+    name = click.style(f"{event.bot or 'flock':<{_NAME_WIDTH}}", fg=colour, bold=True)
+    text = _harmless(str(event))
+    if event.level >= logging.ERROR:
+        text = click.style(text, fg="red", bold=True)
+    elif event.level >= logging.WARNING:
+        text = click.style(text, fg="yellow")
+    return f"{clock}  {name}  {text}"
+
+
+def _iso(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _harmless(text: str) -> str:
+    """Return `text` on one line and without control characters, which a terminal might obey."""
+    return text.translate(_CONTROLS)
+
+
+class LogFormatter(logging.Formatter):
+    """Formats what the flock's code logs, beside its events: `flock: warning: ...`, or JSON."""
+
+    def __init__(self, log_format: LogFormat) -> None:
+        super().__init__()
+        self._json = log_format == "json"
+
+    def format(self, record: logging.LogRecord) -> str:
+        level, text = record.levelname.lower(), record.getMessage()
+        trace = self.formatException(record.exc_info) if record.exc_info else ""
+        if self._json:
+            fields = {"time": _iso(record.created), "level": level, "event": "log", "bot": record.threadName}
+            return json.dumps({**fields, "text": text, "traceback": trace}, ensure_ascii=False)
+        thread = "" if record.threadName == "MainThread" else f"{record.threadName}: "
+        return f"flock: {level}: {thread}{text}" + (f"\n{trace}" if trace else "")

@@ -1,0 +1,369 @@
+"""Sheep: memorizes one poem and says it, line by line, for ever."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from flock import events
+from flock.budget import DAY, take_from_all
+from flock.commons import Commons, allowance
+from flock.errors import AppRefused, BadInput, DailyLimit, JournalError, NetworkError, Pen, Wait
+from flock.journal import Outcome, Record, Settlement
+from flock.key import Key, Params, read_key
+from flock.networks import Network
+from flock.options import Options
+from flock.patience import Patience
+from flock.poem import cut, find_again, read_poem
+from flock.speaker import Speaker, Spoken
+
+log = logging.getLogger(__name__)
+
+_PEN_CHECK = 5.0  # seconds between looks at whether a penned sheep may come out
+
+
+class _Step(NamedTuple):
+    """A tweet that has ended, and where the sheep goes from there."""
+
+    settlement: Settlement
+    after: Record
+    due: float
+
+
+class Sheep:
+    """One bot: its key, its poem, its place in the poem, and its age.
+
+    `line_interval` and `poem_interval` are in seconds; those in the key file go first. `memory` holds the poem's
+    lines. `age` is in recitations: whole poems and the fraction of the present one. `tot_tweet_tracker` counts
+    the lines of a lifetime, and `mod_tweet_tracker` is the place in the poem. `due` is when the next line should
+    be said, and `wake` when it is tried next; both are in the clock's steady time.
+
+    To say something else, override `decide`. Raises BadInput when the key or the poem cannot be used, and
+    BotsTaken when another process runs this bot.
+    """
+
+    def __init__(
+        self,
+        json_file: str | os.PathLike[str],
+        line_interval: float,
+        poem_interval: float,
+        *,
+        commons: Commons | None = None,
+    ) -> None:
+        self.json_file = Path(json_file)
+        self.line_interval = line_interval
+        self.poem_interval = poem_interval
+        self.commons = commons or Commons.of(Options.from_environment())
+        self._read_key()
+        self.setup_api()
+        self.memory: list[str] = []
+        self.memorize()
+        self.age = 0.0
+        self.tot_tweet_tracker = 0
+        self.mod_tweet_tracker = 0
+        self.sleeping = False
+        self.penned: Pen | None = None
+        self.waiting: Wait | None = None  # on purpose, as against backing off
+        self.trouble = ""  # what the last try met with; empty when it went well
+        self.due = self.wake = self.commons.clock.now()
+        self._saying: str | None = None  # the whole line that was begun
+        self._piece = 0  # how many of its tweets are out
+        self._last_id: str | None = None
+        self._owed: _Step | None = None  # what the journal could not take yet
+        self._patience = Patience(self.commons.options.retry_base)
+        self._calls_heard = self.commons.calls
+        self._remember()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name}, age {self.age:.2f}>"
+
+    def _read_key(self) -> None:
+        self._key_stamp = _stamp(self.json_file)
+        self.key: Key = read_key(self.json_file)
+        self.params: Params = self.key.params
+        self.name = self.key.screen_name
+        self.bot = self.commons.networks.bot(self.key)
+        if self.key.line_interval is not None:
+            self.line_interval = self.key.line_interval
+        if self.key.poem_interval is not None:
+            self.poem_interval = self.key.poem_interval
+
+    def setup_api(self) -> None:
+        """Connect to the bot's network."""
+        self.api: Network = self.commons.networks.connect(self.key)
+
+    def memorize(self) -> None:
+        """Learn the poem: its stripped, non-empty lines, in order. Raises BadPoem when there is none."""
+        self.memory = list(read_poem(self.key.poem_file))
+
+    def _remember(self) -> None:
+        """Go on where the journal says that this bot was."""
+        journal, clock = self.commons.journal, self.commons.clock
+        journal.claim([self.bot])
+        self._speaker = Speaker(self.api, journal, clock)
+        self._allowances = (allowance(self._posts_per_day(), clock, journal, self.bot), self.commons.allowance)
+        record = journal.read(self.bot)
+        if record is None:
+            return
+        if self.memory[record.line : record.line + 1] != [record.next_line]:
+            record = replace(record, line=find_again(self.memory, record.line, record.next_line))
+            self._tell(events.PickedUp, line=record.line, text=self.memory[record.line])
+        self._become(record)
+        self._speaker.unsure = record.unsure
+        self._patience.failures, self._patience.strikes = record.failures, record.strikes
+        longest = max(self.line_interval, self.poem_interval)  # a clock set back must not silence the bot
+        self.due = clock.now() + min(record.due - clock.wall(), longest)
+        self.wake = max(self.due, clock.now() + min(record.wake - clock.wall(), DAY))
+        if record.penned and record.key_stamp == self._key_stamp:
+            self.penned = Pen(record.penned)
+
+    def _posts_per_day(self) -> int | None:
+        own = self.key.posts_per_day
+        return self.commons.options.posts_per_day if own is None else own
+
+    # What it does, for ever
+
+    def loop(self) -> None:
+        """Say a line, sleep, and so on until the flock is told to stop. The first line waits until it is due."""
+        self.sleep()
+        while not self.commons.stop.is_set():
+            self.beat()
+            self.sleep()
+
+    def sleep(self) -> None:
+        """Sleep until `wake`, or until the flock is told to stop."""
+        self.sleeping = True
+        self.commons.clock.wait(self.wake, self.commons.stop)
+        self.sleeping = False
+
+    def beat(self) -> None:
+        """Try once to say what is due, and set `wake`. Whatever goes wrong stays with this sheep."""
+        started = self.commons.clock.now()
+        try:
+            if self.penned and not self._let_out():
+                self.wake = started + _PEN_CHECK
+                return
+            self.tweet_something()
+        except NetworkError as error:
+            self._give_way(error)
+        except JournalError as error:
+            self._sit_down(error)
+        except Exception as error:  # noqa: BLE001 - one sheep's bug must not end another
+            self._stumble(error)
+        else:
+            self._cheer_up()
+        if self.wake <= started:  # a subclass that tweets in its own way leaves the schedule to us
+            self.due = self.wake = self._next_due(self.mod_tweet_tracker)
+
+    def decide(self) -> str:
+        """Return what to say next."""
+        return self.memory[self.mod_tweet_tracker]
+
+    def tweet_something(self) -> None:
+        """Say the line that is due, with all its tweets.
+
+        Raises NetworkError when the network does not take one now; what is left of the line is said at the next
+        try. Raises JournalError when a tweet cannot be noted; then it is not posted.
+        """
+        if self._owed:
+            self._step(self._owed)
+        if self._saying is None:
+            self._saying = self.decide()
+        pieces = cut(self._saying, self.api.fits)
+        while self._saying is not None:
+            text = pieces[min(self._piece, len(pieces) - 1)]
+            late = max(0.0, self.commons.clock.now() - self.due)
+            self._settle(self._say(text), text, len(pieces), late)
+
+    def _say(self, text: str) -> Spoken:
+        """Say one tweet out of the day's allowance; what surely did not land does not count."""
+        if self._speaker.unsure:  # it was counted at its first attempt
+            return self._speaker.say(self._record(), text)
+        again = take_from_all(self._allowances, self.commons.clock.now())
+        if again is not None:
+            raise DailyLimit("the posts that it may make in a day are made", until=self._wall(again))
+        spoken = None
+        try:
+            spoken = self._speaker.say(self._record(), text)
+        finally:
+            if spoken.outcome is Outcome.SKIPPED if spoken else not self._speaker.unsure:
+                for allowance in self._allowances:
+                    allowance.give_back()
+        return spoken
+
+    # Where it is
+
+    def _record(self) -> Record:
+        return Record(
+            bot=self.bot,
+            n=self.tot_tweet_tracker,
+            line=self.mod_tweet_tracker,
+            piece=self._piece,
+            recitations=int(self.age),
+            due=self._wall(self.due),
+            saying=self._saying,
+            next_line=self.memory[self.mod_tweet_tracker],
+            last_id=self._last_id,
+            wake=self._wall(self.wake),
+            failures=self._patience.failures,
+            strikes=self._patience.strikes,
+            penned=str(self.penned or ""),
+            key_stamp=self._key_stamp,
+        )
+
+    def _become(self, record: Record) -> None:
+        self.tot_tweet_tracker = record.n
+        self.mod_tweet_tracker = record.line
+        self.age = record.recitations + record.line / len(self.memory)
+        self._saying = record.saying
+        self._piece = record.piece
+        self._last_id = record.last_id
+
+    def _settle(self, spoken: Spoken, text: str, pieces: int, late: float) -> None:
+        """Note how the present tweet ended, go on to the next, and tell."""
+        here = self._record()
+        if spoken.outcome is Outcome.SAID:
+            event: dict[str, Any] = {"line": here.line, "lines": len(self.memory), "piece": here.piece}
+            event |= {"pieces": pieces, "age": self.age, "late": late, "post_id": spoken.post_id}
+        else:
+            event = {"why": spoken.why}
+        wall = self.commons.clock.wall()
+        settlement = Settlement(here.n, here.piece, spoken.outcome, wall, spoken.post_id, spoken.why)
+        self._step(self._after(settlement, here, pieces))
+        kinds = {Outcome.SAID: events.Said, Outcome.SKIPPED: events.Skipped}
+        self._tell(kinds.get(spoken.outcome, events.Unsure), text=text, n=here.n, **event)
+        if self.tot_tweet_tracker > here.n and self.mod_tweet_tracker == 0:
+            self._tell(events.Birthday, age=round(self.age), rest=self.poem_interval)
+
+    def _after(self, settlement: Settlement, here: Record, pieces: int) -> _Step:
+        """Return where the sheep goes when the present one of `pieces` tweets has ended."""
+        here = replace(here, last_id=settlement.post_id or here.last_id)
+        if here.piece + 1 < pieces:
+            return _Step(settlement, replace(here, piece=here.piece + 1), self.due)
+        line = (here.line + 1) % len(self.memory)
+        due = self._next_due(line)
+        after = replace(
+            here,
+            n=here.n + 1,
+            line=line,
+            piece=0,
+            recitations=here.recitations + (line == 0),
+            due=self._wall(due),
+            saying=None,
+            next_line=self.memory[line],
+        )
+        return _Step(settlement, after, due)
+
+    def _step(self, step: _Step) -> None:
+        """Settle in the journal, then be where it says; a step that the journal does not take is owed to it."""
+        self._owed = step
+        self.commons.journal.settle(step.settlement, step.after)
+        self._owed = None
+        self._speaker.unsure = False
+        self._become(step.after)
+        self.due = self.wake = step.due
+
+    def _next_due(self, line: int) -> float:
+        """Return when `line` is due: anchored to the last due time, or from now on when that has passed."""
+        interval = self.poem_interval if line == 0 else self.line_interval
+        now = self.commons.clock.now()
+        return self.due + interval if self.due + interval >= now else now + interval
+
+    def _wall(self, steady: float) -> float:
+        return steady - self.commons.clock.now() + self.commons.clock.wall()
+
+    # What can go wrong
+
+    def _give_way(self, error: NetworkError) -> None:
+        """Pen the sheep, wait on purpose, or back off, as the network's answer asks for; and note it."""
+        self.trouble = str(error)
+        waited_before = self.waiting
+        self.waiting = error if isinstance(error, Wait) else None
+        if self._patience.is_over(error) and isinstance(error, Pen):
+            self._be_penned(error)
+        elif isinstance(error, Wait):
+            seconds = self._patience.wait_for(error, self.commons.clock.wall())
+            self.wake = self.commons.clock.now() + seconds
+            if type(waited_before) is not type(error):
+                self._tell(events.Waiting, why=str(error), seconds=seconds, advice=error.advice)
+        else:
+            self._back_off(events.BackingOff, str(error), attempt=self._patience.failures + 1)
+        with suppress(JournalError):  # it has its say when the next line is intended
+            self.commons.journal.keep(self._record())
+
+    def _back_off(self, kind: type[events.Event], why: str, **fields: Any) -> None:
+        seconds = self._patience.back_off()
+        self.wake = self.commons.clock.now() + seconds
+        self._tell(kind, why=why, seconds=seconds, **fields)
+
+    def _be_penned(self, error: Pen) -> None:
+        self.penned = error
+        self.wake = self.commons.clock.now() + _PEN_CHECK
+        app = self.key.consumer_token.get_secret_value()
+        if not isinstance(error, AppRefused) or self.commons.first_to_meet(f"app {app}"):
+            self._tell(events.Penned, why=str(error), advice=error.advice)
+
+    def _sit_down(self, error: JournalError) -> None:
+        """Wait for the journal: without it nothing may be said. The whole flock suffers; one sheep says so."""
+        self.trouble = str(error)
+        self.wake = self.commons.clock.now() + self._patience.back_off()
+        if self.commons.first_to_meet("journal"):
+            text = f"nothing can be said: {error}"
+            self._tell(events.FlockNote, text=text, severity=logging.ERROR)
+
+    def _stumble(self, error: Exception) -> None:
+        """A bug, ours or a subclass's: log the traceback once, back off, go on."""
+        if self.trouble != repr(error):
+            log.error("%s", error, exc_info=error)
+        self.trouble = repr(error)
+        self._back_off(events.Stumbled, type(error).__name__)
+
+    def _cheer_up(self) -> None:
+        """All is well again. The journal learns of it with the next line."""
+        self._patience.all_is_well()
+        self.waiting, self.trouble = None, ""
+        if self.commons.is_over("journal"):
+            self._tell(events.FlockNote, text="the journal can be written again; the flock goes on")
+
+    def _let_out(self) -> bool:
+        """Leave the pen if the key file has changed, or the shepherd has called; return whether it did."""
+        changed = _stamp(self.json_file) != self._key_stamp
+        if not changed and self._calls_heard == self.commons.calls:
+            return False
+        self._calls_heard = self.commons.calls
+        app = self.key.consumer_token.get_secret_value()
+        try:
+            self._read_key()
+            self.setup_api()
+        except BadInput as error:
+            log.warning("%s stays in the pen: %s", self.name, error)
+            return False
+        self._speaker.network = self.api
+        self.penned = None
+        self._patience.all_is_well()
+        self.commons.is_over(f"app {app}")
+        self._tell(events.Released, why="its key file has changed" if changed else "the shepherd calls")
+        return True
+
+    def _tell(self, kind: type[events.Event], **fields: Any) -> None:
+        self.commons.events.tell(kind(at=self.commons.clock.wall(), bot=self.name, **fields))
+
+
+def _stamp(file: Path) -> str:
+    """Return what changes when `file` does; nothing while it is away."""
+    try:
+        status = file.stat()
+    except OSError:
+        return ""
+    return f"{status.st_mtime_ns} {status.st_size}"
+
+
+def runsheep(sheep: Sheep) -> None:
+    """Run one sheep in this thread, which gets the sheep's name."""
+    threading.current_thread().name = sheep.name
+    sheep.loop()

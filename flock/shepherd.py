@@ -1,0 +1,228 @@
+"""Shepherd: a folder of keys -> a sheep a key -> a thread a sheep; stops them, and looks after them."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import Enum
+from multiprocessing.dummy import Pool as ThreadPool
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any
+
+import numpy as np
+
+from flock.commons import Commons
+from flock.duration import format_seconds
+from flock.errors import BadKeys, BadOption
+from flock.events import Events, FlockNote, GoneQuiet
+from flock.key import Key, read_keys
+from flock.options import LINE_INTERVAL, POEM_INTERVAL, Options
+from flock.sheep import Sheep, runsheep
+
+log = logging.getLogger(__name__)
+
+GRACE = 10.0  # seconds that tweets under way get when the flock is told to stop
+_STAGGER = 0.05  # seconds between the first tweets of two sheep
+_WATCH = 1.0  # seconds between the shepherd's looks at the flock
+_QUIET_MARGIN = 60.0  # seconds behind its due time after which a sheep has gone quiet
+
+_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class Ending(Enum):
+    """Why a flock came to its end."""
+
+    STOPPED = "stopped as asked"
+    CUT_SHORT = "stopped at once, with tweets under way"
+    ALL_PENNED = "every sheep is penned"
+
+
+class SimpleShepherd:
+    """Makes a sheep for each key file in `json_key_dir` and runs them all, each in its own thread, for ever.
+
+    Intervals are in seconds. What `options` leaves out, and the whole of it when there is none, comes from the
+    `FLOCK_...` environment variables. Raises BadKeys, which names every bad file, unless `options.skip_bad`;
+    BadOption; BotsTaken when another flock runs one of these bots; JournalError.
+    """
+
+    def __init__(
+        self,
+        json_key_dir: str | os.PathLike[str],
+        line_interval: float = LINE_INTERVAL,
+        poem_interval: float = POEM_INTERVAL,
+        *,
+        options: Options | None = None,
+        sheep_class: type[Sheep] | None = None,
+        events: Events | None = None,
+        commons: Commons | None = None,
+    ) -> None:
+        options = (options or Options.from_environment()).with_intervals(line_interval, poem_interval)
+        self.line_interval = options.line_interval
+        self.poem_interval = options.poem_interval
+        make_sheep = sheep_class or load_sheep_class(options.sheep)
+        keys = _usable_keys(Path(json_key_dir), skip_bad=options.skip_bad)
+        self.all_json = [key.file for key in keys]
+        self.commons = commons or Commons.of(options, events)
+        self.commons.journal.claim(
+            [self.commons.networks.bot(key) for key in keys]
+        )  # before their places are read
+        self.all_sheep = [
+            make_sheep(file, self.line_interval, self.poem_interval, commons=self.commons)
+            for file in self.all_json
+        ]
+
+    def loop(self) -> Any:
+        """Run every sheep in a thread of its own. Returns when all have ended; by themselves they do not."""
+        pool = ThreadPool(len(self.all_sheep))
+        return pool.map(runsheep, self.all_sheep, chunksize=1)
+
+
+class Shepherd(SimpleShepherd):
+    """A SimpleShepherd that spreads the start, watches the flock, and stops it when told to.
+
+    `loop` ends at SIGTERM or SIGINT (a second one ends it at once), or when `commons.stop` is set; SIGHUP gives
+    penned sheep another try. In a thread other than the main one signals are left alone.
+    """
+
+    def loop(self) -> Ending:
+        """Run the flock until it is told to stop, and return why it ended."""
+        self.spread()
+        inbox: SimpleQueue[int | None] = SimpleQueue()  # signals, and None when all sheep have come home
+        with self._listening(inbox.put):
+            self._tell(f"{_count(len(self.all_sheep), 'sheep', 'sheep')} on the way out")
+            pool = ThreadPool(len(self.all_sheep))
+            pool.map_async(
+                runsheep,
+                self.all_sheep,
+                chunksize=1,
+                callback=lambda _: inbox.put(None),
+                error_callback=lambda _: inbox.put(None),
+            )
+            ending = self._watch(inbox)
+            self.commons.stop.set()
+            if not self._bring_home(inbox):
+                ending = Ending.CUT_SHORT
+        self._tell(f"the flock has {ending.value}" if ending is not Ending.ALL_PENNED else ending.value)
+        if ending is not Ending.CUT_SHORT:
+            pool.close()
+            self.commons.close()
+        return ending
+
+    def spread(self) -> None:
+        """Spread the sheep that are due now over the first moments, in an order that the seed decides."""
+        now = self.commons.clock.now()
+        flock = self.all_sheep
+        order = np.random.Generator(np.random.Philox(self.commons.options.seed)).permutation(len(flock))
+        for place, index in enumerate(order):
+            sheep = flock[index]
+            share = min(sheep.line_interval / len(flock), _STAGGER)
+            if sheep.due <= now + share * len(flock):
+                sheep.due = sheep.wake = max(sheep.due, now + share * place)
+
+    def look_around(self) -> None:
+        """Tell of sheep that have gone quiet: long past due, and neither penned nor waiting on purpose."""
+        now = self.commons.clock.now()
+        for sheep in self.all_sheep:
+            silent = now - sheep.due
+            expected = silent <= max(_QUIET_MARGIN, sheep.line_interval) or sheep.penned or sheep.waiting
+            topic = f"quiet {sheep.bot}"
+            if expected:
+                self.commons.is_over(topic)
+            elif self.commons.first_to_meet(topic):
+                why = sheep.trouble or "no answer from the network yet"
+                wall = self.commons.clock.wall()
+                self.commons.events.tell(GoneQuiet(at=wall, bot=sheep.name, seconds=silent, why=why))
+
+    def _watch(self, inbox: SimpleQueue[int | None]) -> Ending:
+        """Look after the flock until there is a reason to stop it, and return the reason."""
+        while not self.commons.stop.is_set():
+            try:
+                message = inbox.get(timeout=_WATCH)
+            except Empty:
+                self.look_around()
+                if all(sheep.penned for sheep in self.all_sheep):
+                    return Ending.ALL_PENNED
+            else:
+                if message != signal.SIGHUP:
+                    if message is None:
+                        inbox.put(None)  # nobody is out any more
+                    break
+                self.commons.calls += 1
+                self._tell("the shepherd calls: penned sheep are tried again")
+        return Ending.STOPPED
+
+    def _bring_home(self, inbox: SimpleQueue[int | None]) -> bool:
+        """Wait for the tweets under way; return whether all sheep came home before time or patience ran out."""
+        awake = sum(not sheep.sleeping for sheep in self.all_sheep)
+        under_way = f"; up to {format_seconds(GRACE)} for {_count(awake, 'tweet')} under way" if awake else ""
+        self._tell(f"stopping{under_way}")
+        deadline = time.monotonic() + GRACE
+        while True:
+            try:
+                message = inbox.get(timeout=max(0.0, deadline - time.monotonic()))
+            except Empty:
+                return False
+            if message is None or message in _STOP_SIGNALS:
+                return message is None
+
+    @contextmanager
+    def _listening(self, tell: Callable[[int | None], None]) -> Iterator[None]:
+        """Pass signals on to `tell` for as long as the flock is out. SimpleQueue.put may run in a handler."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {
+            number: signal.signal(number, lambda number, _frame: tell(number))
+            for number in (*_STOP_SIGNALS, signal.SIGHUP)
+        }
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _tell(self, text: str) -> None:
+        self.commons.events.tell(FlockNote(at=self.commons.clock.wall(), text=text))
+
+
+def load_sheep_class(spec: str | None) -> type[Sheep]:
+    """Return the class that MODULE:CLASS names, or Sheep. The working directory is looked in, too.
+
+    Raises BadOption when there is no such class or it is no Sheep.
+    """
+    if spec is None:
+        return Sheep
+    module_name, _, class_name = spec.partition(":")
+    if "" not in sys.path and str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        found = getattr(importlib.import_module(module_name), class_name)
+    except (ImportError, AttributeError) as error:
+        raise BadOption(f"--sheep {spec}: {error}; check the name, and run from the module's folder") from error
+    if not (isinstance(found, type) and issubclass(found, Sheep)):
+        raise BadOption(f"--sheep {spec}: expected a subclass of flock.Sheep")
+    return found
+
+
+def _usable_keys(folder: Path, *, skip_bad: bool) -> tuple[Key, ...]:
+    """Return the usable keys; raises BadKeys if there are others, unless they are to be skipped."""
+    ring = read_keys(folder)
+    for warning in ring.warnings:
+        log.warning("%s", warning)
+    if ring.problems and not (skip_bad and ring.keys):
+        raise BadKeys(ring.problems)
+    for problem in ring.problems:
+        log.warning("skipped: %s", problem)
+    return ring.keys
+
+
+def _count(number: int, noun: str, plural: str = "") -> str:
+    return f"{number} {noun if number == 1 else plural or noun + 's'}"
