@@ -1,0 +1,152 @@
+"""The command line: what it imports, what it refuses, and with which exit code."""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import simplejson as json
+from click.testing import CliRunner
+
+from flock.cli import cli, run
+from flock.options import PARSERS
+from tests.endtoend.conftest import Flock, Folder
+
+Start = Callable[..., Flock]
+
+
+def test_help_imports_neither_numpy_nor_the_network_stack() -> None:
+    """Start-up is quick because help loads next to nothing."""
+    program = (
+        "import sys\nfrom flock.cli import cli\ncli(['--help'], standalone_mode=False)\n"
+        "heavy = {'numpy', 'twitter', 'requests', 'pydantic', 'werkzeug', 'sqlite3', 'twitter_text'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+
+    output = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+
+    assert "[]" == output.splitlines()[-1]
+
+
+def test_help_takes_little_time() -> None:
+    """`flock --help` takes under 0.3 s of CPU."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([sys.executable, "-m", "flock", "--help"], capture_output=True, check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 0.3
+
+
+def test_help_names_every_exit_code() -> None:
+    """Cron mails a number; --help says what it means."""
+    for arguments in (["--help"], ["run", "--help"]):
+        output = CliRunner().invoke(cli, arguments).output
+        assert [] == [
+            code for code in ("0 ", "2 ", "3 ", "4 ", "5 ", "70 ", "74 ") if f"\n    {code}" not in output
+        ]
+
+
+def test_every_option_reads_its_variable() -> None:
+    """Every option of `flock run` has a FLOCK_ variable, and each is a field that a driver's environment sets."""
+    variables = {option.name: option.envvar for option in run.params if option.name != "keys"}
+
+    assert {name: f"FLOCK_{(name or '').upper()}" for name in variables} == variables
+    assert set(PARSERS) - {"retry_base"} == set(variables) - {"log_format", "verbose", "quiet"}
+
+
+def test_six_kinds_of_bad_key_files_are_six_lines(tmp_path: Path, start: Start) -> None:
+    """Every bad file is reported in one go, nothing starts, and no secret is printed."""
+    keys = tmp_path / "keys"
+    keys.mkdir()
+    (keys / "poem.txt").write_text("a line")
+    good = {
+        "screen_name": "good",
+        "consumer_token": "hush-1",
+        "consumer_token_secret": "hush-2",
+        "oauth_token": "hush-3",
+        "oauth_token_secret": "hush-4",
+        "poem_file": "poem.txt",
+    }
+    bad = {
+        "broken": json.dumps(good)[:-1] + ",",
+        "missing": json.dumps({name: value for name, value in good.items() if name != "oauth_token"}),
+        "wrong_type": json.dumps(good | {"oauth_token_secret": 12345}),
+        "no_poem": json.dumps(good | {"poem_file": "nowhere.txt"}),
+        "negative": json.dumps(good | {"line_interval": -1}),
+        "not_an_object": json.dumps(["hush-5"]),
+    }
+    for name, text in bad.items():
+        (keys / f"{name}.json").write_text(text)
+
+    code, output, errors = start("run", keys).end()
+
+    assert (3, "") == (code, output)
+    assert sorted(bad) == [Path(line.partition(":")[0]).stem for line in errors.splitlines()]
+    assert "hush" not in errors
+    assert not (tmp_path / "state").exists()
+
+
+def test_skip_bad_runs_the_others(make_folder: Callable[..., Folder], start: Start) -> None:
+    """With --skip-bad one broken file does not keep the flock at home; it is still reported."""
+    folder = make_folder(1)
+    (folder.path / "broken.json").write_text("{")
+
+    flock = start("run", folder.path, "--skip-bad", "--dry-run", "--line-interval", "0.05")
+    first = flock.process.stdout.readline() if flock.process.stdout else ""
+    code, _, errors = flock.stop()
+
+    assert 0 == code
+    assert "1 sheep on the way out" in first
+    assert "broken.json: broken JSON at line 1" in errors
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["keys", "--line-interval", "-1"], 2, "--line-interval"),
+        (["keys", "--line-interval", "soon"], 2, "90s"),
+        (["keys", "--api", "3"], 2, "expected 2 or 1.1"),
+        (["keys", "--base-url", "api.x.com"], 2, "https://api.x.com"),
+        (["keys", "--pasture", "--dry-run"], 2, "exclude each other"),
+        (["keys", "--pasture", "--base-url", "http://localhost"], 2, "exclude each other"),
+        (["keys", "-q", "-v"], 2, "exclude each other"),
+        (["keys", "--sheep", "nowhere:Sheep"], 2, "nowhere"),
+        (["keys", "--sheep", "json:JSONDecoder"], 2, "subclass of flock.Sheep"),
+        (["keys", "--state", "/dev/null/flock.db"], 74, "journal"),
+        (["nowhere"], 3, "no such folder"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line_and_a_named_code(
+    make_folder: Callable[..., Folder], start: Start, arguments: list[str], code: int, words: str
+) -> None:
+    """A mistake on the command line never ends in a traceback."""
+    make_folder(1)
+
+    exit_code, output, errors = start("run", *arguments).end()
+
+    assert (code, "") == (exit_code, output)
+    assert words in errors.splitlines()[-1]
+    assert "Traceback" not in errors
+
+
+def test_a_bad_variable_is_named(make_folder: Callable[..., Folder], start: Start) -> None:
+    """A typo in a unit file's Environment= is found, too."""
+    make_folder(1)
+
+    code, _, errors = start("run", "keys", FLOCK_RETRY_BASE="fast").end()
+
+    assert 2 == code
+    assert "FLOCK_RETRY_BASE" in errors
+
+
+def test_completion_is_bound_to_the_full_path(start: Start) -> None:
+    """The system's own flock keeps its completion."""
+    code, output, _ = start("completion", "bash").end()
+
+    assert 0 == code
+    bound = [line.split()[-1] for line in output.splitlines() if line.strip().startswith("complete ")]
+    assert [str(Path(sys.executable).with_name("flock"))] == bound
