@@ -1,0 +1,242 @@
+"""Make the repository's virtual environment if it is stale, then become the program that was asked for.
+
+    python -I -B scripts/_venv.py ROOT VENV STAGE COMMAND [ARGUMENT...]
+
+scripts/flock and scripts/test start this when their own quick look finds the environment wanting. It needs
+nothing but the standard library. Whoever comes second waits on a lock that the kernel drops with its holder.
+
+A stage (see STAGES) is done when its stamp, written last, says what it was made for and from. An empty stamp is
+a stage that was begun and never finished: nothing in the environment is trusted then, and it is made anew.
+"""
+
+import contextlib
+import fcntl
+import functools
+import importlib.util
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+UNAVAILABLE = 69  # sysexits.h: EX_UNAVAILABLE
+OLDEST, TOO_NEW = (3, 11), (3, 14)
+LOCK = ".lock"
+STAGES = ("flock", "test")  # each adds to the ones before it, and has requirements/STAGE.txt
+
+# Of the caller's pip settings only the way to an index and a cache counts: PIP_USER, PIP_TARGET and their like
+# would put things elsewhere.
+PIP_SETTINGS_KEPT = frozenset(
+    {
+        "PIP_CACHE_DIR",
+        "PIP_CERT",
+        "PIP_CLIENT_CERT",
+        "PIP_CONFIG_FILE",
+        "PIP_DEFAULT_TIMEOUT",
+        "PIP_EXTRA_INDEX_URL",
+        "PIP_FIND_LINKS",
+        "PIP_INDEX_URL",
+        "PIP_KEYRING_PROVIDER",
+        "PIP_NO_CACHE_DIR",
+        "PIP_NO_INDEX",
+        "PIP_PROXY",
+        "PIP_RETRIES",
+        "PIP_TIMEOUT",
+        "PIP_TRUSTED_HOST",
+        "PIP_USE_FEATURE",
+    }
+)
+PIP_SETTINGS = {
+    "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+    "PIP_NO_INPUT": "1",
+    "PIP_PROGRESS_BAR": "off",
+    "PIP_REQUIRE_VIRTUALENV": "0",
+    "PIP_ROOT_USER_ACTION": "ignore",
+    "PIP_USER": "0",
+}
+
+Run = Callable[[Sequence[str | Path]], None]
+
+
+class CannotSetUp(Exception):
+    """What stands in the way, in one line for the person at the terminal."""
+
+
+@dataclass(frozen=True)
+class Venv:
+    """The environment at `path`, for the checkout at `root`; both absolute."""
+
+    root: Path
+    path: Path
+
+    @property
+    def python(self) -> Path:
+        return self.path / "bin" / "python"
+
+    @property
+    def whose(self) -> bytes:
+        """The head of every stamp: an environment that was moved or copied is full of paths to the old one."""
+        return os.fsencode(f"{self.root}\n{self.path}\n")
+
+    def stamp(self, stage: str) -> Path:
+        return self.path / f".{stage}.stamp"
+
+    def requirements(self, stage: str) -> Path:
+        return self.root / "requirements" / f"{stage}.txt"
+
+    def wanted(self, stage: str) -> bytes:
+        """What the stage's stamp says when it is up to date; is_current in _venv.sh says it too."""
+        return self.whose + (self.root / "pyproject.toml").read_bytes() + self.requirements(stage).read_bytes()
+
+    def is_current(self, stage: str) -> bool:
+        try:
+            return os.access(self.python, os.X_OK) and self.stamp(stage).read_bytes() == self.wanted(stage)
+        except FileNotFoundError:
+            return False
+
+    def is_sound(self) -> bool:
+        """Whether it can be brought up to date in place: its own, whole, and its Python runs and is supported."""
+        stamps = [stamp for stage in STAGES if (stamp := self.stamp(stage)).exists()]
+        if self.stamp("flock") not in stamps:
+            return False
+        if not all(stamp.read_bytes().startswith(self.whose) for stamp in stamps):
+            return False
+        probe = f"import sys; sys.exit(not {OLDEST} <= sys.version_info < {TOO_NEW})"
+        try:
+            probed = subprocess.run([self.python, "-I", "-c", probe], capture_output=True, check=False)
+        except OSError:
+            return False
+        return probed.returncode == 0
+
+    def bring_up(self, stage: str, run: Run) -> None:
+        """Do the stages up to `stage` that are not current. `run` runs a command, or raises CannotSetUp."""
+        stages = STAGES[: STAGES.index(stage) + 1]
+        stale = [each for each in stages if not self.is_current(each)]
+        if not stale:
+            return
+        if self.is_sound():
+            say(f"bringing {self.path.name} up to date")
+        else:
+            say(f"setting up {self.path.name} (once; about a minute)")
+            stale = list(stages)
+            self.make_anew(run)
+        for each in stale:
+            wanted = self.wanted(each)
+            self.stamp(each).write_bytes(b"")
+            self.install(each, run)
+            self.stamp(each).write_bytes(wanted)
+
+    def make_anew(self, run: Run) -> None:
+        for stage in STAGES:
+            self.stamp(stage).unlink(missing_ok=True)
+        for entry in self.path.iterdir():
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry)
+            elif entry.name != LOCK:
+                entry.unlink()
+        run([python_to_link_to(), "-m", "venv", self.path])
+
+    def install(self, stage: str, run: Run) -> None:
+        """Only wheels, only those the lock has: nothing unpinned is fetched to build one. Then flock itself."""
+        pip: list[str | Path] = [self.python, "-m", "pip", "install", "--quiet", "--no-deps"]
+        run([*pip, "--require-hashes", "--only-binary=:all:", "-r", self.requirements(stage)])
+        if stage == "flock":
+            run([*pip, "--no-build-isolation", "--editable", self.root])
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[int]:
+        """Hold the environment's lock, and give its file descriptor."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        if self.path != self.root / ".venv" and any(self.path.iterdir()) and not (self.path / LOCK).exists():
+            raise CannotSetUp(f"FLOCK_VENV is a directory with other things in it: {self.path}")
+        while True:
+            with (self.path / LOCK).open("a") as lock:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    say(f"waiting for another process that sets up {self.path.name}")
+                    fcntl.flock(lock, fcntl.LOCK_EX)
+                if os.fstat(lock.fileno()).st_nlink:  # else the directory was removed meanwhile
+                    yield lock.fileno()
+                    return
+            self.path.mkdir(parents=True, exist_ok=True)
+
+
+def python_to_link_to() -> Path:
+    """This Python under its versioned name, outside any environment it runs in.
+
+    A system that moves on to the next Python then leaves a dead link, which is noticed, not another version.
+    """
+    versioned = Path(sys.base_prefix, "bin", f"python3.{sys.version_info.minor}")
+    return versioned if os.access(versioned, os.X_OK) else Path(sys.executable)
+
+
+def refuse_a_python_without_venv() -> None:
+    if importlib.util.find_spec("ensurepip") is None or importlib.util.find_spec("venv") is None:
+        minor = sys.version_info.minor
+        raise CannotSetUp(
+            f"{sys.executable} cannot make virtual environments: "
+            f"apt install python3-venv (or python3.{minor}-venv), or name another Python in FLOCK_PYTHON"
+        )
+
+
+def run_holding(lock: int, command: Sequence[str | Path]) -> None:
+    """Run `command` silently; if it fails, show the last lines it said and raise CannotSetUp.
+
+    It holds the lock as well: when this process is killed, the next one waits for what it left running.
+    """
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("PYTHON", "PIP_", "VIRTUAL_ENV")) or name in PIP_SETTINGS_KEPT
+    }
+    done = subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=environment | PIP_SETTINGS,
+        pass_fds=[lock],
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    if done.returncode != 0:
+        print(*done.stdout.splitlines()[-12:], sep="\n", file=sys.stderr)
+        step = "venv" if "venv" in command else "pip"
+        raise CannotSetUp(f"cannot set up: {step} failed, see above (no network?); the next try starts afresh")
+
+
+def say(line: str) -> None:
+    print(f"flock: {line}", file=sys.stderr, flush=True)
+
+
+def stop(number: int, _frame: FrameType | None) -> NoReturn:
+    sys.exit(128 + number)  # on its way out subprocess.run kills what it runs
+
+
+def main(root: str, venv: str, stage: str, *command: str) -> int:
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, stop)
+    environment = Venv(root=Path(root), path=Path(venv))
+    try:
+        refuse_a_python_without_venv()
+        with environment.locked() as lock:
+            environment.bring_up(stage, functools.partial(run_holding, lock))
+        os.execv(command[0], command)
+    except CannotSetUp as error:
+        say(str(error))
+    except OSError as error:
+        say(f"cannot set up: {error}")
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+    return UNAVAILABLE
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
