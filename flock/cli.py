@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 import click
 
@@ -22,7 +22,7 @@ from flock.errors import BadKeys, BadOption, BadPoem, BotsTaken, JournalError
 from flock.options import LINE_INTERVAL, PARSERS, POEM_INTERVAL, Options
 
 if TYPE_CHECKING:
-    from flock.console import LogFormat
+    from flock.console import LogFile, LogFormat
 
 # Everything that needs numpy or the network is imported by the commands that use it: `flock --help` is quick.
 
@@ -104,9 +104,33 @@ def cli() -> None:
     show_envvar=True,
     help="auto: colours on a terminal, plain lines elsewhere, priorities under journald.",
 )
+@click.option(
+    "--log-file",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    envvar="FLOCK_LOG_FILE",
+    show_envvar=True,
+    help="Write there and not to the terminal; opened anew at SIGHUP.",
+)
+@click.option(
+    "--once",
+    is_flag=True,
+    envvar="FLOCK_ONCE",
+    show_envvar=True,
+    help="Each bot that is due says one line, then exit: for cron.",
+)
 @click.option("-v", "--verbose", is_flag=True, envvar="FLOCK_VERBOSE", show_envvar=True, help="Tell every retry.")
 @click.option("-q", "--quiet", is_flag=True, envvar="FLOCK_QUIET", show_envvar=True, help="Tell trouble only.")
-def run(keys: Path, log_format: LogFormat, *, verbose: bool, quiet: bool, **given: Any) -> None:
+def run(
+    keys: Path,
+    *,
+    log_format: LogFormat,
+    log_file: Path | None,
+    once: bool,
+    verbose: bool,
+    quiet: bool,
+    **given: Any,
+) -> None:
     """Run a bot for every .json file in the folder KEYS, until told to stop.
 
     S is a number of seconds, or 90s, 30m, 1.5h. Intervals in a key file go before these. Ctrl-C or SIGTERM stops
@@ -117,20 +141,23 @@ def run(keys: Path, log_format: LogFormat, *, verbose: bool, quiet: bool, **give
     level = logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO
     with _NamedExits():
         options = _options(given)
-        from flock.console import Console, LogFormatter  # noqa: PLC0415
+        from flock.console import Console, LogFile, LogFormatter  # noqa: PLC0415
         from flock.events import Events  # noqa: PLC0415
         from flock.shepherd import Ending, Shepherd  # noqa: PLC0415
+        from flock.systemd import Systemd  # noqa: PLC0415
 
         _keep_secrets_in()
-        _log_to_stderr(LogFormatter(log_format), level)
+        file = LogFile(log_file) if log_file else None
+        _log_to(file or sys.stderr, LogFormatter(log_format), level)
+        console = Console(file, log_format=log_format, level=level)
         shepherd = Shepherd(
             keys,
             options.line_interval,
             options.poem_interval,
             options=options,
-            events=Events([Console(log_format=log_format, level=level)]),
+            events=Events([*([file] if file else []), console, Systemd()]),
         )
-        ending = shepherd.loop()
+        ending = shepherd.once() if once else shepherd.loop()
     _leave(ALL_PENNED if ending is Ending.ALL_PENNED else OK, at_once=ending is Ending.CUT_SHORT)
 
 
@@ -229,9 +256,9 @@ def _keep_secrets_in() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
 
 
-def _log_to_stderr(formatter: logging.Formatter, level: int) -> None:
-    """Send what our own code logs to standard error; other libraries' logs stay out of it."""
-    handler = logging.StreamHandler()
+def _log_to(stream: TextIO | LogFile, formatter: logging.Formatter, level: int) -> None:
+    """Send what our own code logs to `stream`; other libraries' logs stay out of it."""
+    handler = logging.StreamHandler(stream)
     handler.setFormatter(formatter)
     logger = logging.getLogger("flock")
     logger.addHandler(handler)

@@ -18,7 +18,8 @@ from flock.options import Options
 class Commons:
     """The collaborators of every sheep.
 
-    `allowance` is the whole flock's posts a day; `stop` ends the flock; `calls` counts the shepherd's SIGHUPs.
+    `allowance` is the whole flock's posts a day; `stop` ends the flock; `calls` counts the shepherd's SIGHUPs;
+    `good_apps` holds the consumer tokens that a network has taken a post with.
     """
 
     options: Options
@@ -29,6 +30,7 @@ class Commons:
     allowance: Allowance = field(default_factory=lambda: Allowance(None))
     stop: threading.Event = field(default_factory=threading.Event)
     calls: int = 0
+    good_apps: set[str] = field(default_factory=set, repr=False)
     _met: set[str] = field(default_factory=set, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 

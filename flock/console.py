@@ -10,12 +10,14 @@ import time
 import zlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Literal, TextIO
 
 import click
 import simplejson as json
 
-from flock.events import Event
+from flock.errors import BadOption
+from flock.events import Called, Event
 
 LogFormat = Literal["auto", "text", "json"]
 
@@ -33,7 +35,7 @@ class Console:
     """
 
     def __init__(
-        self, stream: TextIO | None = None, *, log_format: LogFormat = "auto", level: int = logging.INFO
+        self, stream: TextIO | LogFile | None = None, *, log_format: LogFormat = "auto", level: int = logging.INFO
     ) -> None:
         self._stream = stream or sys.stdout
         self._level = level
@@ -61,7 +63,7 @@ class Console:
             """Nobody reads us any more, or the log's disk is full: the flock goes on without."""
 
 
-def is_journald(stream: TextIO, environment: Mapping[str, str]) -> bool:
+def is_journald(stream: TextIO | LogFile, environment: Mapping[str, str]) -> bool:
     """Return whether `stream` goes straight into systemd's journal (JOURNAL_STREAM names its device and inode)."""
     try:
         status = os.fstat(stream.fileno())
@@ -107,6 +109,40 @@ def _iso(at: float) -> str:
 def _harmless(text: str) -> str:
     """Return `text` on one line and without control characters, which a terminal might obey."""
     return text.translate(_CONTROLS)
+
+
+class LogFile:
+    """A text file that is opened anew at a SIGHUP, so that logrotate may move it away.
+
+    It can stand wherever a stream is written to, and as a listener it hears the call.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file = self._open()
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, Called):
+            before, self._file = self._file, self._open()
+            before.close()
+
+    def _open(self) -> TextIO:
+        try:
+            return self._path.open("a", encoding="utf-8")
+        except OSError as error:
+            raise BadOption(f"--log-file {self._path}: cannot be written: {error.strerror}") from None
+
+    def write(self, text: str) -> int:
+        return self._file.write(text)
+
+    def flush(self) -> None:
+        self._file.flush()
+
+    def fileno(self) -> int:
+        return self._file.fileno()
+
+    def isatty(self) -> bool:
+        return False
 
 
 class LogFormatter(logging.Formatter):

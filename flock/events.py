@@ -126,14 +126,23 @@ class Waiting(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Penned(Event):
-    """The bot stops until its key file changes or the flock is sent a SIGHUP."""
+    """The bot stops until its key file changes or the flock is sent a SIGHUP.
 
-    level: ClassVar[int] = logging.ERROR
+    `with_its_app` is whether the keys of its app are suspected and another bot has said so already.
+    """
 
     why: str
     advice: str
+    with_its_app: bool = False
+
+    @property
+    def level(self) -> int:  # type: ignore[override]
+        """One loud line for an app, however many bots it has."""
+        return logging.WARNING if self.with_its_app else logging.ERROR
 
     def __str__(self) -> str:
+        if self.with_its_app:
+            return f"is penned, like others of its app: {self.why}"
         return f"IS PENNED: {self.why}; {self.advice}; then save its key file, or send the flock a SIGHUP"
 
 
@@ -187,18 +196,89 @@ class PickedUp(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FlockNote(Event):
-    """Something about the whole flock: it is out, it stops, its journal is full."""
+class Out(Event):
+    """The flock is out: every one of its `sheep` has its thread."""
 
-    text: str
-    severity: int = logging.INFO
-
-    @property
-    def level(self) -> int:  # type: ignore[override]
-        return self.severity
+    sheep: int
 
     def __str__(self) -> str:
-        return self.text
+        return f"{self.sheep} sheep on the way out"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rounds(Event):
+    """The shepherd has looked around, as it does each second. `alive` is whether the sheep move as they should."""
+
+    level: ClassVar[int] = logging.NOTSET  # for programs, not for the log
+
+    sheep: int
+    penned: tuple[str, ...]
+    waiting: int
+    in_trouble: int
+    alive: bool
+
+    def __str__(self) -> str:
+        parts = [f"{self.sheep} sheep"]
+        if self.penned:
+            names = ", ".join(self.penned[:3]) + (", …" if len(self.penned) > 3 else "")
+            parts.append(f"{len(self.penned)} penned ({names})")
+        if self.waiting:
+            parts.append(f"{self.waiting} waiting for a limit")
+        if self.in_trouble:
+            parts.append(f"{self.in_trouble} trying again")
+        return ", ".join(parts if self.alive else [*parts, "NOT MOVING"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Called(Event):
+    """A SIGHUP: penned sheep are tried again, and the log file is opened anew."""
+
+    def __str__(self) -> str:
+        return "the shepherd calls: penned sheep are tried again"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stopping(Event):
+    """The flock was told to stop; tweets `under_way` get up to `grace` seconds."""
+
+    under_way: int
+    grace: float
+
+    def __str__(self) -> str:
+        if not self.under_way:
+            return "stopping"
+        tweets = "1 tweet" if self.under_way == 1 else f"{self.under_way} tweets"
+        return f"stopping; up to {format_seconds(self.grace)} for {tweets} under way"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stopped(Event):
+    """The flock has ended, and `why`."""
+
+    why: str
+
+    def __str__(self) -> str:
+        return f"the flock has ended: {self.why}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Silenced(Event):
+    """The journal cannot be written, so that nothing may be said. Told once for the whole flock."""
+
+    level: ClassVar[int] = logging.ERROR
+
+    why: str
+
+    def __str__(self) -> str:
+        return f"NOTHING CAN BE SAID: {self.why}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeaksAgain(Event):
+    """The journal can be written again."""
+
+    def __str__(self) -> str:
+        return "the journal can be written again; the flock goes on"
 
 
 Listener = Callable[[Event], None]

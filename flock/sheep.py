@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from flock import events
 from flock.budget import DAY, take_from_all
 from flock.commons import Commons, allowance
-from flock.errors import AppRefused, BadInput, DailyLimit, JournalError, NetworkError, Pen, Wait
+from flock.errors import AppRefused, BadInput, DailyLimit, JournalError, NetworkError, Pen, Unauthorized, Wait
 from flock.journal import Outcome, Record, Settlement
 from flock.key import Key, Params, read_key
 from flock.networks import Network
@@ -24,6 +24,7 @@ from flock.speaker import Speaker, Spoken
 
 log = logging.getLogger(__name__)
 
+_CRON_SLACK = 30.0  # seconds; half of cron's minute
 _PEN_CHECK = 5.0  # seconds between looks at whether a penned sheep may come out
 
 
@@ -41,7 +42,7 @@ class Sheep:
     `line_interval` and `poem_interval` are in seconds; those in the key file go first. `memory` holds the poem's
     lines. `age` is in recitations: whole poems and the fraction of the present one. `tot_tweet_tracker` counts
     the lines of a lifetime, and `mod_tweet_tracker` is the place in the poem. `due` is when the next line should
-    be said, and `wake` when it is tried next; both are in the clock's steady time.
+    be said, `wake` when it is tried next, and `moved` when it was tried last, all in the clock's steady time.
 
     To say something else, override `decide`. Raises BadInput when the key or the poem cannot be used, and
     BotsTaken when another process runs this bot.
@@ -70,7 +71,7 @@ class Sheep:
         self.penned: Pen | None = None
         self.waiting: Wait | None = None  # on purpose, as against backing off
         self.trouble = ""  # what the last try met with; empty when it went well
-        self.due = self.wake = self.commons.clock.now()
+        self.due = self.wake = self.moved = self.commons.clock.now()
         self._saying: str | None = None  # the whole line that was begun
         self._piece = 0  # how many of its tweets are out
         self._last_id: str | None = None
@@ -118,7 +119,8 @@ class Sheep:
         self._patience.failures, self._patience.strikes = record.failures, record.strikes
         longest = max(self.line_interval, self.poem_interval)  # a clock set back must not silence the bot
         self.due = clock.now() + min(record.due - clock.wall(), longest)
-        self.wake = max(self.due, clock.now() + min(record.wake - clock.wall(), DAY))
+        waits = record.wake > record.due
+        self.wake = clock.now() + min(record.wake - clock.wall(), DAY) if waits else self.due
         if record.penned and record.key_stamp == self._key_stamp:
             self.penned = Pen(record.penned)
 
@@ -143,9 +145,9 @@ class Sheep:
 
     def beat(self) -> None:
         """Try once to say what is due, and set `wake`. Whatever goes wrong stays with this sheep."""
-        started = self.commons.clock.now()
+        started = self.moved = self.commons.clock.now()
         try:
-            if self.penned and not self._let_out():
+            if self.penned and not self._may_leave():
                 self.wake = started + _PEN_CHECK
                 return
             self.tweet_something()
@@ -159,6 +161,11 @@ class Sheep:
             self._cheer_up()
         if self.wake <= started:  # a subclass that tweets in its own way leaves the schedule to us
             self.due = self.wake = self._next_due(self.mod_tweet_tracker)
+
+    def is_due(self) -> bool:
+        """Return whether the next try may be made now, or so soon that cron would come too late for it."""
+        slack = min(_CRON_SLACK, self.line_interval / 2)
+        return self.wake <= self.commons.clock.now() + slack
 
     def decide(self) -> str:
         """Return what to say next."""
@@ -302,19 +309,23 @@ class Sheep:
         self._tell(kind, why=why, seconds=seconds, **fields)
 
     def _be_penned(self, error: Pen) -> None:
+        """Stay in until let out. Where all bots of an app are refused, one says so loudly for all of them."""
         self.penned = error
         self.wake = self.commons.clock.now() + _PEN_CHECK
         app = self.key.consumer_token.get_secret_value()
-        if not isinstance(error, AppRefused) or self.commons.first_to_meet(f"app {app}"):
-            self._tell(events.Penned, why=str(error), advice=error.advice)
+        suspect_app = isinstance(error, AppRefused | Unauthorized) and app not in self.commons.good_apps
+        follows = suspect_app and not self.commons.first_to_meet(f"app {app}")
+        advice = error.advice
+        if suspect_app and not isinstance(error, AppRefused):
+            advice += " (or, as no bot of its app has been let in so far: check the app's own keys)"
+        self._tell(events.Penned, why=str(error), advice=advice, with_its_app=follows)
 
     def _sit_down(self, error: JournalError) -> None:
         """Wait for the journal: without it nothing may be said. The whole flock suffers; one sheep says so."""
         self.trouble = str(error)
         self.wake = self.commons.clock.now() + self._patience.back_off()
         if self.commons.first_to_meet("journal"):
-            text = f"nothing can be said: {error}"
-            self._tell(events.FlockNote, text=text, severity=logging.ERROR)
+            self._tell(events.Silenced, why=str(error))
 
     def _stumble(self, error: Exception) -> None:
         """A bug, ours or a subclass's: log the traceback once, back off, go on."""
@@ -327,10 +338,11 @@ class Sheep:
         """All is well again. The journal learns of it with the next line."""
         self._patience.all_is_well()
         self.waiting, self.trouble = None, ""
+        self.commons.good_apps.add(self.key.consumer_token.get_secret_value())
         if self.commons.is_over("journal"):
-            self._tell(events.FlockNote, text="the journal can be written again; the flock goes on")
+            self._tell(events.SpeaksAgain)
 
-    def _let_out(self) -> bool:
+    def _may_leave(self) -> bool:
         """Leave the pen if the key file has changed, or the shepherd has called; return whether it did."""
         changed = _stamp(self.json_file) != self._key_stamp
         if not changed and self._calls_heard == self.commons.calls:
@@ -344,11 +356,16 @@ class Sheep:
             log.warning("%s stays in the pen: %s", self.name, error)
             return False
         self._speaker.network = self.api
-        self.penned = None
-        self._patience.all_is_well()
         self.commons.is_over(f"app {app}")
-        self._tell(events.Released, why="its key file has changed" if changed else "the shepherd calls")
+        self.let_out("its key file has changed" if changed else "the shepherd calls")
         return True
+
+    def let_out(self, why: str) -> None:
+        """Leave the pen, and try at once; the account gets as many tries as a new one."""
+        self.penned = None
+        self.wake = self.commons.clock.now()
+        self._patience.all_is_well()
+        self._tell(events.Released, why=why)
 
     def _tell(self, kind: type[events.Event], **fields: Any) -> None:
         self.commons.events.tell(kind(at=self.commons.clock.wall(), bot=self.name, **fields))

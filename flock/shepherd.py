@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import Enum
 from multiprocessing.dummy import Pool as ThreadPool
@@ -20,9 +20,8 @@ from typing import Any
 import numpy as np
 
 from flock.commons import Commons
-from flock.duration import format_seconds
 from flock.errors import BadKeys, BadOption
-from flock.events import Events, FlockNote, GoneQuiet
+from flock.events import Called, Event, Events, GoneQuiet, Out, Rounds, Stopped, Stopping
 from flock.key import Key, read_keys
 from flock.options import LINE_INTERVAL, POEM_INTERVAL, Options
 from flock.sheep import Sheep, runsheep
@@ -32,6 +31,8 @@ log = logging.getLogger(__name__)
 GRACE = 10.0  # seconds that tweets under way get when the flock is told to stop
 _STAGGER = 0.05  # seconds between the first tweets of two sheep
 _WATCH = 1.0  # seconds between the shepherd's looks at the flock
+_STUCK = 180.0  # seconds after which a sheep that should have moved hangs; no request may take so long
+_THREADS_ONCE = 32
 _QUIET_MARGIN = 60.0  # seconds behind its due time after which a sheep has gone quiet
 
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -88,20 +89,38 @@ class SimpleShepherd:
 class Shepherd(SimpleShepherd):
     """A SimpleShepherd that spreads the start, watches the flock, and stops it when told to.
 
-    `loop` ends at SIGTERM or SIGINT (a second one ends it at once), or when `commons.stop` is set; SIGHUP gives
-    penned sheep another try. In a thread other than the main one signals are left alone.
+    `loop` goes on for ever, `once` lets each sheep say one line. Both end at SIGTERM or SIGINT (a second one ends
+    them at once), or when `commons.stop` is set; SIGHUP gives penned sheep another try. In a thread other than the
+    main one signals are left alone.
     """
 
     def loop(self) -> Ending:
         """Run the flock until it is told to stop, and return why it ended."""
+        for sheep in self.all_sheep:
+            if sheep.penned:
+                sheep.let_out("the flock starts")
         self.spread()
+        return self._send_out(runsheep, self.all_sheep, threads=len(self.all_sheep))
+
+    def once(self) -> Ending:
+        """Let each sheep that is due say one line, for cron; return how that ended."""
+        due = [sheep for sheep in self.all_sheep if sheep.is_due()]
+        return self._send_out(self._beat_unless_stopped, due, threads=min(len(due), _THREADS_ONCE))
+
+    def _beat_unless_stopped(self, sheep: Sheep) -> None:
+        if not self.commons.stop.is_set():
+            threading.current_thread().name = sheep.name
+            sheep.beat()
+
+    def _send_out(self, work: Callable[[Sheep], None], flock: Sequence[Sheep], *, threads: int) -> Ending:
+        """Map `work` over `flock` on a pool of threads until all are home or it is time to stop."""
         inbox: SimpleQueue[int | None] = SimpleQueue()  # signals, and None when all sheep have come home
         with self._listening(inbox.put):
-            self._tell(f"{_count(len(self.all_sheep), 'sheep', 'sheep')} on the way out")
-            pool = ThreadPool(len(self.all_sheep))
+            self._tell(Out, sheep=len(flock))
+            pool = ThreadPool(max(1, threads))
             pool.map_async(
-                runsheep,
-                self.all_sheep,
+                work,
+                flock,
                 chunksize=1,
                 callback=lambda _: inbox.put(None),
                 error_callback=lambda _: inbox.put(None),
@@ -110,7 +129,7 @@ class Shepherd(SimpleShepherd):
             self.commons.stop.set()
             if not self._bring_home(inbox):
                 ending = Ending.CUT_SHORT
-        self._tell(f"the flock has {ending.value}" if ending is not Ending.ALL_PENNED else ending.value)
+        self._tell(Stopped, why=ending.value)
         if ending is not Ending.CUT_SHORT:
             pool.close()
             self.commons.close()
@@ -124,22 +143,33 @@ class Shepherd(SimpleShepherd):
         for place, index in enumerate(order):
             sheep = flock[index]
             share = min(sheep.line_interval / len(flock), _STAGGER)
-            if sheep.due <= now + share * len(flock):
-                sheep.due = sheep.wake = max(sheep.due, now + share * place)
+            if sheep.wake <= now + share * len(flock):
+                sheep.due = sheep.wake = max(sheep.wake, now + share * place)
 
     def look_around(self) -> None:
-        """Tell of sheep that have gone quiet: long past due, and neither penned nor waiting on purpose."""
+        """Tell how the flock is, and of sheep that have gone quiet."""
         now = self.commons.clock.now()
         for sheep in self.all_sheep:
-            silent = now - sheep.due
-            expected = silent <= max(_QUIET_MARGIN, sheep.line_interval) or sheep.penned or sheep.waiting
-            topic = f"quiet {sheep.bot}"
-            if expected:
-                self.commons.is_over(topic)
-            elif self.commons.first_to_meet(topic):
-                why = sheep.trouble or "no answer from the network yet"
-                wall = self.commons.clock.wall()
-                self.commons.events.tell(GoneQuiet(at=wall, bot=sheep.name, seconds=silent, why=why))
+            self._listen_for(sheep, now)
+        moving = sum(now - max(sheep.wake, sheep.moved) < _STUCK for sheep in self.all_sheep)
+        self._tell(
+            Rounds,
+            sheep=len(self.all_sheep),
+            penned=tuple(sheep.name for sheep in self.all_sheep if sheep.penned),
+            waiting=sum(sheep.waiting is not None for sheep in self.all_sheep),
+            in_trouble=sum(bool(sheep.trouble) for sheep in self.all_sheep if not (sheep.penned or sheep.waiting)),
+            alive=moving * 2 >= len(self.all_sheep),
+        )
+
+    def _listen_for(self, sheep: Sheep, now: float) -> None:
+        """Tell if the sheep is long past due, and neither penned nor waiting on purpose; once, until it speaks."""
+        silent = now - sheep.due
+        topic = f"quiet {sheep.bot}"
+        if silent <= max(_QUIET_MARGIN, sheep.line_interval) or sheep.penned or sheep.waiting:
+            self.commons.is_over(topic)
+        elif self.commons.first_to_meet(topic):
+            why = sheep.trouble or "no answer from the network yet"
+            self._tell(GoneQuiet, bot=sheep.name, seconds=silent, why=why)
 
     def _watch(self, inbox: SimpleQueue[int | None]) -> Ending:
         """Look after the flock until there is a reason to stop it, and return the reason."""
@@ -148,22 +178,22 @@ class Shepherd(SimpleShepherd):
                 message = inbox.get(timeout=_WATCH)
             except Empty:
                 self.look_around()
-                if all(sheep.penned for sheep in self.all_sheep):
-                    return Ending.ALL_PENNED
             else:
-                if message != signal.SIGHUP:
-                    if message is None:
-                        inbox.put(None)  # nobody is out any more
+                if message == signal.SIGHUP:
+                    self.commons.calls += 1
+                    self._tell(Called)
+                    continue
+                if message is None:
+                    inbox.put(None)  # nobody is out any more
                     break
-                self.commons.calls += 1
-                self._tell("the shepherd calls: penned sheep are tried again")
-        return Ending.STOPPED
+                return Ending.STOPPED
+            if all(sheep.penned for sheep in self.all_sheep):
+                return Ending.ALL_PENNED
+        return Ending.ALL_PENNED if all(sheep.penned for sheep in self.all_sheep) else Ending.STOPPED
 
     def _bring_home(self, inbox: SimpleQueue[int | None]) -> bool:
         """Wait for the tweets under way; return whether all sheep came home before time or patience ran out."""
-        awake = sum(not sheep.sleeping for sheep in self.all_sheep)
-        under_way = f"; up to {format_seconds(GRACE)} for {_count(awake, 'tweet')} under way" if awake else ""
-        self._tell(f"stopping{under_way}")
+        self._tell(Stopping, under_way=sum(not sheep.sleeping for sheep in self.all_sheep), grace=GRACE)
         deadline = time.monotonic() + GRACE
         while True:
             try:
@@ -189,8 +219,8 @@ class Shepherd(SimpleShepherd):
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def _tell(self, text: str) -> None:
-        self.commons.events.tell(FlockNote(at=self.commons.clock.wall(), text=text))
+    def _tell(self, kind: type[Event], **fields: Any) -> None:
+        self.commons.events.tell(kind(at=self.commons.clock.wall(), **fields))
 
 
 def load_sheep_class(spec: str | None) -> type[Sheep]:
@@ -222,7 +252,3 @@ def _usable_keys(folder: Path, *, skip_bad: bool) -> tuple[Key, ...]:
     for problem in ring.problems:
         log.warning("skipped: %s", problem)
     return ring.keys
-
-
-def _count(number: int, noun: str, plural: str = "") -> str:
-    return f"{number} {noun if number == 1 else plural or noun + 's'}"

@@ -55,7 +55,7 @@ def test_every_option_reads_its_variable() -> None:
     variables = {option.name: option.envvar for option in run.params if option.name != "keys"}
 
     assert {name: f"FLOCK_{(name or '').upper()}" for name in variables} == variables
-    assert set(PARSERS) - {"retry_base"} == set(variables) - {"log_format", "verbose", "quiet"}
+    assert set(PARSERS) - {"retry_base"} == set(variables) - {"log_format", "log_file", "once", "verbose", "quiet"}
 
 
 def test_six_kinds_of_bad_key_files_are_six_lines(tmp_path: Path, start: Start) -> None:

@@ -57,7 +57,7 @@ def test_a_signal_ends_the_flock_at_once_while_it_sleeps(
 
     assert 0 == code
     assert time.monotonic() - asked < 5
-    assert output.splitlines()[-1].endswith("the flock has stopped as asked")
+    assert output.splitlines()[-1].endswith("the flock has ended: stopped as asked")
 
 
 def test_a_restart_goes_on_where_the_flock_was(make_folder: Make, start: Start, graze: Graze) -> None:

@@ -1,0 +1,43 @@
+"""Tells systemd how the flock is: ready, alive, stopping, and a line for `systemctl status`.
+
+The protocol is sd_notify(3): datagrams to the socket that NOTIFY_SOCKET names. Without it nothing happens.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Mapping
+from contextlib import suppress
+
+from flock.events import Event, Out, Rounds, Said, Stopping
+
+
+class Systemd:
+    """A listener that passes on what systemd wants to know.
+
+    The watchdog is fed only on rounds that found sheep alive: a flock that hangs is started again.
+    """
+
+    def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
+        address = environment.get("NOTIFY_SOCKET", "")
+        self._address = "\0" + address[1:] if address.startswith("@") else address
+        self._said = 0
+
+    def __call__(self, event: Event) -> None:
+        match event:
+            case Said():
+                self._said += 1
+            case Out():
+                self._notify("READY=1", f"STATUS={event}")
+            case Rounds():
+                feed = ("WATCHDOG=1",) if event.alive else ()
+                self._notify(*feed, f"STATUS={event}; {self._said:,} tweets since the start")
+            case Stopping():
+                self._notify("STOPPING=1", f"STATUS={event}")
+
+    def _notify(self, *lines: str) -> None:
+        if not self._address:
+            return
+        with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as notify:
+            notify.sendto("\n".join(lines).encode(), self._address)

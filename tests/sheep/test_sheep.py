@@ -1,0 +1,247 @@
+"""A sheep's life: what it says and when, and how it picks up where it was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from flock.errors import BadKeys, BadPoem
+from flock.events import Birthday, PickedUp, Said, Stumbled
+from flock.journal import SqliteJournal
+from flock.sheep import Sheep
+from tests.sheep.conftest import START, World
+
+
+def test_it_says_its_poem_line_by_line_and_starts_over(world: World) -> None:
+    """Lines come a line interval apart; after the last comes the poem interval."""
+    sheep = world.raise_sheep(lines=3)
+
+    world.live(1000, sheep)
+
+    assert ["dolly 0", "dolly 1", "dolly 2", "dolly 0", "dolly 1", "dolly 2"] == world.stage().posts[:6]
+    assert [0, 60, 120, 720, 780, 840] == [time - START for time in world.stage().times[:6]]
+
+
+def test_a_thousand_lines_later_it_is_not_late(world: World) -> None:
+    """Due times are anchored: what each line takes does not add up."""
+
+    class SlowSheep(Sheep):
+        def decide(self) -> str:
+            world.clock.advance_to(world.clock.now() + 0.7)
+            return f"{self.tot_tweet_tracker}"
+
+    sheep = world.raise_sheep(lines=2000, kind=SlowSheep)
+
+    world.live(60 * 1000, sheep)
+
+    assert [START + 60 * n + 0.7 for n in range(1000)] == pytest.approx(world.stage().times[:1000])
+
+
+def test_a_sheep_that_is_late_by_more_than_an_interval_goes_on_from_now(world: World) -> None:
+    """After an outage of an hour comes one line, and the next an interval later: no burst."""
+    sheep = world.raise_sheep(lines=100)
+    world.live(90, sheep)
+    world.clock.advance_to(START + 3600)
+
+    world.live(130, sheep)
+
+    assert [0, 60, 3600, 3660, 3720] == [time - START for time in world.stage().times]
+    assert [f"dolly {line}" for line in range(5)] == world.stage().posts
+
+
+def test_a_sheep_that_is_a_little_late_keeps_its_times(world: World) -> None:
+    """Late by less than an interval, the next line is due when it always was."""
+    sheep = world.raise_sheep(lines=100)
+    world.live(0, sheep)
+    world.clock.advance_to(START + 85)
+
+    world.live(60, sheep)
+
+    assert [0, 85, 120] == [time - START for time in world.stage().times]
+
+
+def test_it_ages_by_recitations(world: World) -> None:
+    """Age is whole poems and the fraction of the present one; a finished poem is a birthday."""
+    sheep = world.raise_sheep(lines=4)
+
+    world.live(130, sheep)
+    assert (0.75, 3, 3) == (sheep.age, sheep.tot_tweet_tracker, sheep.mod_tweet_tracker)
+
+    world.live(60, sheep)
+    assert (1.0, 4, 0) == (sheep.age, sheep.tot_tweet_tracker, sheep.mod_tweet_tracker)
+    assert [1] == [event.age for event in world.told(Birthday) if isinstance(event, Birthday)]
+
+
+@pytest.mark.parametrize("hours", [1, -1])
+def test_setting_the_clock_makes_no_burst_and_no_stall(world: World, hours: int) -> None:
+    """Somebody sets the machine's clock by an hour: the lines come as before."""
+    sheep = world.raise_sheep(lines=100)
+    world.live(130, sheep)
+
+    world.clock.skew = hours * 3600
+    world.live(120, sheep)
+
+    assert [0, 60, 120, 180, 240] == [time - START for time in world.stage().times]
+
+
+@pytest.mark.parametrize(("hours", "times"), [(1, [130, 190, 250]), (-1, [190, 250])])
+def test_a_clock_set_between_two_runs_costs_an_interval_at_most(
+    world: World, hours: int, times: list[float]
+) -> None:
+    """Set forward, it looks like an outage: one line at once. Set back, the bot is not silent for that hour."""
+    world.live(130, world.raise_sheep(lines=100, intervals=(60, 60)))
+    world.clock.skew = hours * 3600
+    world.anew()
+
+    world.live(121, world.raise_sheep(lines=100, intervals=(60, 60)))
+
+    assert times == [time - START for time in world.stage().times[3:]]
+
+
+def test_a_restart_keeps_place_age_and_due_time(make_world: Callable[..., World], tmp_path: Path) -> None:
+    """A new process goes on with the next line, when it was due."""
+    world = make_world(journal=SqliteJournal(tmp_path / "flock.db"))
+    world.live(130, world.raise_sheep(lines=4))
+    world.journal.close()
+    world.journal = SqliteJournal(tmp_path / "flock.db")
+    world.anew()
+
+    sheep = world.raise_sheep(lines=4)
+    assert (0.75, 3, 3, 50) == (
+        sheep.age,
+        sheep.tot_tweet_tracker,
+        sheep.mod_tweet_tracker,
+        round(sheep.due - world.clock.now()),
+    )
+    world.live(60, sheep)
+    world.journal.close()
+
+    assert [f"dolly {line}" for line in range(4)] == world.stage().posts
+
+
+def test_a_half_said_line_is_finished_after_a_restart(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tweets of a long line that are out are not said again, even when the poem was edited since."""
+    (world.folder / "dolly.txt").write_text(" ".join(f"word{number}" for number in range(120)))
+    sheep = world.raise_sheep()
+    world.live(0, sheep)
+    whole = list(world.stage().posts)
+    world.stage().posts.clear()
+    world.clock.advance_to(sheep.due)
+
+    class Crash(BaseException):
+        """The end of the process."""
+
+    def crash_after_two(post: Callable[[str], Any]) -> Callable[[str], Any]:
+        def crashing(text: str) -> Any:
+            if len(world.stage().posts) == 2:
+                raise Crash
+            return post(text)
+
+        return crashing
+
+    stage = world.stage()
+    monkeypatch.setattr(stage, "post", crash_after_two(stage.post))
+    with pytest.raises(Crash):
+        sheep.beat()
+    monkeypatch.undo()
+    (world.folder / "dolly.txt").write_text("something else\nand more")
+    world.anew()
+    world.live(0, world.raise_sheep())
+
+    assert len(whole) > 3
+    assert whole == world.stage().posts[: len(whole)]
+
+
+def test_an_edited_poem_is_picked_up_at_the_same_line(world: World) -> None:
+    """Two lines were put in before: the sheep goes on at its line, and says that it noticed."""
+    world.live(130, world.raise_sheep(lines=5))
+    lines = ["new", "newer", *(f"dolly {line}" for line in range(5))]
+    (world.folder / "dolly.txt").write_text("\n".join(lines))
+    world.anew()
+
+    sheep = world.raise_sheep()
+
+    assert "dolly 3" == sheep.decide()
+    assert [5] == [event.line for event in world.told(PickedUp) if isinstance(event, PickedUp)]
+
+
+def test_a_bug_in_one_sheep_is_its_own(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    """An exception in a subclass is logged once with its traceback; the sheep backs off, the others go on."""
+
+    class BrokenSheep(Sheep):
+        def decide(self) -> str:
+            raise ZeroDivisionError("counted the clouds")
+
+    broken = world.raise_sheep("broken", kind=BrokenSheep)
+    sound = world.raise_sheep("sound")
+
+    world.live(600, broken, sound)
+
+    assert 4 == len(world.stage("sound").posts)
+    assert [] == world.stage("broken").posts
+    assert len(world.told(Stumbled)) > 3
+    assert 1 == sum("counted the clouds" in record.message for record in caplog.records)
+
+
+def test_a_subclass_may_tweet_in_its_own_way(world: World) -> None:
+    """Like the article's: it posts by itself and moves its own trackers; the intervals still hold."""
+
+    class OldSheep(Sheep):
+        def tweet_something(self) -> None:
+            self.api.post(self.memory[self.mod_tweet_tracker])
+            self.tot_tweet_tracker += 1
+            self.mod_tweet_tracker = self.tot_tweet_tracker % len(self.memory)
+
+    sheep = world.raise_sheep(kind=OldSheep, lines=2)
+
+    world.live(700, sheep)
+
+    assert [0, 60, 660] == [time - START for time in world.stage().times]
+    assert ["dolly 0", "dolly 1", "dolly 0"] == world.stage().posts
+
+
+def test_the_keys_own_intervals_go_first(world: World) -> None:
+    """A line interval in the key file holds, whatever the flock's is."""
+    sheep = world.raise_sheep(line_interval="2m", poem_interval=7)
+
+    assert (120.0, 7.0) == (sheep.line_interval, sheep.poem_interval)
+
+
+def test_params_are_the_key_file_and_keep_their_secrets(world: World) -> None:
+    """`params` reads like the article's dictionary, and prints no value."""
+    sheep = world.raise_sheep(motto="baa")
+
+    assert ("dolly-secret", "baa") == (sheep.params["oauth_token_secret"], sheep.params["motto"])
+    assert "secret" not in repr(sheep.params).replace("_secret=", "") + repr(sheep) + repr(sheep.key)
+
+
+def test_a_missing_key_and_a_missing_poem_are_bad_input(world: World) -> None:
+    """A sheep made by hand says what is wrong with what it was given."""
+    with pytest.raises(BadKeys, match="cannot be read"):
+        Sheep(world.folder / "nobody.json", 60, 600, commons=world.commons)
+    with pytest.raises(BadPoem, match="no such file"):
+        world.raise_sheep(poem_file="nowhere.txt")
+
+
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(pauses=st.lists(st.floats(0, 5000), max_size=20))
+def test_whatever_happens_two_lines_are_never_closer_than_they_should_be(
+    tmp_path_factory: pytest.TempPathFactory, pauses: list[float]
+) -> None:
+    """However long the process hangs in between: at most one early line after being late, never a burst."""
+    world = World(tmp_path_factory.mktemp("keys"))
+    sheep = world.raise_sheep(lines=1000, intervals=(60, 60))
+    for pause in pauses:
+        world.live(120, sheep)
+        world.clock.advance_to(world.clock.now() + pause)
+    world.live(600, sheep)
+
+    times = world.stage().times
+    said = [event.late for event in world.told(Said) if isinstance(event, Said)]
+    for before, later, late in zip(times, times[1:], said, strict=False):
+        assert later - before >= min(60, 60 - late if late < 60 else 60) - 1e-3
