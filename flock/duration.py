@@ -22,10 +22,10 @@ def parse_seconds(value: str | float) -> float:
         match = _PATTERN.fullmatch(value.strip())
         seconds = float(match[1]) * _SECONDS[match[2].lower()] if match else math.nan
     else:
-        seconds = math.nan if isinstance(value, bool) else float(value)
+        seconds = value if not isinstance(value, bool) else math.nan
     if not 0 <= seconds <= LONGEST:
         raise ValueError(f"expected {EXPECTED}")
-    return seconds
+    return float(seconds)
 
 
 def format_seconds(seconds: float) -> str:
@@ -34,3 +34,8 @@ def format_seconds(seconds: float) -> str:
         if seconds >= size and round(seconds / size, 1) * size == seconds:
             return f"{seconds / size:g}{unit}"
     return f"{seconds:.0f}s" if seconds >= 10 else f"{seconds:.3g}s"
+
+
+def roughly(seconds: float) -> str:
+    """Return `seconds` for a person's eyes: from ten minutes on, whole minutes will do."""
+    return format_seconds(seconds if seconds < 600 else round(seconds / 60) * 60)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from flock.duration import format_seconds
+from flock.duration import roughly
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ class Birthday(Event):
 
     def __str__(self) -> str:
         times = "once" if self.age == 1 else "twice" if self.age == 2 else f"{self.age} times"
-        return f"is {self.age} today: has said its whole poem {times}, and rests {format_seconds(self.rest)}"
+        return f"is {self.age} today: has said its whole poem {times}, and rests {roughly(self.rest)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +106,7 @@ class BackingOff(Event):
         return logging.WARNING if self.attempt % 5 == 1 else logging.DEBUG
 
     def __str__(self) -> str:
-        return f"tries again in {format_seconds(self.seconds)}: {self.why}"
+        return f"tries again in {roughly(self.seconds)}: {self.why}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +121,7 @@ class Waiting(Event):
 
     def __str__(self) -> str:
         advice = f"; {self.advice}" if self.advice else ""
-        return f"waits {format_seconds(self.seconds)}: {self.why}{advice}"
+        return f"waits {roughly(self.seconds)}: {self.why}{advice}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,7 +166,7 @@ class Stumbled(Event):
     seconds: float
 
     def __str__(self) -> str:
-        return f"stumbles over a bug in the flock, and tries again in {format_seconds(self.seconds)}: {self.why}"
+        return f"stumbles over a bug in the flock, and tries again in {roughly(self.seconds)}: {self.why}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,7 +179,7 @@ class GoneQuiet(Event):
     why: str
 
     def __str__(self) -> str:
-        return f"HAS GONE QUIET: nothing for {format_seconds(self.seconds)}: {self.why}"
+        return f"HAS GONE QUIET: nothing for {roughly(self.seconds)}: {self.why}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,7 +248,7 @@ class Stopping(Event):
         if not self.under_way:
             return "stopping"
         tweets = "1 tweet" if self.under_way == 1 else f"{self.under_way} tweets"
-        return f"stopping; up to {format_seconds(self.grace)} for {tweets} under way"
+        return f"stopping; up to {roughly(self.grace)} for {tweets} under way"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ import re
 import shlex
 import stat
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
@@ -76,9 +77,10 @@ def _count(value: object) -> int:
     raise ValueError("expected a whole number, 0 or more, such as 48")
 
 
-def _file(value: object) -> str:
+def _file(value: object) -> Path:
     if isinstance(value, str) and value.strip() and "\0" not in value:
-        return value
+        with suppress(RuntimeError):  # ~somebody who does not exist
+            return Path(value).expanduser()
     raise ValueError('expected the path of a text file, such as "../poems/howl.txt"')
 
 
@@ -153,9 +155,15 @@ def find_poem(key: Key) -> Path:
 
     Where none of them is a file, returns the first.
     """
-    poem = key.poem_file.expanduser()
-    candidates = [key.file.parent / poem, Path.cwd() / poem]
-    return next((path for path in candidates if path.is_file()), candidates[0])
+    candidates = [key.file.parent / key.poem_file, Path.cwd() / key.poem_file]
+    return next((path for path in candidates if _is_file(path)), candidates[0])
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a folder that we may not enter, a name too long: reading it will say so
+        return False
 
 
 def _parse(file: Path) -> dict[str, Any]:
@@ -220,10 +228,11 @@ def key_files(folder: Path) -> list[Path]:
     return files
 
 
-def read_keys(folder: Path) -> KeyRing:
+def read_keys(folder: Path, *, pasture: bool = False) -> KeyRing:
     """Read and check every key file of `folder` and the poems they name, in one go.
 
-    Raises BadKeys only when there is no key file at all.
+    With `pasture`, all bots meet on the pasture, whatever their networks. Raises BadKeys only when there is no key
+    file at all.
     """
     keys: dict[tuple[str, str], Key] = {}
     tokens: dict[str, Key] = {}
@@ -236,7 +245,7 @@ def read_keys(folder: Path) -> KeyRing:
         except BadKeys as error:
             problems += error.problems
             continue
-        name = (key.network, key.screen_name.casefold())
+        name = ("pasture" if pasture else key.network, key.screen_name.casefold())
         token = key.oauth_token.get_secret_value()
         if twin := keys.get(name):
             problems.append(
@@ -257,11 +266,7 @@ def _check_poem(key: Key) -> None:
     try:
         read_poem(key.poem_file)
     except BadPoem as error:
-        text = str(error)
-        elsewhere = Path.cwd() / key.poem_file.name
-        if not key.poem_file.exists():
-            text += f" (nor under {elsewhere.parent}); paths start at the key file's folder"
-        raise BadKeys([Problem(key.file, "poem_file", text)]) from None
+        raise BadKeys([Problem(key.file, "poem_file", str(error))]) from None
 
 
 def _unknown_fields(key: Key) -> Iterator[str]:

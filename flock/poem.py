@@ -30,7 +30,9 @@ def read_poem(path: Path) -> tuple[str, ...]:
         status = path.stat()
         return _read(path, status.st_mtime_ns, status.st_size)
     except FileNotFoundError:
-        raise BadPoem(f"no such file: {path}") from None
+        raise BadPoem(
+            f"no such file: {path}; a relative path starts at the key file's folder, then here"
+        ) from None
     except OSError as error:
         raise BadPoem(f"cannot be read: {path}: {error.strerror}") from None
 

@@ -18,13 +18,14 @@ from flock.journal import Outcome, Record, Settlement
 from flock.key import Key, Params, read_key
 from flock.networks import Network
 from flock.options import Options
-from flock.patience import Patience
+from flock.patience import RATE_LIMIT_WAIT, Patience
 from flock.poem import cut, find_again, read_poem
 from flock.speaker import Speaker, Spoken
 
 log = logging.getLogger(__name__)
 
 _CRON_SLACK = 30.0  # seconds; half of cron's minute
+_CALL_CHECK = 5.0  # seconds in which a sheep that waits on purpose hears the shepherd call
 _PEN_CHECK = 5.0  # seconds between looks at whether a penned sheep may come out
 
 
@@ -68,6 +69,7 @@ class Sheep:
         self.tot_tweet_tracker = 0
         self.mod_tweet_tracker = 0
         self.sleeping = False
+        self.busy = False
         self.penned: Pen | None = None
         self.waiting: Wait | None = None  # on purpose, as against backing off
         self.trouble = ""  # what the last try met with; empty when it went well
@@ -121,6 +123,8 @@ class Sheep:
         self.due = clock.now() + min(record.due - clock.wall(), longest)
         waits = record.wake > record.due
         self.wake = clock.now() + min(record.wake - clock.wall(), DAY) if waits else self.due
+        if waits and not record.failures:
+            self.waiting = Wait("what it waited for before the flock was started anew")
         if record.penned and record.key_stamp == self._key_stamp:
             self.penned = Pen(record.penned)
 
@@ -140,12 +144,18 @@ class Sheep:
     def sleep(self) -> None:
         """Sleep until `wake`, or until the flock is told to stop."""
         self.sleeping = True
-        self.commons.clock.wait(self.wake, self.commons.stop)
+        clock, stop = self.commons.clock, self.commons.stop
+        while self.waiting and clock.now() + _CALL_CHECK < self.wake:
+            if clock.wait(clock.now() + _CALL_CHECK, stop) or self._is_called():
+                break
+        else:
+            clock.wait(self.wake, stop)
         self.sleeping = False
 
     def beat(self) -> None:
         """Try once to say what is due, and set `wake`. Whatever goes wrong stays with this sheep."""
         started = self.moved = self.commons.clock.now()
+        self.busy = True
         try:
             if self.penned and not self._may_leave():
                 self.wake = started + _PEN_CHECK
@@ -159,6 +169,8 @@ class Sheep:
             self._stumble(error)
         else:
             self._cheer_up()
+        finally:
+            self.busy = False
         if self.wake <= started:  # a subclass that tweets in its own way leaves the schedule to us
             self.due = self.wake = self._next_due(self.mod_tweet_tracker)
 
@@ -345,11 +357,12 @@ class Sheep:
     def _may_leave(self) -> bool:
         """Leave the pen if the key file has changed, or the shepherd has called; return whether it did."""
         changed = _stamp(self.json_file) != self._key_stamp
-        if not changed and self._calls_heard == self.commons.calls:
+        if not self._is_called() and not changed:
             return False
-        self._calls_heard = self.commons.calls
         app = self.key.consumer_token.get_secret_value()
         try:
+            if read_key(self.json_file).screen_name != self.name:
+                raise BadInput("its key file names another bot now; start the flock anew")
             self._read_key()
             self.setup_api()
         except BadInput as error:
@@ -359,6 +372,19 @@ class Sheep:
         self.commons.is_over(f"app {app}")
         self.let_out("its key file has changed" if changed else "the shepherd calls")
         return True
+
+    def _is_called(self) -> bool:
+        """Return whether the shepherd has called since this was last asked."""
+        heard, self._calls_heard = self._calls_heard, self.commons.calls
+        return heard != self._calls_heard
+
+    def start_afresh(self) -> None:
+        """Give a sheep that was penned, or waits for hours, another try: the cause may have been mended."""
+        if self.penned:
+            self.let_out("the flock starts")
+        elif self.waiting and self.wake > self.commons.clock.now() + RATE_LIMIT_WAIT:
+            self.waiting = None
+            self.wake = self.due
 
     def let_out(self, why: str) -> None:
         """Leave the pen, and try at once; the account gets as many tries as a new one."""

@@ -69,7 +69,7 @@ class SimpleShepherd:
         self.line_interval = options.line_interval
         self.poem_interval = options.poem_interval
         make_sheep = sheep_class or load_sheep_class(options.sheep)
-        keys = _usable_keys(Path(json_key_dir), skip_bad=options.skip_bad)
+        keys = _usable_keys(Path(json_key_dir), options)
         self.all_json = [key.file for key in keys]
         self.commons = commons or Commons.of(options, events)
         self.commons.journal.claim(
@@ -97,8 +97,7 @@ class Shepherd(SimpleShepherd):
     def loop(self) -> Ending:
         """Run the flock until it is told to stop, and return why it ended."""
         for sheep in self.all_sheep:
-            if sheep.penned:
-                sheep.let_out("the flock starts")
+            sheep.start_afresh()
         self.spread()
         return self._send_out(runsheep, self.all_sheep, threads=len(self.all_sheep))
 
@@ -125,6 +124,8 @@ class Shepherd(SimpleShepherd):
                 callback=lambda _: inbox.put(None),
                 error_callback=lambda _: inbox.put(None),
             )
+            if not flock:
+                inbox.put(None)  # map_async never calls back for nobody
             ending = self._watch(inbox)
             self.commons.stop.set()
             if not self._bring_home(inbox):
@@ -193,7 +194,7 @@ class Shepherd(SimpleShepherd):
 
     def _bring_home(self, inbox: SimpleQueue[int | None]) -> bool:
         """Wait for the tweets under way; return whether all sheep came home before time or patience ran out."""
-        self._tell(Stopping, under_way=sum(not sheep.sleeping for sheep in self.all_sheep), grace=GRACE)
+        self._tell(Stopping, under_way=sum(sheep.busy for sheep in self.all_sheep), grace=GRACE)
         deadline = time.monotonic() + GRACE
         while True:
             try:
@@ -242,12 +243,12 @@ def load_sheep_class(spec: str | None) -> type[Sheep]:
     return found
 
 
-def _usable_keys(folder: Path, *, skip_bad: bool) -> tuple[Key, ...]:
+def _usable_keys(folder: Path, options: Options) -> tuple[Key, ...]:
     """Return the usable keys; raises BadKeys if there are others, unless they are to be skipped."""
-    ring = read_keys(folder)
+    ring = read_keys(folder, pasture=options.pasture)
     for warning in ring.warnings:
         log.warning("%s", warning)
-    if ring.problems and not (skip_bad and ring.keys):
+    if ring.problems and not (options.skip_bad and ring.keys):
         raise BadKeys(ring.problems)
     for problem in ring.problems:
         log.warning("skipped: %s", problem)

@@ -43,8 +43,11 @@ class Networks:
             return DryRun()
         # Imported late: a dry run and a rehearsal need no network stack.
         from flock.networks.twitter import ROOT_URL, Twitter  # noqa: PLC0415
+        from flock.networks.wire import is_loopback  # noqa: PLC0415
 
-        root_url = self._graze(key) if self.realm(key) == "pasture" else self._options.base_url or ROOT_URL
+        root_url = self._options.base_url or ROOT_URL
+        if self.realm(key) == "pasture" and not is_loopback(self._options.base_url or ""):
+            root_url = self._graze(key)  # practice keys may also go to a pasture that runs alone, but not further
         return Twitter(key, wire=self._wire(root_url), root_url=root_url, api=key.api or self._options.api)
 
     def close(self) -> None:

@@ -6,12 +6,14 @@ Covers v2 (problem JSON) and v1.1 (numbered errors); the table is in docs/errors
 
 from __future__ import annotations
 
+import re
+import ssl
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import requests
 import simplejson as json
-from urllib3.exceptions import HTTPError, NameResolutionError, NewConnectionError
+from urllib3.exceptions import NameResolutionError, NewConnectionError
 
 from flock.errors import (
     AppRefused,
@@ -109,11 +111,11 @@ def _kind(status: int, body: dict[str, Any] | None, codes: list[int]) -> type[Ne
         return OutcomeUnknown
     if status in _GONE or (body is None and status not in (408, 429)):
         return Unavailable  # another server, a moved API, a proxy's own page: the network has not seen the post
-    if status in (401, 402, 429):
-        return _BY_STATUS[status]
     words = " ".join(_words(body or {})).lower()
+    if status in (401, 402, 429):
+        return DailyLimit if "usage-capped" in words else _BY_STATUS[status]
     for word, kind in _BY_WORDS:
-        if word in words:
+        if re.search(rf"\b{word}", words):
             return kind
     return _BY_STATUS.get(status, Refused)
 
@@ -181,7 +183,7 @@ _UNREACHED: tuple[tuple[type[BaseException], str], ...] = (
     (NameResolutionError, "cannot be found: no such name, or no DNS"),
     (requests.ConnectTimeout, "takes no connection: timed out"),
     (requests.exceptions.ProxyError, "is behind a proxy that takes no connection"),
-    (requests.exceptions.SSLError, "cannot prove who it is: TLS failed; check the CA bundle and the clock"),
+    (ssl.SSLCertVerificationError, "cannot prove who it is; check the CA bundle and the clock"),
     (NewConnectionError, "takes no connection"),
     (requests.TooManyRedirects, "sends us elsewhere; check --base-url, and that no login page is in the way"),
     (requests.exceptions.InvalidURL, "is not an address that can be asked"),
@@ -212,5 +214,5 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
             continue
         seen.add(id(cause))
         yield cause
-        inner = [argument for argument in cause.args if isinstance(argument, HTTPError | OSError)]
-        waiting += [getattr(cause, "reason", None), *inner, cause.__cause__, cause.__context__]
+        parts = [getattr(cause, "reason", None), *cause.args, cause.__cause__, cause.__context__]
+        waiting += [part for part in parts if isinstance(part, BaseException)]

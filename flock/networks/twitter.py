@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import requests
 import twitter
 
-from flock.errors import OutcomeUnknown, Unavailable
+from flock.errors import OutcomeUnknown, Refused, Unavailable
 from flock.key import Key
 from flock.networks.answers import meaning, parse, unreachable
 from flock.networks.base import Post
@@ -60,11 +60,11 @@ class Twitter(twitter.Api):  # type: ignore[misc]
 
     def post(self, text: str) -> Post:
         if self.api == "1.1":
-            status = super().PostUpdate(text, verify_status_length=False)
-            return self._posted(status.id_str or status.id, status.text, text)
+            url = f"{self.base_url}/statuses/update.json"
+            status = _object(parse(self._RequestUrl(url, "POST", data={"status": text})))
+            return self._posted(status.get("id_str") or status.get("id"), status.get("text"), text)
         response = self._RequestUrl(f"{self.root_url}/2/tweets", "POST", json={"text": text})
-        data = (parse(response) or {}).get("data")
-        data = data if isinstance(data, dict) else {}
+        data = _data(parse(response))
         return self._posted(data.get("id"), data.get("text"), text)
 
     def recent(self, since_id: str | None = None) -> Sequence[Post]:
@@ -74,7 +74,7 @@ class Twitter(twitter.Api):  # type: ignore[misc]
             posts = self._get(url, {"count": _LATEST, "tweet_mode": "extended", **since})
         else:
             url = f"{self.root_url}/2/users/{self._find_account_id()}/tweets"
-            posts = self._get(url, {"max_results": _LATEST, **since}).get("data", [])
+            posts = _object(self._get(url, {"max_results": _LATEST, **since})).get("data", [])
         try:
             return [Post(id=str(post["id"]), text=post.get("full_text") or post["text"]) for post in posts]
         except (AttributeError, KeyError, TypeError):
@@ -101,13 +101,21 @@ class Twitter(twitter.Api):  # type: ignore[misc]
 
     def _find_account_id(self) -> str:
         if self._account_id is None:
-            me = self._get(f"{self.root_url}/2/users/me", {}).get("data", {})
-            self._account_id = str(me.get("id", ""))
+            found = _data(self._get(f"{self.root_url}/2/users/me", {})).get("id")
+            if not found:
+                raise Unavailable("the network does not say which account this is")
+            self._account_id = str(found)
         return self._account_id
 
     def _get(self, url: str, params: dict[str, Any]) -> Any:
+        """Return the JSON at `url`. Where there is no such place, asking again helps no more than a refusal."""
         # python-twitter adds tweet_mode to every GET, which v2 refuses; its signer is name-mangled.
-        return parse(self._checked(lambda: self._session.get(url, params=params, auth=self._Api__auth)))
+        try:
+            return parse(self._checked(lambda: self._session.get(url, params=params, auth=self._Api__auth)))
+        except Unavailable as error:
+            if isinstance(error.__cause__, requests.RequestException):
+                raise
+            raise Refused(str(error)) from error
 
     def _RequestUrl(self, url: str, verb: str, *args: Any, **kwargs: Any) -> requests.Response:  # noqa: N802
         return self._checked(lambda: super(Twitter, self)._RequestUrl(url, verb, *args, **kwargs))
@@ -122,3 +130,13 @@ class Twitter(twitter.Api):  # type: ignore[misc]
         if problem:
             raise problem
         return response
+
+
+def _object(answer: Any) -> dict[str, Any]:
+    """Return `answer` if it is a JSON object; an empty one for whatever else came."""
+    return answer if isinstance(answer, dict) else {}
+
+
+def _data(answer: Any) -> dict[str, Any]:
+    """Return the `data` that a v2 answer wraps, as far as there is any."""
+    return _object(_object(answer).get("data"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 
 from pydantic import SecretStr
@@ -36,7 +36,7 @@ class Account:
         token = key.oauth_token.get_secret_value()
         return cls(
             screen_name=key.screen_name,
-            user_id=key.account_id or str(_MADE_UP_IDS + zlib.crc32(token.encode())),
+            user_id=key.account_id or _made_up_id(token),
             consumer_key=key.consumer_token.get_secret_value(),
             consumer_secret=key.consumer_token_secret,
             token=token,
@@ -77,15 +77,13 @@ class Accounts:
     def admit(self, account: Account) -> None:
         """Let one more account in, in good standing; it takes the place of one with the same screen name.
 
-        Raises BadOption if another account has its user id or its token.
+        If its user id is taken, it gets another. Raises BadOption if another account has its token.
         """
         before = self.named(account.screen_name)
-        for other in (self.with_id(account.user_id), self.with_token(account.token)):
-            if other not in (None, before):
-                raise BadOption(
-                    f"{account.screen_name} and another account of the pasture share a user id or a token: "
-                    "give each its own"
-                )
+        if self.with_id(account.user_id) not in (None, before):
+            account = replace(account, user_id=_made_up_id(account.token))
+        if self.with_token(account.token) not in (None, before):
+            raise BadOption(f"another account of the pasture has {account.screen_name}'s token: give each its own")
         if before is not None:
             del self._by_token[before.token], self._by_id[before.user_id], self._standings[before]
         self._standings[account] = Standing.GOOD
@@ -115,6 +113,10 @@ class Accounts:
         if account is None:
             raise BadOption(f"the pasture knows no account {screen_name!r}")
         self._standings[account] = standing
+
+
+def _made_up_id(token: str) -> str:
+    return str(_MADE_UP_IDS + zlib.crc32(token.encode()))
 
 
 def _refuse_doubles(what: str, values: Iterable[str]) -> None:
