@@ -54,10 +54,13 @@ class Console:
     def __call__(self, event: Event) -> None:
         if event.level < self._level:
             return
-        line = self._render(event)
+        line = self._render(event) + "\n"
         try:
             with self._lock:
-                self._stream.write(line + "\n")
+                try:
+                    self._stream.write(line)
+                except UnicodeEncodeError:  # a Latin-1 terminal, a Greek poem
+                    self._stream.write(line.encode("ascii", "backslashreplace").decode())
                 self._stream.flush()
         except (OSError, ValueError):
             """Nobody reads us any more, or the log's disk is full: the flock goes on without."""
@@ -74,7 +77,13 @@ def is_journald(stream: TextIO | LogFile, environment: Mapping[str, str]) -> boo
 
 def _as_json(event: Event) -> str:
     fields = {"time": _iso(event.at), "level": logging.getLevelName(event.level).lower(), **event.as_dict()}
-    return json.dumps(fields, ensure_ascii=False)
+    return _json(fields)
+
+
+def _json(fields: Mapping[str, object]) -> str:
+    """Return one line of JSON in which readable text stays readable, and no control character is left raw."""
+    line = json.dumps(fields, ensure_ascii=False)
+    return line.translate({code: f"\\u{code:04x}" for code in (0x7F, *range(0x80, 0xA0), 0x2028, 0x2029)})
 
 
 def _as_plain(event: Event) -> str:
@@ -157,6 +166,6 @@ class LogFormatter(logging.Formatter):
         trace = self.formatException(record.exc_info) if record.exc_info else ""
         if self._json:
             fields = {"time": _iso(record.created), "level": level, "event": "log", "bot": record.threadName}
-            return json.dumps({**fields, "text": text, "traceback": trace}, ensure_ascii=False)
+            return _json({**fields, "text": text, "traceback": trace})
         thread = "" if record.threadName == "MainThread" else f"{record.threadName}: "
         return f"flock: {level}: {thread}{text}" + (f"\n{trace}" if trace else "")

@@ -32,7 +32,7 @@ def format_seconds(seconds: float) -> str:
     """Return `seconds` in the largest unit that keeps it short: `45s`, `15m`, `1.5h`, `2d`."""
     for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
         if seconds >= size and round(seconds / size, 1) * size == seconds:
-            return f"{seconds / size:g}{unit}"
+            return f"{round(seconds / size, 1):.10g}{unit}"
     return f"{seconds:.0f}s" if seconds >= 10 else f"{seconds:.3g}s"
 
 

@@ -63,7 +63,7 @@ class Problem:
     text: str
 
     def __str__(self) -> str:
-        return f"{self.file}: {self.field}: {self.text}" if self.field else f"{self.file}: {self.text}"
+        return printable(f"{self.file}: {self.field}: {self.text}" if self.field else f"{self.file}: {self.text}")
 
 
 class BadKeys(BadInput):
@@ -74,13 +74,18 @@ class BadKeys(BadInput):
         super().__init__("\n".join(lines_by_file(self.problems)))
 
 
+def printable(text: str) -> str:
+    """Return `text` with whatever a terminal would obey, or could not show, escaped."""
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+
+
 def lines_by_file(problems: Iterable[Problem]) -> Iterator[str]:
     """Yield one line for each file, in the order of the files' first problems."""
     by_file: dict[Path, list[Problem]] = {}
     for problem in problems:
         by_file.setdefault(problem.file, []).append(problem)
     for first, *others in by_file.values():
-        yield "; ".join([str(first), *(f"{other.field}: {other.text}" for other in others)])
+        yield "; ".join([str(first), *(printable(f"{other.field}: {other.text}") for other in others)])
 
 
 class BotsTaken(FlockError):

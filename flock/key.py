@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn
+from typing import Annotated, Any, Literal
 
 import simplejson as json
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
@@ -168,26 +168,25 @@ def _is_file(path: Path) -> bool:
 
 def _parse(file: Path) -> dict[str, Any]:
     """Return the JSON object in `file`. Says where the JSON is broken, but never quotes it."""
-
-    def fail(text: str) -> NoReturn:
-        raise BadKeys([Problem(file, "", text)]) from None
-
+    params: Any = None
     try:
         params = json.loads(file.read_text(encoding="utf-8-sig"))
+        wrong = "" if isinstance(params, dict) else f"expected one JSON object in braces, found {_kind(params)}"
     except OSError as error:
-        fail(f"cannot be read: {error.strerror}; check its owner and permissions")
+        wrong = f"cannot be read: {error.strerror}; check its owner and permissions"
     except UnicodeDecodeError as error:
-        fail(f"expected UTF-8, found another encoding at byte {error.start + 1}; save it as UTF-8")
+        wrong = f"expected UTF-8, found another encoding at byte {error.start + 1}; save it as UTF-8"
     except json.JSONDecodeError as error:
-        fail(
+        wrong = (
             f"broken JSON at line {error.lineno}, column {error.colno}; "
             "look for a missing comma, quote or brace just before it"
         )
     except (ValueError, RecursionError):
-        fail("broken JSON: a number or a nesting beyond reason; write it like the files in keys.example/")
-    if not isinstance(params, dict):
-        fail(f"expected one JSON object in braces, found {_kind(params)}")
-    return params
+        wrong = "broken JSON: a number or a nesting beyond reason; write it like the files in keys.example/"
+    if wrong:  # raised here, so that no exception behind it holds what the file says
+        raise BadKeys([Problem(file, "", wrong)])
+    found: dict[str, Any] = params
+    return found
 
 
 def _problem(file: Path, params: Mapping[str, Any], name: object, message: str, kind: str) -> Problem:

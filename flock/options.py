@@ -123,6 +123,14 @@ def parse_count(text: str) -> int:
     return int(text)
 
 
+def parse_scale(text: str) -> float:
+    """Return a number over 0. Raises ValueError for anything else."""
+    scale = parse_seconds(text)
+    if scale == 0:
+        raise ValueError("expected a number over 0, such as 0.1")
+    return scale
+
+
 def parse_seed(text: str) -> int:
     """Return a seed: a whole number from 0 to 2**64 - 1. Raises ValueError for anything else."""
     seed = parse_count(text)
@@ -144,5 +152,5 @@ PARSERS = {
     "seed": parse_seed,
     "posts_per_day": parse_count,
     "flock_posts_per_day": parse_count,
-    "retry_base": parse_seconds,
+    "retry_base": parse_scale,
 }

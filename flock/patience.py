@@ -50,5 +50,4 @@ class Patience:
         self.failures += 1
         state = RetryCallState(None, None, (), {})  # type: ignore[arg-type]
         state.attempt_number = self.failures  # all that the strategy reads
-        wait = wait_exponential_jitter(initial=self.base, max=LONGEST_BACK_OFF * self.base, jitter=self.base)
-        return float(wait(state))
+        return self.base * float(wait_exponential_jitter(max=LONGEST_BACK_OFF)(state))

@@ -33,8 +33,9 @@ def read_poem(path: Path) -> tuple[str, ...]:
         raise BadPoem(
             f"no such file: {path}; a relative path starts at the key file's folder, then here"
         ) from None
-    except OSError as error:
-        raise BadPoem(f"cannot be read: {path}: {error.strerror}") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "no file can have that name"
+        raise BadPoem(f"cannot be read: {path}: {reason}") from None
 
 
 @functools.cache
@@ -62,11 +63,16 @@ def cut(line: str, fits: Callable[[str], bool]) -> list[str]:
     a piece of its own is cut between grapheme clusters. (A single cluster too long for any piece, such as a
     letter under three hundred accents, is the one thing that is cut between code points.)
     """
-    pieces = []
+    pieces: list[str] = []
     rest = line
     while not fits(rest):
-        head, rest = _bite(rest, fits)
+        head, left = _bite(rest, fits)
+        if [head + ELLIPSIS] == pieces[
+            -1:
+        ]:  # networks refuse the same twice: "la la…" is not followed by "la la…"
+            head, left = _bite(rest, lambda piece: piece != pieces[-1] and fits(piece))
         pieces.append(head + ELLIPSIS)
+        rest = left
     return [*pieces, rest]
 
 

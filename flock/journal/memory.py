@@ -14,6 +14,7 @@ class MemoryJournal:
     def __init__(self) -> None:
         self._records: dict[str, Record] = {}
         self._posted: dict[str, list[float]] = {}
+        self._open: dict[str, float] = {}
 
     def claim(self, bots: Sequence[str]) -> None:
         del bots
@@ -22,10 +23,12 @@ class MemoryJournal:
         return self._records.get(bot)
 
     def intend(self, record: Record, text: str, at: float) -> None:
-        del text, at
+        del text
+        self._open[record.bot] = at
         self._records[record.bot] = replace(record, unsure=True)
 
     def settle(self, settlement: Settlement, record: Record) -> None:
+        self._open.pop(record.bot, None)
         if settlement.outcome in (Outcome.SAID, Outcome.UNKNOWN):
             self._posted.setdefault(record.bot, []).append(settlement.at)
         self._records[record.bot] = replace(record, unsure=False)
@@ -35,9 +38,13 @@ class MemoryJournal:
         self._records[record.bot] = replace(record, unsure=before.unsure)
 
     def latest_posts(self, count: int, bot: str | None = None) -> list[float]:
-        posts = self._posted if bot is None else {bot: self._posted.get(bot, [])}
-        times = sorted(time for times in posts.values() for time in times)
+        bots = self._records if bot is None else [bot]
+        times = sorted(time for each in bots for time in self._times(each))
         return times[-count:] if count else []
+
+    def _times(self, bot: str) -> list[float]:
+        intended = [self._open[bot]] if bot in self._open else []
+        return self._posted.get(bot, []) + intended
 
     def close(self) -> None:
         self._records.clear()

@@ -11,10 +11,11 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterable, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import fields, replace
 from pathlib import Path
 from queue import Empty, SimpleQueue
+from typing import Any
 
 from flock.errors import BotsTaken, JournalError
 from flock.journal.base import Record, Settlement
@@ -60,8 +61,12 @@ _MIGRATIONS = (
 
 _COLUMNS = tuple(field.name for field in fields(Record) if field.name != "bot")
 _READ = f"SELECT {', '.join(_COLUMNS)} FROM sheep WHERE bot = ? AND spoken"  # noqa: S608 - Record's own fields
-_MOVE = f"UPDATE sheep SET spoken = 1, {', '.join(f'{name} = ?' for name in _COLUMNS)} WHERE bot = ?"  # noqa: S608
-_KEEP = _MOVE.replace(" unsure = ?", " unsure = unsure OR ?")
+_VALUES = ", ".join("?" * len(_COLUMNS))
+_MOVE = f"""
+    INSERT INTO sheep (bot, spoken, {", ".join(_COLUMNS)}) VALUES (?, 1, {_VALUES})
+    ON CONFLICT (bot) DO UPDATE SET spoken = 1, {", ".join(f"{name} = excluded.{name}" for name in _COLUMNS)}
+"""  # noqa: S608 - Record's own fields
+_KEEP = _MOVE.replace("unsure = excluded.unsure", "unsure = unsure OR excluded.unsure")
 _INTEND = """
     INSERT OR REPLACE INTO tweet (bot, n, piece, text, outcome, intended_at)
     SELECT id, ?, ?, ?, 'intended', ? FROM sheep WHERE bot = ?
@@ -94,13 +99,18 @@ class SqliteJournal:
         self._writes: SimpleQueue[_Write | None] = SimpleQueue()
         self._lock_file: int | None = None
         self._claimed: set[str] = set()
-        try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._reader = self._connect()
-            migrate(self._reader)
-            self._writer = self._connect()
-        except (OSError, sqlite3.Error) as error:
-            raise self._trouble(error) from error
+        self._reading = threading.Lock()  # an open SELECT would hide newer rows from the other threads
+        self._closing = threading.Lock()
+        self._closed = False
+        with ExitStack() as opened:
+            try:
+                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                self._reader = opened.enter_context(closing(self._connect()))
+                migrate(self._reader)
+                self._writer = self._connect()
+            except (OSError, sqlite3.Error) as error:
+                raise self._trouble(error) from error
+            opened.pop_all()
         self._thread = threading.Thread(target=self._write_for_all, name="journal", daemon=True)
         self._thread.start()
 
@@ -111,12 +121,14 @@ class SqliteJournal:
             return
         try:
             self._write([("INSERT OR IGNORE INTO sheep (bot) VALUES (?)", (bot,)) for bot in bots])
-            rows = {bot: number for number, bot in self._reader.execute("SELECT id, bot FROM sheep")}
+            rows = {bot: number for number, bot in self._fetch("SELECT id, bot FROM sheep")}
             lock_path = self.path.with_name(self.path.name + ".lock")
             if self._lock_file is None:
                 self._lock_file = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             taken = [bot for bot in bots if not _lock_byte(self._lock_file, rows[bot])]
             if taken:
+                for bot in set(bots).difference(taken):
+                    fcntl.lockf(self._lock_file, fcntl.LOCK_UN, 1, rows[bot])
                 raise BotsTaken(self._who_has(taken))
             self._write([("UPDATE sheep SET holder = ? WHERE bot = ?", (os.getpid(), bot)) for bot in bots])
             self._claimed.update(bots)
@@ -126,20 +138,16 @@ class SqliteJournal:
     def _who_has(self, bots: Sequence[str]) -> str:
         marks = ", ".join("?" * len(bots[:100]))
         query = f"SELECT DISTINCT holder FROM sheep WHERE bot IN ({marks})"  # noqa: S608 - only question marks
-        pids = [str(pid) for (pid,) in self._reader.execute(query, tuple(bots[:100])) if pid]
+        pids = [str(pid) for (pid,) in self._fetch(query, tuple(bots[:100])) if pid]
         names = ", ".join(bot.partition(":")[2] for bot in bots[:5]) + (", …" if len(bots) > 5 else "")
         holder = f"process {', '.join(pids)}" if pids else "another process"
         return f"{holder} already runs {names}; stop that flock first, or take these keys out of this one"
 
     def read(self, bot: str) -> Record | None:
-        try:
-            row = self._reader.execute(_READ, (bot,)).fetchone()
-        except sqlite3.Error as error:
-            raise self._trouble(error) from error
-        if row is None:
-            return None
-        found = dict(zip(_COLUMNS, row, strict=True))
-        return Record(bot, **found | {"unsure": bool(found["unsure"])})
+        for row in self._fetch(_READ, (bot,)):
+            found = dict(zip(_COLUMNS, row, strict=True))
+            return Record(bot, **found | {"unsure": bool(found["unsure"])})
+        return None
 
     def intend(self, record: Record, text: str, at: float) -> None:
         self._write(
@@ -168,15 +176,13 @@ class SqliteJournal:
             WHERE outcome IN ('said', 'unknown', 'intended') AND sheep.bot = coalesce(?, sheep.bot)
             ORDER BY posted_at DESC LIMIT ?
         """
-        try:
-            times = [posted_at for (posted_at,) in self._reader.execute(query, (bot, count))]
-        except sqlite3.Error as error:
-            raise self._trouble(error) from error
-        return times[::-1]
+        return [posted_at for (posted_at,) in self._fetch(query, (bot, count))][::-1]
 
     def close(self) -> None:
-        """Finish what is queued, then let go of the bots."""
-        self._writes.put(None)
+        """Finish what is queued, then let go of the bots. Whoever writes afterwards is told so."""
+        with self._closing:
+            self._closed = True
+            self._writes.put(None)
         self._thread.join()
         self._writer.close()
         self._reader.close()
@@ -190,10 +196,20 @@ class SqliteJournal:
         connection.execute("PRAGMA synchronous = FULL")
         return connection
 
+    def _fetch(self, query: str, values: Sequence[object] = ()) -> list[Any]:
+        try:
+            with self._reading:
+                return self._reader.execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            raise self._trouble(error) from error
+
     def _write(self, statements: Sequence[_Statement]) -> None:
         """Wait until `statements` are on the disk, all of them. Raises JournalError if they are not."""
         write = _Write(statements)
-        self._writes.put(write)
+        with self._closing:
+            if self._closed:
+                raise JournalError(f"the journal {self.path}: it is closed")
+            self._writes.put(write)
         write.done.acquire()
         if write.error is not None:
             raise self._trouble(write.error) from write.error
@@ -249,7 +265,7 @@ _ADVICE = (
 
 
 def _move(record: Record, statement: str = _MOVE) -> _Statement:
-    return statement, (*(getattr(record, name) for name in _COLUMNS), record.bot)
+    return statement, (record.bot, *(getattr(record, name) for name in _COLUMNS))
 
 
 def migrate(connection: sqlite3.Connection, migrations: Iterable[str] = _MIGRATIONS) -> None:

@@ -34,6 +34,7 @@ from flock.errors import (
 )
 
 _LONGEST_BELIEVED = 25 * 3600.0  # seconds; no window of X is longer than a day
+_JUST_PASSED = 60.0  # seconds; the answer took a while, or a clock is a little off: then it is time already
 _QUOTED = 160  # characters of a network's words that are passed on
 
 _BY_CODE: dict[int, type[NetworkError]] = {
@@ -176,7 +177,7 @@ def _believable(text: str | None, now: float) -> float | None:
         reset = float(text or "")
     except ValueError:
         return None
-    return reset if now < reset <= now + _LONGEST_BELIEVED else None
+    return reset if now - _JUST_PASSED < reset <= now + _LONGEST_BELIEVED else None
 
 
 _UNREACHED: tuple[tuple[type[BaseException], str], ...] = (

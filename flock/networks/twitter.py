@@ -74,7 +74,8 @@ class Twitter(twitter.Api):  # type: ignore[misc]
             posts = self._get(url, {"count": _LATEST, "tweet_mode": "extended", **since})
         else:
             url = f"{self.root_url}/2/users/{self._find_account_id()}/tweets"
-            posts = _object(self._get(url, {"max_results": _LATEST, **since})).get("data", [])
+            answer = _object(self._get(url, {"max_results": _LATEST, **since}))
+            posts = answer.get("data", [] if "meta" in answer else None)
         try:
             return [Post(id=str(post["id"]), text=post.get("full_text") or post["text"]) for post in posts]
         except (AttributeError, KeyError, TypeError):
@@ -82,10 +83,15 @@ class Twitter(twitter.Api):  # type: ignore[misc]
 
     def PostUpdate(self, status: str, *args: Any, **kwargs: Any) -> twitter.Status:  # noqa: N802
         """Post `status` and return it as python-twitter's Status. Other arguments are for v1.1 only."""
-        if self.api == "1.1":
-            return super().PostUpdate(status, *args, **{"verify_status_length": False, **kwargs})
-        post = self.post(status)
-        return twitter.Status(id=int(post.id), id_str=post.id, text=post.text)
+        if self.api == "2" or not (args or kwargs):
+            post = self.post(status)
+            return twitter.Status(id=int(post.id), id_str=post.id, text=post.text)
+        try:
+            posted = super().PostUpdate(status, *args, **{"verify_status_length": False, **kwargs})
+        except (twitter.TwitterError, AttributeError) as error:
+            raise OutcomeUnknown("the answer to the post is not understood") from error
+        self._posted(posted.id, posted.text, status)
+        return posted
 
     def PostUpdates(  # noqa: N802
         self, status: str, continuation: str | None = None, **kwargs: Any

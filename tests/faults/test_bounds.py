@@ -1,0 +1,171 @@
+"""Closed accounts, a full disk, a second flock, and a week."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from itertools import pairwise
+from pathlib import Path
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+import pytest
+
+from flock.events import Birthday
+from flock.options import Options
+from flock.pasture import Pasture
+from tests.endtoend.conftest import Flock, Folder, WatchedPasture, recital
+from tests.sheep.conftest import World
+
+DAY = 86400
+
+
+def test_closed_accounts_are_penned_and_the_others_go_on(
+    make_folder: Callable[..., Folder], start: Callable[..., Flock]
+) -> None:
+    """One revoked and one suspended among six: named, three tries at most, and nobody else notices."""
+    folder = make_folder(6, lines=1000)
+    tries: Counter[str] = Counter()
+
+    def count(app: WSGIApplication) -> WSGIApplication:
+        def counting(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+            header = environ["HTTP_AUTHORIZATION"]
+            tries.update(account.screen_name for account in folder.accounts if account.token in header)
+            return app(environ, start_response)
+
+        return counting
+
+    with Pasture(folder.accounts, wrap=count) as pasture:
+        pasture.revoke("bot1")
+        pasture.suspend("bot4")
+        flock = start("run", folder.path, "--line-interval", "0.05", "--base-url", pasture.url)
+        assert flock.process.stdout
+        lines = [flock.process.stdout.readline() for _ in range(200)]
+        code, rest, _ = flock.stop()
+
+        assert 0 == code
+        penned = [line for line in [*lines, *rest.splitlines()] if "IS PENNED" in line]
+        assert ["bot1", "bot4"] == sorted(line.split()[1].rstrip(":") for line in penned)
+        assert max(tries["bot1"], tries["bot4"]) <= 3
+        for name in ("bot0", "bot2", "bot3", "bot5"):
+            posts = [post.text for post in pasture.store.posts(name)]
+            assert recital(folder.poems[name], len(posts)) == posts
+            assert len(posts) > 10
+
+
+def test_a_flock_that_is_all_penned_exits_with_4(
+    make_folder: Callable[..., Folder], start: Callable[..., Flock], graze: Callable[[Folder], WatchedPasture]
+) -> None:
+    """Nobody is left to post, so the daemon ends, and says why with its exit code."""
+    folder = make_folder(3)
+    pasture = graze(folder)
+    for name in folder.poems:
+        pasture.suspend(name)
+
+    code, output, _ = start("run", folder.path, "--base-url", pasture.url).end()
+
+    assert 4 == code
+    assert 3 == output.count("IS PENNED")
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """Return a file system of its own, of two megabytes."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(disk)], check=True)
+    yield disk
+    subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+def test_a_full_disk_silences_the_flock_until_there_is_room(
+    make_folder: Callable[..., Folder],
+    start: Callable[..., Flock],
+    graze: Callable[[Folder], WatchedPasture],
+    small_disk: Path,
+) -> None:
+    """No post without a journal; one clear line; and when there is room again, on it goes, at the right line."""
+    folder = make_folder(2, lines=1000)
+    pasture = graze(folder)
+    flock = start(
+        "run",
+        folder.path,
+        "--line-interval",
+        "0.05",
+        "--base-url",
+        pasture.url,
+        "--state",
+        small_disk / "flock.db",
+    )
+    pasture.wait_for_posts(folder, 3)
+
+    filler = small_disk / "filler"
+    with filler.open("wb", buffering=0) as file:
+        while fill(file.fileno()):
+            """Until not one byte fits."""
+    assert flock.process.stdout
+    line = next(line for line in flock.process.stdout if "NOTHING CAN BE SAID" in line)
+    said_without = {name: len(pasture.said(name)) for name in folder.poems}
+    filler.unlink()
+    pasture.wait_for_posts(folder, max(said_without.values()) + 3)
+    code, output, _ = flock.stop()
+
+    assert 0 == code
+    assert "the disk is full" in line
+    assert "NOTHING" not in output
+    for name, poem in folder.poems.items():
+        assert recital(poem, len(pasture.said(name))) == pasture.said(name)
+
+
+def fill(file: int) -> int:
+    """Write as much as fits, and return how much that was."""
+    for size in (65536, 512, 1):
+        try:
+            return os.write(file, b"\0" * size)
+        except OSError:
+            continue
+    return 0
+
+
+def test_a_week_of_a_hundred_sheep(tmp_path: Path) -> None:
+    """In virtual time: every interval is exact, and every cap is kept."""
+    world = World(tmp_path, options=Options(posts_per_day=100))
+    capped = [world.raise_sheep(f"capped{number}", lines=20, intervals=(300, 3600)) for number in range(50)]
+    world.options = Options()
+    world.anew()
+    free = [world.raise_sheep(f"free{number}", lines=20, intervals=(300, 3600)) for number in range(50)]
+
+    world.live(7 * DAY, *capped, *free)
+
+    recitation = 19 * 300 + 3600
+    for sheep in free:
+        times = world.stage(sheep.name).times
+        assert {300, 3600} == {later - before for before, later in pairwise(times)}
+        assert 7 * DAY // recitation <= len([1 for event in world.told(Birthday) if event.bot == sheep.name])
+    for sheep in capped:
+        times = world.stage(sheep.name).times
+        assert 7 * 100 == len(times)
+        assert all(later - before >= DAY for before, later in zip(times, times[100:], strict=False))
+
+
+def test_two_flocks_from_two_folders_do_not_share_a_bot(
+    make_folder: Callable[..., Folder],
+    start: Callable[..., Flock],
+    graze: Callable[[Folder], WatchedPasture],
+    tmp_path: Path,
+) -> None:
+    """The same bot in another key folder is the same bot: the second flock is refused, and says whose it is."""
+    folder = make_folder(1)
+    pasture = graze(folder)
+    other = tmp_path / "others"
+    other.mkdir()
+    for file in folder.path.iterdir():
+        (other / file.name).write_bytes(file.read_bytes())
+    first = start("run", folder.path, "--line-interval", "1h", "--base-url", pasture.url)
+    pasture.wait_for_posts(folder, 1)
+
+    code, _, errors = start("run", other, "--line-interval", "1h", "--base-url", pasture.url).end()
+
+    assert 5 == code
+    assert f"process {first.process.pid} already runs bot0" in errors

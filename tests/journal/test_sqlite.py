@@ -1,0 +1,294 @@
+"""The journal in a file: durable, shared by threads, owned by one process a bot."""
+
+import gc
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from flock.errors import BotsTaken, JournalError
+from flock.journal import Outcome, Record, Settlement, SqliteJournal
+from flock.journal.sqlite import migrate
+
+PATIENCE = 30  # seconds: far more than anything here takes
+
+HOLDER = """
+import sys, pathlib
+from flock.journal import SqliteJournal
+from flock.errors import BotsTaken
+journal = SqliteJournal(pathlib.Path(sys.argv[1]))
+try:
+    journal.claim(sys.argv[2:])
+except BotsTaken as error:
+    print(error, flush=True)
+else:
+    print("claimed", flush=True)
+    sys.stdin.read()
+journal.close()
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Return where a journal may be."""
+    return tmp_path / "state" / "flock.db"
+
+
+@contextmanager
+def another_process(path: Path, *bots: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Run another process that claims `bots`; yield it with what it said of that, and end it."""
+    command = [sys.executable, "-c", HOLDER, str(path), *bots]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield process, process.stdout.readline().strip()
+        finally:
+            process.kill()
+            process.wait(PATIENCE)
+
+
+def rows(path: Path, query: str) -> list[tuple[object, ...]]:
+    """Return what `query` finds in the file, read as any other program would."""
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute(query).fetchall()
+
+
+def refusal(act: Callable[[], object]) -> str:
+    """Return the one line in which `act` is refused."""
+    with pytest.raises(JournalError) as caught:
+        act()
+    caught.value.__traceback__ = None  # with it goes the half-open journal
+    gc.collect()
+    (line,) = str(caught.value).splitlines()
+    return line
+
+
+def test_a_journal_survives_being_closed(path: Path) -> None:
+    """Its folder is made for it; the place and the doubt are there again."""
+    record = Record("x:dolly", n=4, line=2, saying="baa", next_line="baa", due=17.25)
+    with closing(SqliteJournal(path)) as journal:
+        journal.claim(["x:dolly"])
+        journal.intend(record, "baa", 16.0)
+    with closing(SqliteJournal(path)) as journal:
+        assert replace(record, unsure=True) == journal.read("x:dolly")
+        assert [16.0] == journal.latest_posts(9)
+
+
+def test_the_state_is_private(path: Path) -> None:
+    """The folder that the journal makes is nobody else's."""
+    with closing(SqliteJournal(path)):
+        assert 0o700 == path.parent.stat().st_mode & 0o777
+
+
+def test_how_a_tweet_ended_can_be_read_by_others(path: Path) -> None:
+    """The columns that an operator's query finds."""
+    with closing(SqliteJournal(path)) as journal:
+        journal.claim(["x:dolly"])
+        journal.intend(Record("x:dolly", n=1, piece=2), "baa", 10.0)
+        journal.settle(Settlement(1, 2, Outcome.SKIPPED, 11.0, None, "too long"), Record("x:dolly", n=2))
+        expected = [("x:dolly", 1, 2, "baa", "skipped", None, "too long", 10.0, 11.0)]
+        query = """SELECT sheep.bot, tweet.n, tweet.piece, text, outcome, post_id, why, intended_at, settled_at
+            FROM tweet JOIN sheep ON sheep.id = tweet.bot"""
+        assert expected == rows(path, query)
+
+
+def test_two_hundred_threads_write_at_once(path: Path) -> None:
+    """What each was told is written is in the file, and each bot is at its right place."""
+    bots = [f"x:sheep{number}" for number in range(200)]
+    start = threading.Barrier(len(bots))
+
+    def live(bot: str) -> list[int]:
+        start.wait(PATIENCE)
+        seen = []
+        for n in range(5):
+            journal.intend(Record(bot, n=n), f"{bot} {n}", n)
+            journal.settle(Settlement(n, 0, Outcome.SAID, n, post_id=str(n)), Record(bot, n=n + 1))
+            record = journal.read(bot)
+            seen.append(record.n if record else -1)
+        return seen
+
+    with closing(SqliteJournal(path)) as journal:
+        journal.claim(bots)
+        with ThreadPoolExecutor(len(bots)) as pool:
+            assert [[1, 2, 3, 4, 5]] * 200 == list(pool.map(live, bots))
+        assert [(1000,)] == rows(path, "SELECT count(*) FROM tweet WHERE outcome = 'said'")
+        assert [(200, 5)] == rows(path, "SELECT count(*), min(n) FROM sheep WHERE spoken")
+        wrong = "SELECT 1 FROM tweet JOIN sheep ON sheep.id = tweet.bot WHERE text != sheep.bot || ' ' || tweet.n"
+        assert [] == rows(path, wrong)
+
+
+def test_an_intent_is_on_the_disk_before_intend_returns(path: Path) -> None:
+    """Another program sees it while the journal is open: a kill -9 now would lose nothing."""
+    with closing(SqliteJournal(path)) as journal:
+        journal.claim(["x:dolly"])
+        journal.intend(Record("x:dolly"), "baa", 1.0)
+        assert [("baa", "intended")] == rows(path, "SELECT text, outcome FROM tweet")
+
+
+def test_a_file_that_is_no_journal_is_refused_in_a_line(path: Path) -> None:
+    """And left as it is."""
+    path.parent.mkdir()
+    path.write_text("Dear diary, " * 500)
+    expected = (
+        f"the journal {path}: it is damaged or no journal; restore a copy, or move it away and all bots start over"
+    )
+    assert expected == refusal(lambda: SqliteJournal(path))
+    assert path.read_text().startswith("Dear diary")
+
+
+def test_a_journal_of_a_newer_flock_is_refused_in_a_line(path: Path) -> None:
+    """An older program must not write what it does not understand."""
+    SqliteJournal(path).close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    expected = f"the journal {path}: it was written by a newer flock; install that version again"
+    assert expected == refusal(lambda: SqliteJournal(path))
+
+
+def test_a_folder_that_cannot_be_made_is_refused_in_a_line(tmp_path: Path) -> None:
+    """Here a file is in its place."""
+    (tmp_path / "state").write_text("")
+    path = tmp_path / "state" / "deeper" / "flock.db"
+    assert f"the journal {path}: Not a directory" == refusal(lambda: SqliteJournal(path))
+
+
+def test_a_folder_in_the_journals_place_is_refused_in_a_line(path: Path) -> None:
+    """As when --state names the folder and not the file."""
+    path.mkdir(parents=True)
+    expected = f"the journal {path}: it cannot be opened; check --state, and the permissions of its folder"
+    assert expected == refusal(lambda: SqliteJournal(path))
+
+
+def test_a_journal_that_cannot_be_written_says_so_and_recovers(path: Path) -> None:
+    """Nothing is half written, readers still read, and once it can be written the flock goes on."""
+    before = Record("x:dolly", n=1)
+    with closing(SqliteJournal(path)) as journal:
+        journal.claim(["x:dolly"])
+        journal.settle(Settlement(0, 0, Outcome.SAID, 1.0), before)
+        journal._writer.execute("PRAGMA query_only = ON")  # the tests run as root, whom no mode keeps from writing
+        expected = (
+            f"the journal {path}: it cannot be written; check its owner and permissions, and those of its folder"
+        )
+        assert expected == refusal(lambda: journal.intend(replace(before, line=1), "baa", 2.0))
+        assert before == journal.read("x:dolly")
+        assert [] == rows(path, "SELECT * FROM tweet")
+        journal._writer.execute("PRAGMA query_only = OFF")
+        journal.intend(before, "baa", 3.0)
+        assert replace(before, unsure=True) == journal.read("x:dolly")
+
+
+def test_settling_moves_the_sheep_and_closes_the_intent_or_neither(path: Path) -> None:
+    """Where the second statement fails, the first is undone."""
+    with closing(SqliteJournal(path)) as journal:
+        journal.claim(["x:dolly"])
+        journal.intend(Record("x:dolly", n=1), "baa", 1.0)
+        with closing(sqlite3.connect(path)) as other:
+            other.execute("CREATE TRIGGER no BEFORE UPDATE ON tweet BEGIN SELECT RAISE(ABORT, 'no room'); END")
+            other.commit()
+        assert refusal(
+            lambda: journal.settle(Settlement(1, 0, Outcome.SAID, 2.0), Record("x:dolly", n=2))
+        ).startswith(f"the journal {path}: ")
+        assert Record("x:dolly", n=1, unsure=True) == journal.read("x:dolly")
+
+
+def test_a_closed_journal_refuses_to_write(path: Path) -> None:
+    """A sheep that ends after the journal did must not wait for ever."""
+    journal = SqliteJournal(path)
+    journal.claim(["x:dolly"])
+    journal.close()
+    answers: list[str] = []
+
+    def write_late() -> None:
+        try:
+            journal.intend(Record("x:dolly"), "baa", 1.0)
+        except JournalError as error:
+            answers.append(str(error))
+
+    late = threading.Thread(target=write_late, daemon=True)
+    late.start()
+    late.join(2)
+    assert 1 == len(answers)
+
+
+def test_an_intent_of_a_bot_that_nobody_claimed_is_not_lost(path: Path) -> None:
+    """It is either written or refused; what returns is durable."""
+    with closing(SqliteJournal(path)) as journal:
+        try:
+            journal.intend(Record("x:stray", n=1), "baa", 1.0)
+        except JournalError:
+            return
+        assert Record("x:stray", n=1, unsure=True) == journal.read("x:stray")
+
+
+def test_a_bot_that_runs_already_is_refused_to_another_process(path: Path) -> None:
+    """It is told which process has it, and which bots; other bots are free."""
+    with closing(SqliteJournal(path)) as journal:
+        journal.claim(["x:dolly", "x:ewe"])
+        with another_process(path, "x:ewe", "x:lamb") as (_, answer):
+            assert f"process {os.getpid()} already runs ewe; stop that flock first," in answer
+        with another_process(path, "x:lamb") as (_, answer):
+            assert "claimed" == answer
+
+
+def test_this_process_is_refused_what_another_has(path: Path) -> None:
+    """And names that one."""
+    with another_process(path, "x:dolly") as (process, answer), closing(SqliteJournal(path)) as journal:
+        assert "claimed" == answer
+        with pytest.raises(BotsTaken, match=f"^process {process.pid} already runs dolly;"):
+            journal.claim(["x:dolly"])
+
+
+def test_a_refused_claim_keeps_none_of_its_bots(path: Path) -> None:
+    """Those that were free are free again for the next who asks."""
+    with another_process(path, "x:dolly"), closing(SqliteJournal(path)) as journal:
+        with pytest.raises(BotsTaken):
+            journal.claim(["x:dolly", "x:ewe"])
+        with another_process(path, "x:ewe") as (_, answer):
+            assert "claimed" == answer
+
+
+def test_a_killed_flock_frees_its_bots_at_once(path: Path) -> None:
+    """After a kill -9 nobody waits for a lock to time out."""
+    with closing(SqliteJournal(path)) as journal:
+        with another_process(path, "x:dolly") as (process, answer):
+            assert "claimed" == answer
+            process.send_signal(signal.SIGKILL)
+            assert -signal.SIGKILL == process.wait(PATIENCE)
+        journal.claim(["x:dolly"])
+        with another_process(path, "x:dolly") as (_, answer):
+            assert f"process {os.getpid()} already runs dolly" in answer
+
+
+def test_a_closed_journal_frees_its_bots(path: Path) -> None:
+    """A flock that stops can be started again at once."""
+    journal = SqliteJournal(path)
+    journal.claim(["x:dolly"])
+    journal.close()
+    with another_process(path, "x:dolly") as (_, answer):
+        assert "claimed" == answer
+
+
+def test_a_migration_is_all_or_nothing(path: Path) -> None:
+    """A second one that fails half-way leaves the first, and its number; mended, it runs."""
+    path.parent.mkdir()
+    first, broken = "CREATE TABLE a (x)", "CREATE TABLE b (x); CREATE TABLE a (x)"
+    with ExitStack() as stack:
+        connection = stack.enter_context(closing(sqlite3.connect(path, isolation_level=None)))
+        with pytest.raises(sqlite3.OperationalError, match="already exists"):
+            migrate(connection, [first, broken])
+        tables = "SELECT name FROM sqlite_master ORDER BY name"
+        assert [("a",)] == connection.execute(tables).fetchall()
+        assert (1,) == connection.execute("PRAGMA user_version").fetchone()
+        migrate(connection, [first, "CREATE TABLE b (x)"])
+        migrate(connection, [first, "CREATE TABLE b (x)"])
+        assert [("a",), ("b",)] == connection.execute(tables).fetchall()
+        assert (2,) == connection.execute("PRAGMA user_version").fetchone()

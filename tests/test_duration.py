@@ -1,0 +1,97 @@
+"""Durations as people write them."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flock.duration import LONGEST, format_seconds, parse_seconds
+
+UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("90", 90),
+        ("90s", 90),
+        ("30m", 1800),
+        ("1.5h", 5400),
+        ("2d", 172800),
+        (" 5 M ", 300),
+        (".5", 0.5),
+        ("1.", 1),
+        ("0", 0),
+        (0, 0),
+        (0.25, 0.25),
+        (366 * 86400, LONGEST),
+    ],
+)
+def test_a_duration_is_read_as_people_write_it(text: str | float, seconds: float) -> None:
+    """Plain numbers are seconds; the letters s, m, h and d do what they say."""
+    assert seconds == parse_seconds(text)
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        *("", " ", "-1", "1e3", "1,5h", "h", "1 hour", "nan", "inf", "1h30m", "367d", "9" * 5000, "1\n2"),
+        *(-0.001, math.nan, math.inf, -math.inf, LONGEST + 1, True, False, 10**400, -(10**400)),
+    ],
+    ids=lambda value: str(value)[:12],
+)
+def test_nonsense_is_refused_with_what_was_expected(nonsense: str | float) -> None:
+    """Whatever cannot be slept for is a ValueError that shows how to write it."""
+    with pytest.raises(ValueError, match=r"expected seconds, 0 or more, such as 60, .* or 1\.5h"):
+        parse_seconds(nonsense)
+
+
+@given(st.floats(0, 1000), st.sampled_from(sorted(UNITS)), st.sampled_from(["", " "]))
+def test_a_unit_multiplies_its_number(number: float, unit: str, gap: str) -> None:
+    """`1.5h` is one and a half times 3600 seconds, and so for all that last at most a year."""
+    written = f"{number:f}"
+    expected = float(written) * UNITS[unit]
+    if expected > LONGEST:
+        with pytest.raises(ValueError, match="expected seconds"):
+            parse_seconds(written + gap + unit)
+    else:
+        assert expected == parse_seconds(written + gap + unit)
+
+
+@given(st.text() | st.floats() | st.integers())
+def test_anything_is_a_sane_duration_or_a_value_error(value: str | float) -> None:
+    """No input gives a negative, endless or unreadable duration, or another exception."""
+    try:
+        seconds = parse_seconds(value)
+    except ValueError:
+        return
+    assert 0 <= seconds <= LONGEST
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0s"),
+        (0.5, "0.5s"),
+        (45, "45s"),
+        (45.4, "45s"),
+        (60, "1m"),
+        (90, "1.5m"),
+        (900, "15m"),
+        (5400, "1.5h"),
+        (86400, "1d"),
+        (172800, "2d"),
+        (3601, "3601s"),
+    ],
+)
+def test_a_duration_is_shown_in_the_largest_unit_that_keeps_it_short(seconds: float, text: str) -> None:
+    """A quarter of an hour is `15m`, not `900s`, and not `0.25h` either."""
+    assert text == format_seconds(seconds)
+
+
+@given(st.integers(0, int(LONGEST)))
+def test_whole_seconds_are_shown_exactly(seconds: int) -> None:
+    """What is shown of whole seconds can be read back without loss."""
+    shown = format_seconds(seconds)
+    assert seconds == pytest.approx(parse_seconds(shown), abs=1e-6)

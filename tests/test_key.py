@@ -1,0 +1,406 @@
+"""Key files: what is a good one, what is said of a bad one, and that no secret ever gets out."""
+
+import json
+import re
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from flock.errors import BadKeys, lines_by_file
+from flock.key import FIELDS, Key, KeyRing, Params, find_poem, read_key, read_keys
+
+WriteKey = Callable[..., Path]
+SECRET = "sesame"  # is in every token and secret that these tests write
+EXAMPLES = Path(__file__).parents[1] / "keys.example"
+
+
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield `error` and all that it was raised from or during, suppressed or not."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def all_that_shows(error: BaseException) -> str:
+    """Return everything that a log, a traceback or a crash reporter may print of `error`."""
+    shown = traceback.format_exception(error)
+    for cause in causes(error):
+        cause.__suppress_context__ = False
+        shown += [str(cause), repr(cause), *map(repr, cause.args)]
+    return "".join([*shown, *traceback.format_exception(error)])
+
+
+def lines(ring: KeyRing) -> list[str]:
+    """Return what an operator reads of a folder's bad files."""
+    return list(lines_by_file(ring.problems))
+
+
+def test_a_good_key_holds_its_fields(write_key: WriteKey) -> None:
+    """Tokens are there for who asks for them; the at sign that people write is not part of the name."""
+    key = read_key(write_key(screen_name="@Dolly", line_interval="90s", poem_interval=3600, api="1.1"))
+    assert "Dolly" == key.screen_name
+    assert "1001-token-sesame" == key.oauth_token.get_secret_value()
+    assert (90.0, 3600.0, "1.1", "twitter") == (key.line_interval, key.poem_interval, key.api, key.network)
+
+
+def test_the_params_are_the_files_fields_as_they_stand_there(write_key: WriteKey) -> None:
+    """The seed's `params` mapping, with a bot's own fields too."""
+    params = read_key(write_key(mood="woolly", screen_name=" @dolly ")).params
+    assert (" @dolly ", "woolly", "poem.txt") == (params["screen_name"], params["mood"], params["poem_file"])
+    assert 7 == len(params)
+
+
+def test_the_field_file_of_rainbow_mind_machine_names_the_poem(write_key: WriteKey) -> None:
+    """Keys made by the older tool work as they are, and raise no warning."""
+    file = write_key(poem_file=..., file="poem.txt")
+    ring = read_keys(file.parent)
+    assert [file.parent / "poem.txt"] == [key.poem_file for key in ring.keys]
+    assert ((), ()) == (ring.problems, ring.warnings)
+
+
+@pytest.mark.parametrize(
+    ("user_id", "token", "expected"),
+    [
+        (..., "1001-token", "1001"),
+        ("77", "1001-token", "77"),
+        (77, "token", "77"),
+        (..., "token", None),
+        (..., "to-ken", None),
+        (..., "1001", None),
+    ],
+)
+def test_the_accounts_number_is_given_or_read_off_the_token(
+    write_key: WriteKey, user_id: object, token: str, expected: str | None
+) -> None:
+    """The digits before the dash of an OAuth 1.0a access token are the user's id."""
+    assert expected == read_key(write_key(user_id=user_id, oauth_token=token)).account_id
+
+
+def test_a_poem_is_looked_for_beside_the_key_then_in_the_working_directory(
+    write_key: WriteKey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Absolute paths are taken as they are; where there is no such file, the place beside the key is named."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    (elsewhere / "here.txt").write_text("baa\n")
+    file = write_key("keys/dolly.json", poem_file="here.txt")
+    assert elsewhere / "here.txt" == read_key(file).poem_file
+    (tmp_path / "keys" / "here.txt").write_text("baa\n")
+    assert tmp_path / "keys" / "here.txt" == read_key(file).poem_file
+    assert tmp_path / "poem.txt" == read_key(write_key(poem_file=str(tmp_path / "poem.txt"))).poem_file
+    assert tmp_path / "keys" / "no.txt" == find_poem(read_key(write_key("keys/ewe.json", poem_file="no.txt")))
+
+
+def test_a_poem_may_be_in_the_home_directory(
+    write_key: WriteKey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tilde means what it means in a shell."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    write_key()
+    assert tmp_path / "poem.txt" == read_key(write_key("keys/dolly.json", poem_file="~/poem.txt")).poem_file
+
+
+BAD_FIELDS = [
+    ({"screen_name": ...}, "screen_name", "missing; add the account's name"),
+    ({"screen_name": 7}, "screen_name", "expected the account's name"),
+    ({"screen_name": "two words"}, "screen_name", "expected the account's name"),
+    ({"screen_name": ""}, "screen_name", "expected the account's name"),
+    ({"consumer_token": ...}, "consumer_token", "missing; copy it from the developer portal"),
+    ({"consumer_token": ..., "consumer_tokn": "sesame"}, "consumer_token", "missing; rename 'consumer_tokn'"),
+    ({"consumer_token": ""}, "consumer_token", "expected a text in quotes, found an empty one; copy it again"),
+    ({"consumer_token": None}, "consumer_token", "found an empty one; copy it again"),
+    ({"consumer_token_secret": 7}, "consumer_token_secret", "expected a text in quotes, found a number"),
+    ({"oauth_token": ["sesame"]}, "oauth_token", "expected a text in quotes, found a list"),
+    ({"oauth_token": {"sesame": 1}}, "oauth_token", "expected a text in quotes, found an object"),
+    ({"oauth_token_secret": True}, "oauth_token_secret", "expected a text in quotes, found true or false"),
+    ({"oauth_token_secret": "sesame\nsesame"}, "oauth_token_secret", "found a text that is not a token"),
+    ({"oauth_token_secret": "sésame"}, "oauth_token_secret", "found a text that is not a token"),
+    ({"poem_file": ...}, "poem_file", "missing; add the path of the poem"),
+    ({"poem_file": 7}, "poem_file", "expected the path of a text file"),
+    ({"poem_file": " "}, "poem_file", "expected the path of a text file"),
+    ({"poem_file": "nul\0.txt"}, "poem_file", "expected the path of a text file"),
+    ({"poem_file": "lost.txt"}, "poem_file", "no such file"),
+    ({"poem_file": "."}, "poem_file", "cannot be read"),
+    ({"poem_file": "x" * 5000}, "poem_file", ""),
+    ({"poem_file": "\ud800.txt"}, "poem_file", ""),
+    ({"poem_file": "~nobody-of-that-name/poem.txt"}, "poem_file", ""),
+    ({"line_interval": -1}, "line_interval", "expected seconds, 0 or more"),
+    ({"line_interval": "soon"}, "line_interval", "expected seconds, 0 or more"),
+    ({"line_interval": True}, "line_interval", "expected seconds, 0 or more"),
+    ({"line_interval": [30]}, "line_interval", "expected seconds, 0 or more"),
+    ({"line_interval": 10**400}, "line_interval", "expected seconds, 0 or more"),
+    ({"poem_interval": "nan"}, "poem_interval", "expected seconds, 0 or more"),
+    ({"poem_interval": 1e300}, "poem_interval", "expected seconds, 0 or more"),
+    ({"posts_per_day": -1}, "posts_per_day", "expected"),
+    ({"posts_per_day": 1.5}, "posts_per_day", "expected"),
+    ({"posts_per_day": True}, "posts_per_day", "expected"),
+    ({"user_id": True}, "user_id", "expected the account's number"),
+    ({"user_id": "dolly"}, "user_id", "expected the account's number"),
+    ({"user_id": -4}, "user_id", "expected the account's number"),
+    ({"network": "mastodon"}, "network", 'expected "twitter" or "pasture"'),
+    ({"network": 1}, "network", 'expected "twitter" or "pasture"'),
+    ({"api": 2}, "api", 'expected "2" or "1.1", in quotes'),
+    ({"api": "3"}, "api", 'expected "2" or "1.1", in quotes'),
+]
+
+
+@pytest.mark.parametrize(
+    ("fields", "field", "text"),
+    BAD_FIELDS,
+    ids=[f"{field}-{number}" for number, (_, field, _) in enumerate(BAD_FIELDS)],
+)
+def test_a_bad_field_is_one_line_that_names_file_and_field_and_what_to_do(
+    write_key: WriteKey, fields: dict[str, Any], field: str, text: str
+) -> None:
+    """And nothing of the field's value, for it may be a secret in the wrong place."""
+    file = write_key(**fields)
+    ring = read_keys(file.parent)
+    assert () == ring.keys
+    (line,) = lines(ring)
+    assert line.startswith(f"{file}: {field}: ")
+    assert text in line
+    assert 1 == len(line.splitlines())
+    assert 1 == len(ring.problems)
+    assert SECRET not in line
+
+
+BAD_FILES = [
+    (
+        '{"screen_name": "dolly",\n "oauth_token": "sesame"\n "x": 1}',
+        "broken JSON at line 3, column 2; look for a missing comma",
+    ),
+    ("", "broken JSON at line 1, column 1"),
+    ('{"oauth_token": "sesame', "broken JSON at line 1"),
+    ('{"line_interval": NaN, "oauth_token": "sesame"}', "broken JSON at line 1, column 19"),
+    ('{"line_interval": ' + "9" * 5000 + "}", "broken JSON"),
+    ("[" * 100_000, "broken JSON"),
+    ('["sesame"]', "expected one JSON object in braces, found a list"),
+    ('"sesame"', "expected one JSON object in braces, found a text"),
+    ("null", "expected one JSON object in braces, found nothing"),
+    ("7", "expected one JSON object in braces, found a number"),
+    ("true", "expected one JSON object in braces, found true or false"),
+    (
+        '{"oauth_token": "sesame"}'.encode("utf-16"),
+        "expected UTF-8, found another encoding at byte 1; save it as UTF-8",
+    ),
+    (
+        '{"oauth_token": "sesame", "mood": "na\xefve"}'.encode("latin-1"),
+        "expected UTF-8, found another encoding at byte 38",
+    ),
+]
+
+
+@pytest.mark.parametrize(("content", "text"), BAD_FILES, ids=map(str, range(len(BAD_FILES))))
+def test_a_file_that_is_no_json_object_is_one_line_and_keeps_its_secrets(
+    tmp_path: Path, content: str | bytes, text: str
+) -> None:
+    """It says where the JSON is broken but never quotes it; nor does anything behind the exception."""
+    file = tmp_path / "dolly.json"
+    file.write_bytes(content.encode() if isinstance(content, str) else content)
+    with pytest.raises(BadKeys) as caught:
+        read_key(file)
+    (line,) = str(caught.value).splitlines()
+    assert line.startswith(f"{file}: ")
+    assert text in line
+    assert SECRET not in all_that_shows(caught.value)
+
+
+def test_a_byte_order_mark_is_taken_in_stride(write_key: WriteKey) -> None:
+    """Some editors write one."""
+    file = write_key()
+    file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes())
+    assert "dolly" == read_key(file).screen_name
+
+
+def test_a_key_file_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
+    """Here a folder whose name ends in .json; a lost permission reads the same."""
+    file = tmp_path / "dolly.json"
+    file.mkdir()
+    with pytest.raises(BadKeys) as caught:
+        read_key(file)
+    assert f"{file}: cannot be read: Is a directory; check its owner and permissions" == str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [(b"", "no line to say"), (b"\n \n", "no line to say"), (b"na\xefve\n", "not UTF-8 (byte 3 of")],
+)
+def test_a_bad_poem_is_the_keys_problem(write_key: WriteKey, content: bytes, text: str) -> None:
+    """Empty, or not UTF-8: the line names the key file, for that is what the operator listed."""
+    file = write_key()
+    file.with_name("poem.txt").write_bytes(content)
+    (line,) = lines(read_keys(file.parent))
+    assert line.startswith(f"{file}: poem_file: {text}")
+
+
+def test_two_files_for_one_bot_are_told(write_key: WriteKey) -> None:
+    """Upper and lower case are one account; so is one token under two names. The first by file name is used."""
+    first = write_key("a.json")
+    second = write_key("b.json", screen_name="DOLLY", oauth_token="other")
+    third = write_key("c.json", screen_name="ewe")
+    ring = read_keys(first.parent)
+    assert ["dolly"] == [key.screen_name for key in ring.keys]
+    assert [
+        f"{second}: screen_name: DOLLY has a key in {first} too; keep one",
+        f"{third}: oauth_token: the same as in {first}; authorize this bot's account",
+    ] == lines(ring)
+
+
+def test_one_name_on_two_networks_is_two_bots(write_key: WriteKey) -> None:
+    """The pasture's dolly is not X's."""
+    folder = write_key("a.json").parent
+    write_key("b.json", network="pasture", oauth_token="other")
+    assert 2 == len(read_keys(folder).keys)
+
+
+def test_an_unknown_field_is_a_warning_with_the_nearest_name(write_key: WriteKey) -> None:
+    """The bot runs all the same."""
+    file = write_key(line_intervall=5, mood="woolly")
+    ring = read_keys(file.parent)
+    assert 1 == len(ring.keys)
+    assert (
+        f"{file}: line_intervall: unknown field; did you mean 'line_interval'?",
+        f"{file}: mood: unknown field; it is ignored",
+    ) == ring.warnings
+
+
+def test_an_unknown_fields_name_cannot_break_the_warnings_line(write_key: WriteKey) -> None:
+    """A line feed or an escape sequence in a field's name reaches no terminal."""
+    ring = read_keys(write_key(**{"mood\n\x1b[31m": 1}).parent)
+    (warning,) = ring.warnings
+    assert warning.isprintable()
+
+
+def test_everything_wrong_with_a_file_is_one_line(write_key: WriteKey) -> None:
+    """All fields in one go, so that it is mended in one go."""
+    (line,) = lines(read_keys(write_key(oauth_token=..., line_interval=-1, api=3).parent))
+    assert ["oauth_token: ", "api: ", "line_interval: "] == re.findall(
+        r"(?:oauth_token|api|line_interval): ", line
+    )
+
+
+def test_a_folder_of_six_kinds_of_trouble_gives_six_lines(write_key: WriteKey) -> None:
+    """And the good keys beside them are still found."""
+    folder = write_key("good.json").parent
+    (folder / "a.json").write_text("{")
+    write_key("b.json", screen_name="b", oauth_token=...)
+    write_key("c.json", screen_name="c", poem_file="lost.txt")
+    write_key("d.json", screen_name="d", line_interval=-5)
+    (folder / "e.json").write_text("[]")
+    write_key("h.json", oauth_token="other")
+    ring = read_keys(folder)
+    assert ["dolly"] == [key.screen_name for key in ring.keys]
+    assert ["a", "b", "c", "d", "e", "h"] == [Path(line.split(": ")[0]).stem for line in lines(ring)]
+
+
+def test_a_folder_without_keys_is_refused(tmp_path: Path) -> None:
+    """Missing, empty, or a file: each is one line that says what to give."""
+    (tmp_path / ".hidden.json").write_text("{}")
+    (tmp_path / "notes.txt").write_text("{}")
+    for folder, text in (
+        (tmp_path, "no key file; put one .json file a bot into it"),
+        (tmp_path / "lost", "no such folder; give the folder"),
+        (tmp_path / "notes.txt", "expected a folder of key files, found a file; give the folder"),
+    ):
+        with pytest.raises(BadKeys) as caught:
+            read_keys(folder)
+        assert str(caught.value).startswith(f"{folder}: {text}")
+
+
+def test_keys_that_others_can_read_are_told_with_the_remedy(write_key: WriteKey) -> None:
+    """Three by name, the others by their number."""
+    files = [write_key(f"{name} .json", screen_name=name, oauth_token=name) for name in "abcde"]
+    for file in files:
+        file.chmod(0o644)
+    warnings = read_keys(files[0].parent).warnings
+    assert [f"{file}: others can read its secrets; run: chmod 600 '{file}'" for file in files[:3]] == [
+        *warnings[:3]
+    ]
+    assert "others can read the secrets of 2 more key files" in warnings[3]
+    assert 4 == len(warnings)
+
+
+@pytest.mark.parametrize(("mode", "network"), [(0o600, "twitter"), (0o400, "twitter"), (0o644, "pasture")])
+def test_private_keys_and_practice_keys_need_no_warning(write_key: WriteKey, mode: int, network: str) -> None:
+    """A pasture's key is worth nothing to anybody."""
+    file = write_key(network=network)
+    file.chmod(mode)
+    assert () == read_keys(file.parent).warnings
+
+
+def test_a_key_never_prints_its_secrets(write_key: WriteKey) -> None:
+    """Not by repr, str, formatting or a dump; nor do its params."""
+    key = read_key(write_key(mood="sesame"))
+    shown = [repr(key), str(key), f"{key}", repr(key.params), str(key.params), f"{key.params}"]
+    shown += [repr(key.model_dump()), repr(key.params.items()), repr(KeyRing((key,), ()))]
+    assert [] == [text for text in shown if SECRET in text]
+    assert "dolly" in repr(key)
+    assert "Params(screen_name=…" in repr(key.params)
+
+
+def test_a_key_does_not_change(write_key: WriteKey) -> None:
+    """Threads share it."""
+    key = read_key(write_key())
+    with pytest.raises(ValueError, match="frozen"):
+        key.screen_name = "ewe"
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(st.characters(), max_size=30),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+SECRETS = st.sampled_from(["sesame", "1-sesame", "sesame\n", "sesame-é", ["sesame"], {"sesame": "sesame"}])
+ANYTHING = st.dictionaries(st.sampled_from([*FIELDS, "file", "params", "consumer_key"]), JSON | SECRETS)
+GOOD = st.fixed_dictionaries(
+    {
+        "screen_name": st.just("dolly"),
+        "consumer_token": SECRETS,
+        "consumer_token_secret": SECRETS,
+        "oauth_token": SECRETS,
+        "oauth_token_secret": SECRETS,
+        "poem_file": st.just("poem.txt"),
+    }
+)
+
+
+@settings(max_examples=150)
+@given(st.builds(lambda good, any_: {**good, **any_}, GOOD, ANYTHING) | ANYTHING)
+@example({"line_interval": 10**400})
+def test_any_json_object_is_a_key_or_bad_keys_and_no_secret_leaks(
+    tmp_path_factory: pytest.TempPathFactory, fields: dict[str, Any]
+) -> None:
+    """Whatever stands in a key file, it is answered with a key or with BadKeys, and neither shows a secret."""
+    file = tmp_path_factory.getbasetemp() / "any.json"
+    file.write_text(json.dumps(fields))
+    # A secret in a field that is none is out of our hands; the names and the paths are shown on purpose.
+    shown_on_purpose = repr([fields.get(name) for name in ("screen_name", "poem_file", "file", "user_id")])
+    refusal = ""
+    try:
+        shown = repr(read_key(file))
+    except BadKeys as error:
+        shown, refusal = all_that_shows(error), str(error)
+    assert len(refusal.splitlines()) <= 1
+    if SECRET not in shown_on_purpose:
+        assert SECRET not in shown
+
+
+def test_params_are_a_mapping_that_equals_its_fields() -> None:
+    """As the seed's dictionary was."""
+    assert {"a": 1, "b": 2} == dict(Params({"a": 1, "b": 2}))
+    with pytest.raises(KeyError):
+        Params({})["a"]
+
+
+def test_the_example_keys_are_good() -> None:
+    """Every one of them, with its poem and without a warning."""
+    ring = read_keys(EXAMPLES)
+    assert ((), ()) == (ring.problems, ring.warnings)
+    assert {"pasture"} == {key.network for key in ring.keys}
+    assert all(isinstance(key, Key) for key in ring.keys)
