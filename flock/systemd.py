@@ -12,6 +12,8 @@ from contextlib import suppress
 
 from flock.events import Event, Out, Rounds, Said, Stopping
 
+_PATIENCE = 0.5  # seconds
+
 
 class Systemd:
     """A listener that passes on what systemd wants to know.
@@ -32,7 +34,7 @@ class Systemd:
                 self._notify("READY=1", f"STATUS={event}")
             case Rounds():
                 feed = ("WATCHDOG=1",) if event.alive else ()
-                self._notify(*feed, f"STATUS={event}; {self._said:,} tweets since the start")
+                self._notify(*feed, f"STATUS={event}; {_tweets(self._said)} since the start")
             case Stopping():
                 self._notify("STOPPING=1", f"STATUS={event}")
 
@@ -40,4 +42,9 @@ class Systemd:
         if not self._address:
             return
         with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as notify:
+            notify.settimeout(_PATIENCE)  # whoever does not read us must not stop us
             notify.sendto("\n".join(lines).encode(), self._address)
+
+
+def _tweets(count: int) -> str:
+    return "1 tweet" if count == 1 else f"{count:,} tweets"

@@ -1,0 +1,153 @@
+"""docs/cron.md: its lines are run as cron runs them, with next to no environment."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+
+import pytest
+
+from tests.endtoend.conftest import PATIENCE, Folder, WatchedPasture, graze, make_folder
+
+__all__ = ["graze", "make_folder"]  # fixtures
+
+ROOT = Path(__file__).parents[2]
+
+Make = Callable[..., Folder]
+Graze = Callable[[Folder], WatchedPasture]
+Cron = Callable[[str, WatchedPasture], subprocess.Popen[str]]
+Minutely = Callable[[WatchedPasture], tuple[int, str]]
+
+
+def crontab(when: str) -> str:
+    """Return the command of the one line of docs/cron.md that runs `when` this says."""
+    blocks: list[str] = re.findall(
+        r"^```crontab\n(.*?)^```$", (ROOT / "docs" / "cron.md").read_text(), re.DOTALL | re.MULTILINE
+    )
+    lines = [line for block in blocks for line in block.splitlines()]
+    (command,) = [line.removeprefix(f"{when} ") for line in lines if line.startswith(f"{when} ")]
+    assert "%" not in command, "cron makes a line's end of a %"
+    return command.replace("/opt/flock", shlex.quote(str(ROOT)))
+
+
+@pytest.fixture(scope="module")
+def _set_up() -> None:
+    """Do what the doc says to do once: what the environment's set-up says is not for cron to mail."""
+    environment = {**os.environ, "FLOCK_VENV": sys.prefix}
+    subprocess.run([ROOT / "scripts" / "flock", "--version"], env=environment, capture_output=True, check=True)
+
+
+@pytest.fixture
+def cron(tmp_path: Path, _set_up: None) -> Iterator[Cron]:
+    """Return what starts a command as cron does: in the home folder, by sh, with four variables and ours."""
+    jobs: list[subprocess.Popen[str]] = []
+
+    def run(command: str, pasture: WatchedPasture) -> subprocess.Popen[str]:
+        ours = [f"FLOCK_BASE_URL={pasture.url}", f"FLOCK_VENV={sys.prefix}", "FLOCK_RETRY_BASE=0.05"]
+        theirs = [f"HOME={tmp_path}", "LOGNAME=shepherd", "SHELL=/bin/sh", "PATH=/usr/bin:/bin"]
+        job = subprocess.Popen(
+            ["/usr/bin/env", "-i", *theirs, *ours, "/bin/sh", "-c", command],
+            cwd=tmp_path,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        jobs.append(job)
+        return job
+
+    yield run
+    for job in jobs:
+        with suppress(ProcessLookupError):
+            os.killpg(job.pid, signal.SIGKILL)  # sh, and the flock that it waits for
+        job.communicate()
+
+
+@pytest.fixture
+def minutely(cron: Cron) -> Minutely:
+    """Return what runs the doc's line for every minute; returns its exit code, and what cron would mail."""
+
+    def run(pasture: WatchedPasture) -> tuple[int, str]:
+        job = cron(crontab("* * * * *"), pasture)
+        output, _ = job.communicate(timeout=PATIENCE)
+        return job.returncode, output
+
+    return run
+
+
+def let_a_minute_pass(journal: Path) -> None:
+    """Move everything that the journal says is to come a minute nearer."""
+    with closing(sqlite3.connect(journal)) as connection, connection:
+        connection.execute("UPDATE sheep SET due = due - 60, wake = wake - 60")
+
+
+def holder(journal: Path) -> int:
+    """Return the process that runs the bots of the journal."""
+    with closing(sqlite3.connect(journal)) as connection:
+        ((process,),) = connection.execute("SELECT DISTINCT holder FROM sheep")
+    return int(process)
+
+
+def test_each_bot_that_is_due_says_one_line(
+    make_folder: Make, graze: Graze, minutely: Minutely, tmp_path: Path
+) -> None:
+    """The first run says a line, one a moment later none, one in the next minute the next; and none is mailed."""
+    folder = make_folder(2)
+    pasture = graze(folder)
+    counts = []
+
+    for _ in range(2):
+        for _ in range(2):
+            assert (0, "") == minutely(pasture)
+            counts.append([len(pasture.said(name)) for name in folder.poems])
+        let_a_minute_pass(tmp_path / "flock.db")
+
+    assert [[1, 1], [1, 1], [2, 2], [2, 2]] == counts
+    assert [poem[:2] for poem in folder.poems.values()] == [pasture.said(name) for name in folder.poems]
+
+
+def test_a_penned_flock_is_mailed_once(make_folder: Make, graze: Graze, minutely: Minutely) -> None:
+    """All are penned: code 4 each minute, but one mail, and a saved key file lets its bot out."""
+    folder = make_folder(1)
+    pasture = graze(folder)
+    pasture.suspend("bot0")
+
+    code, mail = minutely(pasture)
+    again = minutely(pasture)
+    pasture.pardon("bot0")
+    key = folder.path / "bot0.json"
+    key.write_text(key.read_text() + "\n")
+    mended = minutely(pasture)
+
+    assert 4 == code
+    assert "bot0: IS PENNED" in mail
+    assert [(4, ""), (0, "")] == [again, mended]
+    assert folder.poems["bot0"][:1] == pasture.said("bot0")
+
+
+def test_the_line_for_boot_starts_a_daemon_that_cron_and_nobody_else_runs(
+    make_folder: Make, graze: Graze, cron: Cron, minutely: Minutely, tmp_path: Path
+) -> None:
+    """@reboot keeps its flock going and writes its log; the minutely line beside it is refused with 5."""
+    folder = make_folder(1)
+    pasture = graze(folder)
+    daemon = cron(crontab("@reboot"), pasture)
+    pasture.wait_for_posts(folder, 1)
+
+    code, mail = minutely(pasture)
+    os.kill(holder(tmp_path / "flock.db"), signal.SIGTERM)
+    output, _ = daemon.communicate(timeout=PATIENCE)
+
+    assert 5 == code
+    assert "already runs bot0" in mail
+    assert (0, "") == (daemon.returncode, output)
+    assert f"bot0: {folder.poems['bot0'][0]}" in (tmp_path / "flock.log").read_text()
