@@ -87,23 +87,23 @@ def _json(fields: Mapping[str, object]) -> str:
 
 
 def _as_plain(event: Event) -> str:
-    return f"{_iso(event.at)} {event.bot or 'flock'}: {_harmless(str(event))}"
+    return f"{_iso(event.at)} {event.bot or 'flock'}: {harmless(str(event))}"
 
 
 def _for_journald(event: Event) -> str:
-    return f"<{_SYSLOG[event.level]}>{event.bot or 'flock'}: {_harmless(str(event))}"
+    return f"<{_SYSLOG[event.level]}>{event.bot or 'flock'}: {harmless(str(event))}"
 
 
 def _for_terminal_without_colour(event: Event) -> str:
     clock = time.strftime("%H:%M:%S", time.localtime(event.at))
-    return f"{clock}  {event.bot or 'flock':<{_NAME_WIDTH}}  {_harmless(str(event))}"
+    return f"{clock}  {event.bot or 'flock':<{_NAME_WIDTH}}  {harmless(str(event))}"
 
 
 def _for_terminal(event: Event) -> str:
     clock = click.style(time.strftime("%H:%M:%S", time.localtime(event.at)), dim=True)
     colour = _COLOURS[zlib.crc32(event.bot.encode()) % len(_COLOURS)] if event.bot else None
     name = click.style(f"{event.bot or 'flock':<{_NAME_WIDTH}}", fg=colour, bold=True)
-    text = _harmless(str(event))
+    text = harmless(str(event))
     if event.level >= logging.ERROR:
         text = click.style(text, fg="red", bold=True)
     elif event.level >= logging.WARNING:
@@ -115,7 +115,7 @@ def _iso(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _harmless(text: str) -> str:
+def harmless(text: str) -> str:
     """Return `text` on one line and without control characters, which a terminal might obey."""
     return text.translate(_CONTROLS)
 
@@ -157,15 +157,19 @@ class LogFile:
 class LogFormatter(logging.Formatter):
     """Formats what the flock's code logs, beside its events: `flock: warning: ...`, or JSON."""
 
-    def __init__(self, log_format: LogFormat) -> None:
+    def __init__(self, log_format: LogFormat, *, journald: bool = False) -> None:
         super().__init__()
         self._json = log_format == "json"
+        self._journald = journald and log_format == "auto"
 
     def format(self, record: logging.LogRecord) -> str:
+        """Return the line, or lines: a traceback has more than one, and journald wants a priority on each."""
         level, text = record.levelname.lower(), record.getMessage()
         trace = self.formatException(record.exc_info) if record.exc_info else ""
         if self._json:
             fields = {"time": _iso(record.created), "level": level, "event": "log", "bot": record.threadName}
             return _json({**fields, "text": text, "traceback": trace})
         thread = "" if record.threadName == "MainThread" else f"{record.threadName}: "
-        return f"flock: {level}: {thread}{text}" + (f"\n{trace}" if trace else "")
+        lines = [f"flock: {level}: {thread}{text}", *trace.splitlines()]
+        prefix = f"<{_SYSLOG.get(record.levelno, 6)}>" if self._journald else ""
+        return "\n".join(prefix + line for line in lines)

@@ -36,7 +36,13 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said(Event):
-    """A tweet was posted. `n` counts the bot's lines from 0; `late` is in seconds behind the due time."""
+    """A tweet was posted: the bot's `n`-th, from 0.
+
+    `line` of `lines` is its place in the recitation, `piece` of `pieces` its place in the line, `age` is in
+    recitations, and `late` in seconds behind the due time. `source` is the line's place in the poem, `mood` how it
+    was said, `memory` the share of the
+    poem that is left, and `entropy` from 0 to 1.
+    """
 
     text: str
     n: int
@@ -47,6 +53,10 @@ class Said(Event):
     age: float
     late: float
     post_id: str | None
+    mood: str = "faithful"
+    source: int = 0
+    memory: float = 1.0
+    entropy: float = 0.0
 
     def __str__(self) -> str:
         return self.text

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
 import shlex
 import stat
@@ -21,6 +22,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, V
 from flock.duration import parse_seconds
 from flock.errors import BadKeys, BadPoem, Problem
 from flock.poem import read_poem
+from flock.temperament import Character, parse_temperament
 
 _NAMED = 3  # how many key files with loose permissions are named, before they are only counted
 
@@ -114,6 +116,7 @@ class Key(BaseModel):
     line_interval: Seconds | None = None
     poem_interval: Seconds | None = None
     posts_per_day: Annotated[int, BeforeValidator(_count)] | None = None
+    temperament: Annotated[Character, BeforeValidator(parse_temperament)] | None = None
 
     @property
     def account_id(self) -> str | None:
@@ -278,14 +281,17 @@ def _unknown_fields(key: Key) -> Iterator[str]:
 
 def _readable_by_others(keys: Iterable[Key]) -> Iterator[str]:
     """Warn of key files that other users may read; practice keys are no secret."""
-    open_files = [
-        key.file
-        for key in keys
-        if key.network != "pasture" and key.file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO)
-    ]
+    open_files = [key.file for key in keys if key.network != "pasture" and _is_readable_by_others(key.file)]
     for file in open_files[:_NAMED]:
         yield f"{file}: others can read its secrets; run: chmod 600 {shlex.quote(str(file))}"
     if len(open_files) > _NAMED:
         folder = open_files[0].parent
         more = f"others can read the secrets of {len(open_files) - _NAMED} more key files"
         yield f"{folder}: {more}; run: chmod 600 {shlex.quote(str(folder))}/*.json"
+
+
+def _is_readable_by_others(file: Path) -> bool:
+    guarded = os.environ.get("CREDENTIALS_DIRECTORY")  # systemd opens its credentials by ACL, which no mode shows
+    if guarded and file.is_relative_to(guarded):
+        return False
+    return bool(file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO))

@@ -10,13 +10,16 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 from urllib.parse import urlsplit
 
 import platformdirs
 
 from flock.duration import parse_seconds
 from flock.errors import BadOption
+
+if TYPE_CHECKING:
+    from flock.temperament import Temperament
 
 LINE_INTERVAL = 30.0
 POEM_INTERVAL = 1.5 * 3600
@@ -29,7 +32,8 @@ class Options:
     """What holds for the whole flock; a key file may have its own `api` and intervals (seconds).
 
     `posts_per_day` caps each bot in any 24 hours, and `flock_posts_per_day` all of them together; None is no cap.
-    `retry_base` scales every backing off: 1.0 waits from a second to a quarter of an hour.
+    `temperament` is how those sheep grow old whose keys say nothing of it; None is steadfast. `retry_base` scales
+    every backing off: 1.0 waits from a second to a quarter of an hour.
     """
 
     line_interval: float = LINE_INTERVAL
@@ -45,6 +49,7 @@ class Options:
     posts_per_day: int | None = None
     flock_posts_per_day: int | None = None
     retry_base: float = 1.0
+    temperament: Temperament | None = None
 
     def __post_init__(self) -> None:
         if self.pasture and self.dry_run:
@@ -131,6 +136,13 @@ def parse_scale(text: str) -> float:
     return scale
 
 
+def parse_temperament(text: str) -> Temperament:
+    """Return the temperament that a name or numbers mean. Raises ValueError for anything else."""
+    from flock.temperament import parse_temperament as parse  # noqa: PLC0415 - numpy, which --help can do without
+
+    return parse(text)
+
+
 def parse_seed(text: str) -> int:
     """Return a seed: a whole number from 0 to 2**64 - 1. Raises ValueError for anything else."""
     seed = parse_count(text)
@@ -153,4 +165,5 @@ PARSERS = {
     "posts_per_day": parse_count,
     "flock_posts_per_day": parse_count,
     "retry_base": parse_scale,
+    "temperament": parse_temperament,
 }

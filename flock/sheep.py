@@ -6,7 +6,6 @@ import logging
 import os
 import threading
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,8 +20,11 @@ from flock.options import Options
 from flock.patience import RATE_LIMIT_WAIT, Patience
 from flock.poem import cut, find_again, read_poem
 from flock.speaker import Speaker, Spoken
+from flock.temperament import TEMPERAMENTS, Recitation, Temperament, seed_of
 
 log = logging.getLogger(__name__)
+
+STEADFAST = TEMPERAMENTS["steadfast"]
 
 _CRON_SLACK = 30.0  # seconds; half of cron's minute
 _CALL_CHECK = 5.0  # seconds in which a sheep that waits on purpose hears the shepherd call
@@ -41,9 +43,10 @@ class Sheep:
     """One bot: its key, its poem, its place in the poem, and its age.
 
     `line_interval` and `poem_interval` are in seconds; those in the key file go first. `memory` holds the poem's
-    lines. `age` is in recitations: whole poems and the fraction of the present one. `tot_tweet_tracker` counts
-    the lines of a lifetime, and `mod_tweet_tracker` is the place in the poem. `due` is when the next line should
-    be said, `wake` when it is tried next, and `moved` when it was tried last, all in the clock's steady time.
+    lines, and `recitation` what the sheep's temperament makes of them this time. `age` is in recitations: whole
+    ones and the fraction of the present one. `tot_tweet_tracker` counts the tweets of a lifetime, and
+    `mod_tweet_tracker` is the place in the recitation. `due` is when the next line should be said, `wake` when it
+    is tried next, and `moved` when it was tried last, all in the clock's steady time.
 
     To say something else, override `decide`. Raises BadInput when the key or the poem cannot be used, and
     BotsTaken when another process runs this bot.
@@ -65,6 +68,9 @@ class Sheep:
         self.setup_api()
         self.memory: list[str] = []
         self.memorize()
+        self.temperament: Temperament = self.key.temperament or self.commons.options.temperament or STEADFAST
+        self.seed = seed_of(self.commons.options.seed, self.name)
+        self.recitation = self._recite(0)
         self.age = 0.0
         self.tot_tweet_tracker = 0
         self.mod_tweet_tracker = 0
@@ -104,6 +110,12 @@ class Sheep:
         """Learn the poem: its stripped, non-empty lines, in order. Raises BadPoem when there is none."""
         self.memory = list(read_poem(self.key.poem_file))
 
+    def grow_to(self, age: float) -> None:
+        """Be that old, in recitations, from one moment to the next: for rehearsals."""
+        self._become(self._record()._replace(recitations=int(age), line=0))
+        line = int(age % 1 * len(self.recitation.utterances))
+        self._become(self._record()._replace(line=line))
+
     def _remember(self) -> None:
         """Go on where the journal says that this bot was."""
         journal, clock = self.commons.journal, self.commons.clock
@@ -113,9 +125,11 @@ class Sheep:
         record = journal.read(self.bot)
         if record is None:
             return
-        if self.memory[record.line : record.line + 1] != [record.next_line]:
-            record = replace(record, line=find_again(self.memory, record.line, record.next_line))
-            self._tell(events.PickedUp, line=record.line, text=self.memory[record.line])
+        self.recitation = self._recite(record.recitations)
+        texts = [utterance.text for utterance in self.recitation.utterances]
+        if texts[record.line : record.line + 1] != [record.next_line]:
+            record = record._replace(line=find_again(texts, record.line, record.next_line))
+            self._tell(events.PickedUp, line=record.line, text=texts[record.line])
         self._become(record)
         self._speaker.unsure = record.unsure
         self._patience.failures, self._patience.strikes = record.failures, record.strikes
@@ -180,8 +194,11 @@ class Sheep:
         return self.wake <= self.commons.clock.now() + slack
 
     def decide(self) -> str:
-        """Return what to say next."""
-        return self.memory[self.mod_tweet_tracker]
+        """Return what to say next: the recitation's line, faithful or not so faithful."""
+        return self.recitation.utterances[self.mod_tweet_tracker].text
+
+    def _recite(self, recitation: int) -> Recitation:
+        return self.temperament(tuple(self.memory), recitation, self.seed)
 
     def tweet_something(self) -> None:
         """Say the line that is due, with all its tweets.
@@ -226,7 +243,7 @@ class Sheep:
             recitations=int(self.age),
             due=self._wall(self.due),
             saying=self._saying,
-            next_line=self.memory[self.mod_tweet_tracker],
+            next_line=self.recitation.utterances[self.mod_tweet_tracker].text,
             last_id=self._last_id,
             wake=self._wall(self.wake),
             failures=self._patience.failures,
@@ -238,44 +255,56 @@ class Sheep:
     def _become(self, record: Record) -> None:
         self.tot_tweet_tracker = record.n
         self.mod_tweet_tracker = record.line
-        self.age = record.recitations + record.line / len(self.memory)
+        if record.recitations != int(self.age):
+            self.recitation = self._recite(record.recitations)
+        self.age = record.recitations + record.line / len(self.recitation.utterances)
         self._saying = record.saying
         self._piece = record.piece
         self._last_id = record.last_id
 
     def _settle(self, spoken: Spoken, text: str, pieces: int, late: float) -> None:
         """Note how the present tweet ended, go on to the next, and tell."""
-        here = self._record()
-        if spoken.outcome is Outcome.SAID:
-            event: dict[str, Any] = {"line": here.line, "lines": len(self.memory), "piece": here.piece}
-            event |= {"pieces": pieces, "age": self.age, "late": late, "post_id": spoken.post_id}
-        else:
-            event = {"why": spoken.why}
-        wall = self.commons.clock.wall()
-        settlement = Settlement(here.n, here.piece, spoken.outcome, wall, spoken.post_id, spoken.why)
+        here, age, recitation = self._record(), self.age, self.recitation
+        settlement = Settlement(
+            here.n, here.piece, spoken.outcome, self.commons.clock.wall(), spoken.post_id, spoken.why
+        )
         self._step(self._after(settlement, here, pieces))
-        kinds = {Outcome.SAID: events.Said, Outcome.SKIPPED: events.Skipped}
-        self._tell(kinds.get(spoken.outcome, events.Unsure), text=text, n=here.n, **event)
-        if self.tot_tweet_tracker > here.n and self.mod_tweet_tracker == 0:
-            self._tell(events.Birthday, age=round(self.age), rest=self.poem_interval)
+        if spoken.outcome is Outcome.SAID:
+            self._tell(
+                events.Said,
+                text=text,
+                n=here.n,
+                line=here.line,
+                lines=len(recitation.utterances),
+                piece=here.piece,
+                pieces=pieces,
+                age=age,
+                late=late,
+                post_id=spoken.post_id,
+                mood=recitation.utterances[here.line].mood,
+                source=recitation.utterances[here.line].line,
+                memory=recitation.memory,
+                entropy=recitation.entropy,
+            )
+        else:
+            kind = events.Skipped if spoken.outcome is Outcome.SKIPPED else events.Unsure
+            self._tell(kind, text=text, n=here.n, why=spoken.why)
+        if self._saying is None and self.mod_tweet_tracker == 0:
+            self._tell(events.Birthday, age=round(self.age), rest=self.poem_interval * recitation.rest)
 
     def _after(self, settlement: Settlement, here: Record, pieces: int) -> _Step:
         """Return where the sheep goes when the present one of `pieces` tweets has ended."""
-        here = replace(here, last_id=settlement.post_id or here.last_id)
+        here = here._replace(n=here.n + 1, last_id=settlement.post_id or here.last_id)
         if here.piece + 1 < pieces:
-            return _Step(settlement, replace(here, piece=here.piece + 1), self.due)
-        line = (here.line + 1) % len(self.memory)
-        due = self._next_due(line)
-        after = replace(
-            here,
-            n=here.n + 1,
-            line=line,
-            piece=0,
-            recitations=here.recitations + (line == 0),
-            due=self._wall(due),
-            saying=None,
-            next_line=self.memory[line],
-        )
+            return _Step(settlement, here._replace(piece=here.piece + 1), self.due)
+        due = self._next_due(here.line + 1)
+        here = here._replace(piece=0, saying=None, due=self._wall(due))
+        utterances = self.recitation.utterances
+        if here.line + 1 < len(utterances):
+            after = here._replace(line=here.line + 1, next_line=utterances[here.line + 1].text)
+        else:
+            first = self._recite(here.recitations + 1).utterances[0]
+            after = here._replace(line=0, recitations=here.recitations + 1, next_line=first.text)
         return _Step(settlement, after, due)
 
     def _step(self, step: _Step) -> None:
@@ -286,11 +315,15 @@ class Sheep:
         self._speaker.unsure = False
         self._become(step.after)
         self.due = self.wake = step.due
+        self.moved = self.commons.clock.now()
 
     def _next_due(self, line: int) -> float:
         """Return when `line` is due: anchored to the last due time, or from now on when that has passed."""
-        interval = self.poem_interval if line == 0 else self.line_interval
-        now = self.commons.clock.now()
+        recitation, now = self.recitation, self.commons.clock.now()
+        if 0 < line < len(recitation.utterances):
+            interval = self.line_interval * recitation.utterances[line - 1].pause
+        else:
+            interval = self.poem_interval * recitation.rest
         return self.due + interval if self.due + interval >= now else now + interval
 
     def _wall(self, steady: float) -> float:

@@ -11,8 +11,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from enum import Enum
 from multiprocessing.dummy import Pool as ThreadPool
+from multiprocessing.pool import ThreadPool as ThreadPoolType
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -25,6 +27,7 @@ from flock.events import Called, Event, Events, GoneQuiet, Out, Rounds, Stopped,
 from flock.key import Key, read_keys
 from flock.options import LINE_INTERVAL, POEM_INTERVAL, Options
 from flock.sheep import Sheep, runsheep
+from flock.temperament import Temperament
 
 log = logging.getLogger(__name__)
 
@@ -62,12 +65,15 @@ class SimpleShepherd:
         *,
         options: Options | None = None,
         sheep_class: type[Sheep] | None = None,
+        temperament: Temperament | None = None,
         events: Events | None = None,
         commons: Commons | None = None,
     ) -> None:
         options = (options or Options.from_environment()).with_intervals(line_interval, poem_interval)
         self.line_interval = options.line_interval
         self.poem_interval = options.poem_interval
+        if temperament is not None:
+            options = replace(options, temperament=temperament)
         make_sheep = sheep_class or load_sheep_class(options.sheep)
         keys = _usable_keys(Path(json_key_dir), options)
         self.all_json = [key.file for key in keys]
@@ -115,8 +121,8 @@ class Shepherd(SimpleShepherd):
         """Map `work` over `flock` on a pool of threads until all are home or it is time to stop."""
         inbox: SimpleQueue[int | None] = SimpleQueue()  # signals, and None when all sheep have come home
         with self._listening(inbox.put):
+            pool = _pool_of(max(1, threads))
             self._tell(Out, sheep=len(flock))
-            pool = ThreadPool(max(1, threads))
             pool.map_async(
                 work,
                 flock,
@@ -222,6 +228,18 @@ class Shepherd(SimpleShepherd):
 
     def _tell(self, kind: type[Event], **fields: Any) -> None:
         self.commons.events.tell(kind(at=self.commons.clock.wall(), **fields))
+
+
+def _pool_of(threads: int) -> ThreadPoolType:
+    """Return a pool of so many threads. Raises BadOption when the machine allows fewer."""
+    try:
+        pool: ThreadPoolType = ThreadPool(threads)
+    except (RuntimeError, AttributeError) as error:  # what the pool makes of "can't start new thread"
+        raise BadOption(
+            f"{threads} sheep need {threads} threads, and this process may not have so many: "
+            "raise TasksMax= in the unit, or ulimit -u, or run fewer bots"
+        ) from error
+    return pool
 
 
 def load_sheep_class(spec: str | None) -> type[Sheep]:

@@ -17,6 +17,7 @@ from flock.options import (
     parse_switch,
     parse_url,
 )
+from flock.temperament import TEMPERAMENTS
 
 READ = [
     ("line_interval", "90s", 90.0),
@@ -32,6 +33,7 @@ READ = [
     ("posts_per_day", "100", 100),
     ("flock_posts_per_day", "0", 0),
     ("retry_base", "0.01", 0.01),
+    ("temperament", "senile", TEMPERAMENTS["senile"]),
 ]
 REFUSED = [
     ("line_interval", "-1"),
@@ -46,6 +48,8 @@ REFUSED = [
     ("posts_per_day", "-1"),
     ("flock_posts_per_day", "many"),
     ("retry_base", "nan"),
+    ("retry_base", "0"),
+    ("temperament", "grumpy"),
 ]
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 
 class Outcome(StrEnum):
@@ -17,14 +16,13 @@ class Outcome(StrEnum):
     WITHDRAWN = "withdrawn"  # it surely did not land, and is tried again later
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """Where one sheep is, and how it fares. `due` and `wake` are wall-clock times; counts start at 0.
 
-    `n` counts lines said in a lifetime and `line` is the place in the poem. `saying` is the whole text of a line
-    begun, of which `piece` tweets are out. `unsure` says that the tweet `piece` was begun and never settled.
-    `next_line` is the poem's text at `line`, by which an edited poem is recognised. `last_id` is the network's
-    id of the last tweet known to be out.
+    `n` counts the tweets of a lifetime and `line` is the place in the recitation. `saying` is the whole text of a
+    line begun, of which `piece` tweets are out. `unsure` says that the tweet `piece` was begun and never settled.
+    `next_line` is the text at `line`, by which an edited poem is recognised. `last_id` is the network's id of the
+    last tweet known to be out.
 
     `wake` is when the next try may be made, and is later than `due` while the bot waits or backs off; `failures`
     and `strikes` count what went wrong since something last went well; `penned` says why the bot is penned, and
@@ -48,8 +46,7 @@ class Record:
     key_stamp: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Settlement:
+class Settlement(NamedTuple):
     """How the tweet (`n`, `piece`) ended: `why` is empty when it was said; `at` is wall-clock time."""
 
     n: int

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from flock.journal.base import Outcome, Record, Settlement
 
@@ -20,22 +19,22 @@ class MemoryJournal:
         del bots
 
     def read(self, bot: str) -> Record | None:
-        return self._records.get(bot)
+        record = self._records.get(bot)
+        return record._replace(unsure=bot in self._open) if record else None
 
     def intend(self, record: Record, text: str, at: float) -> None:
         del text
         self._open[record.bot] = at
-        self._records[record.bot] = replace(record, unsure=True)
+        self._records[record.bot] = record
 
     def settle(self, settlement: Settlement, record: Record) -> None:
         self._open.pop(record.bot, None)
         if settlement.outcome in (Outcome.SAID, Outcome.UNKNOWN):
             self._posted.setdefault(record.bot, []).append(settlement.at)
-        self._records[record.bot] = replace(record, unsure=False)
+        self._records[record.bot] = record
 
     def keep(self, record: Record) -> None:
-        before = self._records.get(record.bot, record)
-        self._records[record.bot] = replace(record, unsure=before.unsure)
+        self._records[record.bot] = record
 
     def latest_posts(self, count: int, bot: str | None = None) -> list[float]:
         bots = self._records if bot is None else [bot]

@@ -12,7 +12,6 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import fields, replace
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -59,7 +58,7 @@ _MIGRATIONS = (
     """,
 )
 
-_COLUMNS = tuple(field.name for field in fields(Record) if field.name != "bot")
+_COLUMNS = tuple(name for name in Record._fields if name != "bot")
 _READ = f"SELECT {', '.join(_COLUMNS)} FROM sheep WHERE bot = ? AND spoken"  # noqa: S608 - Record's own fields
 _VALUES = ", ".join("?" * len(_COLUMNS))
 _MOVE = f"""
@@ -152,7 +151,7 @@ class SqliteJournal:
     def intend(self, record: Record, text: str, at: float) -> None:
         self._write(
             [
-                _move(replace(record, unsure=True)),
+                _move(record._replace(unsure=True)),
                 (_INTEND, (record.n, record.piece, text, at, record.bot)),
             ]
         )
@@ -161,13 +160,13 @@ class SqliteJournal:
         done = (settlement.outcome, settlement.post_id, settlement.why, settlement.at)
         self._write(
             [
-                _move(replace(record, unsure=False)),
+                _move(record._replace(unsure=False)),
                 (_SETTLE, (*done, record.bot, settlement.n, settlement.piece)),
             ]
         )
 
     def keep(self, record: Record) -> None:
-        self._write([_move(replace(record, unsure=False), _KEEP)])
+        self._write([_move(record._replace(unsure=False), _KEEP)])
 
     def latest_posts(self, count: int, bot: str | None = None) -> list[float]:
         query = """

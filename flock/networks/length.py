@@ -19,6 +19,11 @@ def fits_a_tweet(text: str) -> bool:
     return len(text) <= _LONGEST and weighted_length(text) <= LIMIT
 
 
+def holds_url(text: str) -> bool:
+    """Return whether X sees a link in `text`, which makes the post dearer."""
+    return "." in text and bool(twitter_text.extract_urls(text))
+
+
 @functools.lru_cache(maxsize=4096)
 def weighted_length(text: str) -> int:
     """Return the length of `text` as X counts it: most scripts 1 or 2 a letter, an emoji 2, a URL 23."""

@@ -12,7 +12,8 @@ import pytest
 import simplejson as json
 from click.testing import CliRunner
 
-from flock.cli import cli, run
+from flock.cli import cli
+from flock.cli.run import run
 from flock.options import PARSERS
 from tests.endtoend.conftest import Flock, Folder
 

@@ -10,7 +10,6 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -79,7 +78,7 @@ def test_a_journal_survives_being_closed(path: Path) -> None:
         journal.claim(["x:dolly"])
         journal.intend(record, "baa", 16.0)
     with closing(SqliteJournal(path)) as journal:
-        assert replace(record, unsure=True) == journal.read("x:dolly")
+        assert record._replace(unsure=True) == journal.read("x:dolly")
         assert [16.0] == journal.latest_posts(9)
 
 
@@ -178,12 +177,12 @@ def test_a_journal_that_cannot_be_written_says_so_and_recovers(path: Path) -> No
         expected = (
             f"the journal {path}: it cannot be written; check its owner and permissions, and those of its folder"
         )
-        assert expected == refusal(lambda: journal.intend(replace(before, line=1), "baa", 2.0))
+        assert expected == refusal(lambda: journal.intend(before._replace(line=1), "baa", 2.0))
         assert before == journal.read("x:dolly")
         assert [] == rows(path, "SELECT * FROM tweet")
         journal._writer.execute("PRAGMA query_only = OFF")
         journal.intend(before, "baa", 3.0)
-        assert replace(before, unsure=True) == journal.read("x:dolly")
+        assert before._replace(unsure=True) == journal.read("x:dolly")
 
 
 def test_settling_moves_the_sheep_and_closes_the_intent_or_neither(path: Path) -> None:

@@ -1,0 +1,51 @@
+"""The `flock` command: parses, calls, prints; a file a command.
+
+Everything that needs numpy or the network is imported by the commands when they run: `flock --help` is quick.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+from pathlib import Path
+
+import click
+
+from flock import __version__
+from flock.cli.exits import EXIT_CODES
+from flock.cli.pasture import pasture
+from flock.cli.rehearse import rehearse
+from flock.cli.run import run
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}, epilog=EXIT_CODES)
+@click.version_option(__version__, prog_name="flock", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Run a flock of poem-tweeting bots: a Shepherd, a Sheep a key file, and a thread a Sheep."""
+
+
+@cli.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print the completion script for SHELL, bound to this command's full path.
+
+    Only the full path is completed: the system's own flock (util-linux) keeps its name.
+    """
+    from click.shell_completion import get_completion_class  # noqa: PLC0415
+
+    found = get_completion_class(shell)
+    path = str(Path(sys.executable).with_name("flock"))
+    if found:
+        click.echo(found(cli, {}, path, "_FLOCK_COMPLETE").source())
+
+
+def main() -> None:
+    """Run the command line; the console script's entry point."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a poem must not fail on a terminal's encoding
+    cli(prog_name="flock")
+
+
+for command in (run, rehearse, pasture):
+    cli.add_command(command)

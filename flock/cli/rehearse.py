@@ -1,0 +1,149 @@
+"""flock rehearse: what a flock will say, in no time and at no cost."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import simplejson as json
+
+from flock.cli import options
+from flock.cli.exits import NamedExits
+from flock.cli.run import log_to_stderr
+
+if TYPE_CHECKING:
+    from flock.events import Event, Said
+
+_BAR_STEPS = 1000
+
+
+@click.command()
+@click.argument("keys", type=click.Path(path_type=Path))
+@click.option("--days", type=click.FloatRange(min=0, min_open=True), help="Rehearse so many days.  [default: 30]")
+@click.option("--tweets", type=click.IntRange(min=1), metavar="N", help="Rehearse until each bot has said N.")
+@click.option(
+    "--at-age",
+    type=click.FloatRange(min=0),
+    metavar="A",
+    help="Begin when the sheep have recited A times; without --days or --tweets, for one recitation.",
+)
+@click.option("--bot", metavar="NAME", help="Rehearse this bot alone.")
+@click.option("--json", "as_json", is_flag=True, help="One object a line: t (seconds), bot, n, text and more.")
+@click.option("-q", "--quiet", is_flag=True, help="Print the summary only.")
+@click.option(
+    "--plot",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Draw how the flock ages, as .png or .svg (needs the extra: poem-flock[plots]).",
+)
+@options.line_interval
+@options.poem_interval
+@options.temperament
+@options.seed
+@options.posts_per_day
+@options.flock_posts_per_day
+@options.sheep
+@options.skip_bad
+def rehearse(
+    keys: Path,
+    *,
+    days: float | None,
+    tweets: int | None,
+    at_age: float | None,
+    bot: str | None,
+    as_json: bool,
+    quiet: bool,
+    plot: Path | None,
+    **given: Any,
+) -> None:
+    """Show what the bots of the folder KEYS will say, and when, from their birth on. Nothing is posted.
+
+    The same sheep, on virtual time: with the same seed, `flock run` says the same, tweet for tweet.
+    """
+    if days and tweets:
+        raise click.UsageError("--days and --tweets exclude each other; give one")
+    with NamedExits():
+        chosen = options.chosen(given)
+        from flock.events import Said  # noqa: PLC0415
+        from flock.rehearsal import DAY, Rehearsal, Tally  # noqa: PLC0415
+
+        log_to_stderr()
+        draw = _plotter(plot) if plot else None
+        rehearsal = Rehearsal(keys, chosen, bot=bot, at_age=at_age or 0.0)
+        one_recitation = at_age is not None and not days and not tweets
+        seconds = math.inf if tweets or one_recitation else DAY * (days or 30)
+        tally = Tally()
+        events = rehearsal.play(
+            seconds=seconds, tweets=tweets or math.inf, recitations=1 if one_recitation else math.inf
+        )
+        for event in _with_bar(events, seconds, quiet=quiet):
+            if isinstance(event, Said):
+                tally.hear(event)
+                if draw:
+                    draw.hear(event)
+                if not quiet:
+                    _print(event, as_json=as_json)
+        for line in tally.lines():
+            click.echo(line, err=as_json)
+        if draw and plot:
+            draw.save(plot)
+            click.echo(f"drawn: {plot}", err=True)
+
+
+def _print(event: Said, *, as_json: bool) -> None:
+    """Print one tweet: as JSON, or with the day, the time, the bot, and the mood where it is not the usual one."""
+    if as_json:
+        sys.stdout.write(
+            json.dumps(
+                {
+                    "t": round(event.at, 3),
+                    "bot": event.bot,
+                    "n": event.n,
+                    "text": event.text,
+                    "age": round(event.age, 4),
+                    "line": event.line,
+                    "mood": event.mood,
+                    "memory": round(event.memory, 4),
+                    "entropy": round(event.entropy, 4),
+                },
+                ensure_ascii=False,
+            )
+            + "\n"
+        )
+        return
+    from flock.console import harmless  # noqa: PLC0415
+
+    day, second = divmod(int(event.at), 86400)
+    clock = f"day {day + 1:<3} {second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}"
+    mood = "" if event.mood == "faithful" else f"  ({event.mood})"
+    sys.stdout.write(f"{clock}  {event.bot:<15}  {harmless(event.text)}{mood}\n")
+
+
+def _with_bar(events: Iterator[Event], seconds: float, *, quiet: bool) -> Iterator[Event]:
+    """Yield the events, with a progress bar on a terminal where no lines would run into it."""
+    shows = sys.stderr.isatty() and math.isfinite(seconds) and (quiet or not sys.stdout.isatty())
+    if not shows:
+        yield from events
+        return
+    with click.progressbar(length=_BAR_STEPS, label="rehearsing", file=sys.stderr) as bar:
+        for event in events:
+            step = int(event.at / seconds * _BAR_STEPS)
+            if step > bar.pos:
+                bar.update(step - bar.pos)
+            yield event
+        bar.update(_BAR_STEPS - bar.pos)
+
+
+def _plotter(file: Path) -> Any:
+    """Return what draws the plot. Raises UsageError where that cannot be done."""
+    if file.suffix.lower() not in (".png", ".svg"):
+        raise click.UsageError(f"--plot {file}: expected a name that ends in .png or .svg")
+    try:
+        from flock.plots import AgingPlot  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        raise click.UsageError("--plot needs matplotlib: pip install 'poem-flock[plots]'") from error
+    return AgingPlot()

@@ -1,0 +1,116 @@
+"""flock run: the daemon."""
+
+from __future__ import annotations
+
+import logging
+import os
+import resource
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from flock.cli import options
+from flock.cli.exits import ALL_PENNED, EXIT_CODES, OK, NamedExits, leave
+
+if TYPE_CHECKING:
+    from flock.console import LogFile, LogFormat
+
+
+@click.command(epilog=EXIT_CODES)
+@click.argument("keys", type=click.Path(path_type=Path, readable=False))
+@options.line_interval
+@options.poem_interval
+@options.option("pasture", "", "Practise: every bot on an embedded server; nothing reaches the real network.")
+@options.option("dry_run", "", "Print what would be said; touch neither network nor journal.")
+@options.option("base_url", "URL", "Root of the network's API.  [default: https://api.x.com]")
+@options.option("api", "2|1.1", "Version of the API to post to.  [default: 2]")
+@options.option("state", "PATH", "The journal.  [default: flock.db in systemd's or the platform's state folder]")
+@options.sheep
+@options.skip_bad
+@options.seed
+@options.temperament
+@options.posts_per_day
+@options.flock_posts_per_day
+@click.option(
+    "--log-format",
+    type=click.Choice(["auto", "text", "json"]),
+    default="auto",
+    envvar="FLOCK_LOG_FORMAT",
+    show_envvar=True,
+    help="auto: colours on a terminal, plain lines elsewhere, priorities under journald.",
+)
+@click.option(
+    "--log-file",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    envvar="FLOCK_LOG_FILE",
+    show_envvar=True,
+    help="Write there and not to the terminal; opened anew at SIGHUP.",
+)
+@click.option(
+    "--once",
+    is_flag=True,
+    envvar="FLOCK_ONCE",
+    show_envvar=True,
+    help="Each bot that is due says one line, then exit: for cron.",
+)
+@click.option("-v", "--verbose", is_flag=True, envvar="FLOCK_VERBOSE", show_envvar=True, help="Tell every retry.")
+@click.option("-q", "--quiet", is_flag=True, envvar="FLOCK_QUIET", show_envvar=True, help="Tell trouble only.")
+def run(
+    keys: Path,
+    *,
+    log_format: LogFormat,
+    log_file: Path | None,
+    once: bool,
+    verbose: bool,
+    quiet: bool,
+    **given: Any,
+) -> None:
+    """Run a bot for every .json file in the folder KEYS, until told to stop.
+
+    S is a number of seconds, or 90s, 30m, 1.5h. Intervals in a key file go before these. Ctrl-C or SIGTERM stops
+    the flock between two lines, SIGHUP gives penned sheep another try.
+    """
+    if verbose and quiet:
+        raise click.UsageError("--verbose and --quiet exclude each other; give one")
+    level = logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO
+    with NamedExits():
+        chosen = options.chosen(given)
+        from flock.console import Console, LogFile  # noqa: PLC0415
+        from flock.events import Events  # noqa: PLC0415
+        from flock.shepherd import Ending, Shepherd  # noqa: PLC0415
+        from flock.systemd import Systemd  # noqa: PLC0415
+
+        keep_secrets_in()
+        file = LogFile(log_file) if log_file else None
+        log_to_stderr(log_format, level, file)
+        console = Console(file, log_format=log_format, level=level)
+        shepherd = Shepherd(
+            keys,
+            chosen.line_interval,
+            chosen.poem_interval,
+            options=chosen,
+            events=Events([*([file] if file else []), console, Systemd()]),
+        )
+        ending = shepherd.once() if once else shepherd.loop()
+    leave(ALL_PENNED if ending is Ending.ALL_PENNED else OK, at_once=ending is Ending.CUT_SHORT)
+
+
+def keep_secrets_in() -> None:
+    """Write no core dump: it would hold every key."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+
+
+def log_to_stderr(log_format: LogFormat = "auto", level: int = logging.INFO, file: LogFile | None = None) -> None:
+    """Send what our own code logs to standard error, or to `file`; other libraries' logs stay out of it."""
+    from flock.console import LogFormatter, is_journald  # noqa: PLC0415
+
+    handler = logging.StreamHandler(file or sys.stderr)
+    journald = file is None and is_journald(sys.stderr, os.environ)
+    handler.setFormatter(LogFormatter(log_format, journald=journald))
+    logger = logging.getLogger("flock")
+    logger.addHandler(handler)
+    logger.setLevel(level)
+    logger.propagate = False

@@ -1,0 +1,293 @@
+"""Age -> entropy -> what is said next: how a sheep grows old.
+
+A temperament turns a poem into one recitation of it. It is a pure function of the poem, of how often the sheep
+has recited it, and of a seed: a restart, a rehearsal and a real run say the same, and the hundred-thousandth
+recitation costs what the first one does. Chance is numpy's Philox, a counter-based generator: the seed is its key
+and the recitation its counter, so that no recitation depends on another's draws.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from functools import lru_cache
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from flock.poem import ELLIPSIS
+
+TENDENCIES = ("erratic", "mix_up", "forget", "boredom", "fixation")
+
+_WORD_GONE, _HALF_GONE, _LINE_GONE = 0.0, 0.08, 0.2  # how far past its strength a line loses which part
+_COMES_BACK = 0.02  # chance that a forgotten line comes back, each recitation
+_TAIL = 1.1  # the exponent of fixation's Pareto tail: now and then it is a really long time
+_LONGEST_FIXATION = 200  # returns to one line
+_SKIPS = 3  # lines that a bored sheep skips at most
+
+
+class Utterance(NamedTuple):
+    """One line as it is said: its text, its place in the poem, the mood it is said in.
+
+    `pause` is what the interval that follows is multiplied with, at least 0.5.
+    """
+
+    text: str
+    line: int
+    mood: str = "faithful"
+    pause: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Recitation:
+    """What is said from the beginning of the poem to the rest after it; never empty.
+
+    `entropy` is from 0 to 1; `memory` is the share of the poem that is still remembered, from 0 to 1; `rest` is
+    what the poem interval is multiplied with.
+    """
+
+    utterances: Sequence[Utterance]
+    entropy: float = 0.0
+    memory: float = 1.0
+    rest: float = 1.0
+
+
+class Temperament(Protocol):
+    """Anything that turns a poem into its `recitation`-th recitation (from 0) by the sheep that `seed` stands for.
+
+    It must be pure: the same arguments, the same recitation.
+    """
+
+    def __call__(self, poem: tuple[str, ...], recitation: int, seed: int) -> Recitation:
+        """Return what is said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Character:
+    """The tendencies of a sheep, each from 0 to 1, which entropy brings out; all at 0, it recites faithfully.
+
+    erratic: the sleep between lines wanders. mix_up: lines change places, and halves of neighbours cross over.
+    forget: lines fade, first a word, then the half, then the line. boredom: leaves early, skips, rests longer.
+    fixation: stays on one line, saying it a little differently each time. `maturity` is the age, in recitations,
+    at which entropy is one half.
+    """
+
+    erratic: float = 0.0
+    mix_up: float = 0.0
+    forget: float = 0.0
+    boredom: float = 0.0
+    fixation: float = 0.0
+    maturity: float = 30.0
+
+    def entropy(self, age: float) -> float:
+        """Return the entropy at `age` recitations: 0 at birth, 0.5 at maturity, and then ever nearer to 1."""
+        return 1.0 - math.exp2(-((age / self.maturity) ** 2))
+
+    def at(self, age: float) -> Character:
+        """Return the tendencies as far as they show at `age`."""
+        entropy = self.entropy(age)
+        return replace(self, **{name: getattr(self, name) * entropy for name in TENDENCIES})
+
+    def __call__(self, poem: tuple[str, ...], recitation: int, seed: int) -> Recitation:
+        if not any(getattr(self, name) for name in TENDENCIES) or recitation == 0:
+            return Recitation(_faithfully(poem))
+        now, chance = self.at(recitation), chance_of(seed, recitation)
+        remembered, memory = _forget(poem, now.forget, seed, chance)
+        mixed = _mix_up(remembered, now.mix_up, chance)
+        awake = _get_bored(mixed, now.boredom, chance)
+        fixated = _fixate(awake, now.fixation, chance)
+        rest = 1.0 + 2.0 * now.boredom * float(chance.exponential())
+        return Recitation(_wander(fixated, now.erratic, chance), self.entropy(recitation), memory, rest)
+
+
+TEMPERAMENTS: Mapping[str, Character] = {
+    "steadfast": Character(),
+    "wistful": Character(erratic=0.3, forget=0.5, boredom=0.1, fixation=0.2, maturity=40),
+    "restless": Character(erratic=0.9, mix_up=0.2, forget=0.1, boredom=0.8, maturity=15),
+    "senile": Character(erratic=0.5, mix_up=0.6, forget=0.9, boredom=0.3, fixation=0.3, maturity=25),
+    "obsessive": Character(erratic=0.2, mix_up=0.1, forget=0.2, fixation=1.0, maturity=20),
+}
+
+
+def parse_temperament(value: object) -> Character:
+    """Return the temperament that a name, a text such as `forget=0.4,maturity=30`, or a mapping means.
+
+    Raises ValueError, which says what was expected.
+    """
+    if isinstance(value, str) and value in TEMPERAMENTS:
+        return TEMPERAMENTS[value]
+    if isinstance(value, str) and "=" in value:
+        value = dict(part.partition("=")[::2] for part in value.split(","))
+    if not isinstance(value, Mapping) or not value:
+        raise ValueError(f"expected {', '.join(TEMPERAMENTS)}, or numbers such as forget=0.4,maturity=30")
+    known = [field.name for field in fields(Character)]
+    given = {}
+    for name, number in value.items():
+        key = str(name).strip().replace(" ", "_").replace("-", "_")
+        if key not in known:
+            raise ValueError(f"expected tendencies out of {', '.join(known)}, such as forget=0.4")
+        given[key] = _number(key, number)
+    return Character(**given)
+
+
+def _number(name: str, value: object) -> float:
+    try:
+        number = math.nan if isinstance(value, bool) else float(str(value))
+    except ValueError:
+        number = math.nan
+    if name == "maturity" and 0 < number < math.inf:
+        return number
+    if name != "maturity" and 0 <= number <= 1:
+        return number
+    raise ValueError(f"{name}: expected a number {'over 0' if name == 'maturity' else 'from 0 to 1'}")
+
+
+def seed_of(flock_seed: int, bot: str) -> int:
+    """Return a sheep's own seed, of 128 bits, out of the flock's seed and the bot's name."""
+    digest = hashlib.blake2b(f"{flock_seed} {bot.casefold()}".encode(), digest_size=16)
+    return int.from_bytes(digest.digest(), "big")
+
+
+def chance_of(seed: int, recitation: int) -> np.random.Generator:
+    """Return the generator of one recitation; -1 is that of a whole life."""
+    return np.random.Generator(np.random.Philox(key=seed, counter=(recitation + 1) << 128))
+
+
+@lru_cache(maxsize=1024)
+def _faithfully(poem: tuple[str, ...]) -> tuple[Utterance, ...]:
+    """Return the poem as it stands; sheep that share a poem share this, too."""
+    return tuple(Utterance(text, line) for line, text in enumerate(poem))
+
+
+def _forget(
+    poem: tuple[str, ...], forget: float, seed: int, chance: np.random.Generator
+) -> tuple[list[Utterance], float]:
+    """Let lines fade, each at its own time of life, and say what share of the poem's words is left."""
+    if not forget:
+        return list(_faithfully(poem)), 1.0
+    strengths = chance_of(seed, -1).random(len(poem))
+    returns = chance.random(len(poem)) < _COMES_BACK
+    strongest = int(strengths.argmax())
+    utterances, kept, all_words = [], 0.0, 0
+    for line, text in enumerate(poem):
+        words = text.split()
+        past = forget - float(strengths[line])
+        all_words += len(words)
+        back = bool(returns[line]) and past > _LINE_GONE
+        left = words if back or past <= _WORD_GONE else _fade(words, past, float(strengths[line]))
+        if not left and line == strongest:
+            left = words  # one line is never forgotten
+        kept += len(left)
+        if left == words:
+            utterances.append(Utterance(text, line, "comes back to it" if back else "faithful"))
+        elif left:
+            utterances.append(Utterance(_with_a_gap(left, past), line, "forgets"))
+    return utterances, kept / all_words
+
+
+def _with_a_gap(left: list[str], past: float) -> str:
+    """Return what is left of a line as it is said: a lost word is not missed, a lost half is."""
+    said = " ".join(left)
+    return (said.rstrip(".,;:!?") or said) + ELLIPSIS if past > _HALF_GONE else said
+
+
+def _fade(words: list[str], past: float, strength: float) -> list[str]:
+    """Return what is left of a line so far past its strength: all but a word, the first half, or nothing."""
+    if past > _LINE_GONE or len(words) == 1:
+        return []
+    if past > _HALF_GONE:
+        return words[: (len(words) + 1) // 2]
+    lost = int(strength * 1e6) % len(words)
+    return words[:lost] + words[lost + 1 :]
+
+
+def _mix_up(said: list[Utterance], mix_up: float, chance: np.random.Generator) -> list[Utterance]:
+    """Let neighbouring lines change places, or cross over in the middle."""
+    if not mix_up:
+        return said
+    said = list(said)
+    kinds = chance.random(len(said))
+    for at in range(len(said) - 1):
+        here, there = said[at], said[at + 1]
+        if kinds[at] < mix_up / 3:
+            said[at], said[at + 1] = there._replace(mood="mixes up lines"), here._replace(mood="mixes up lines")
+        elif kinds[at] < mix_up * 2 / 3:
+            mine, other = here.text.split(), there.text.split()
+            crossed = mine[: (len(mine) + 1) // 2] + other[(len(other) + 1) // 2 :]
+            said[at] = here._replace(text=" ".join(crossed), mood="mixes up lines")
+    return said
+
+
+def _get_bored(said: list[Utterance], boredom: float, chance: np.random.Generator) -> list[Utterance]:
+    """Leave the poem early, and skip ahead in it."""
+    if not boredom or len(said) == 1:
+        return said
+    leaves, skips = chance.random(2) < boredom
+    if skips:
+        at, count = int(chance.integers(1, len(said))), int(chance.integers(1, _SKIPS + 1))
+        said = said[:at] + [later._replace(mood="is bored") for later in said[at + count :]]
+    if leaves and len(said) > 1:
+        said = said[: int(chance.integers(1, len(said)))]
+        said[-1] = said[-1]._replace(mood="is bored")
+    return said
+
+
+def _fixate(said: list[Utterance], fixation: float, chance: np.random.Generator) -> list[Utterance]:
+    """Stay on one line for a long, heavy-tailed while."""
+    if chance.random() >= fixation:
+        return said
+    at = int(chance.integers(len(said)))
+    returns = min(_LONGEST_FIXATION, 1 + int(4 * chance.pareto(_TAIL)))
+    stuck = said[at]
+    start = int(chance.integers(len(_VARIATIONS)))
+    echoes = [
+        stuck._replace(text=text, mood="is fixated")
+        for _, text in zip(range(returns), _say_differently(stuck.text, start), strict=False)
+    ]
+    return [*said[: at + 1], *echoes, *said[at + 1 :]]
+
+
+def _say_differently(text: str, start: int) -> Iterator[str]:
+    """Yield `text` in ever other ways, no two the same, out of its own words, until it runs out of them."""
+    words = text.removesuffix(ELLIPSIS).split()
+    seen = {text}
+    for turn in range(_LONGEST_FIXATION * 2):
+        vary = _VARIATIONS[(start + turn) % len(_VARIATIONS)]
+        said = vary(words, 1 + turn // len(_VARIATIONS))
+        if said not in seen and len(said) <= max(len(text), _MODEST):
+            seen.add(said)
+            yield said
+
+
+_MODEST = 120  # code points that a variation may have, however short its line
+
+
+def _echo(words: list[str], depth: int) -> str:
+    last = words[-(1 + depth % len(words)) :]
+    return f"{' '.join(last)}{ELLIPSIS} {' '.join(last)}" + ELLIPSIS * (depth // len(words))
+
+
+def _stammer(words: list[str], depth: int) -> str:
+    return " ".join([words[0]] * (1 + depth % 5) + words) + ELLIPSIS * (depth // 5)
+
+
+def _fragment(words: list[str], depth: int) -> str:
+    start = depth % len(words)
+    return ELLIPSIS + " ".join(words[start:]) + ELLIPSIS * (depth // len(words))
+
+
+def _trail_off(words: list[str], depth: int) -> str:
+    return " ".join(words) + ELLIPSIS * depth
+
+
+_VARIATIONS = (_echo, _stammer, _fragment, _trail_off)
+
+
+def _wander(said: list[Utterance], erratic: float, chance: np.random.Generator) -> tuple[Utterance, ...]:
+    """Let the sleep after each line wander about what it should be; never under half."""
+    if not erratic:
+        return tuple(said)
+    pauses = np.maximum(0.5, np.exp(erratic * chance.normal(size=len(said)))).tolist()
+    return tuple(each._replace(pause=pause) for each, pause in zip(said, pauses, strict=True))
