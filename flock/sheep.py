@@ -70,6 +70,7 @@ class Sheep:
         self.memorize()
         self.temperament: Temperament = self.key.temperament or self.commons.options.temperament or STEADFAST
         self.seed = seed_of(self.commons.options.seed, self.name)
+        self._recited: tuple[int, Recitation] | None = None
         self.recitation = self._recite(0)
         self.age = 0.0
         self.tot_tweet_tracker = 0
@@ -197,8 +198,11 @@ class Sheep:
         """Return what to say next: the recitation's line, faithful or not so faithful."""
         return self.recitation.utterances[self.mod_tweet_tracker].text
 
-    def _recite(self, recitation: int) -> Recitation:
-        return self.temperament(tuple(self.memory), recitation, self.seed)
+    def _recite(self, number: int) -> Recitation:
+        """Return the `number`-th recitation, from 0; it is asked for more than once, and made once."""
+        if self._recited is None or self._recited[0] != number:
+            self._recited = (number, self.temperament(tuple(self.memory), number, self.seed))
+        return self._recited[1]
 
     def tweet_something(self) -> None:
         """Say the line that is due, with all its tweets.
@@ -212,20 +216,21 @@ class Sheep:
             self._saying = self.decide()
         pieces = cut(self._saying, self.api.fits)
         while self._saying is not None:
-            text = pieces[min(self._piece, len(pieces) - 1)]
+            here = self._record()
+            text = pieces[min(here.piece, len(pieces) - 1)]
             late = max(0.0, self.commons.clock.now() - self.due)
-            self._settle(self._say(text), text, len(pieces), late)
+            self._settle(here, self._say(here, text), text, len(pieces), late)
 
-    def _say(self, text: str) -> Spoken:
+    def _say(self, here: Record, text: str) -> Spoken:
         """Say one tweet out of the day's allowance; what surely did not land does not count."""
         if self._speaker.unsure:  # it was counted at its first attempt
-            return self._speaker.say(self._record(), text)
+            return self._speaker.say(here, text)
         again = take_from_all(self._allowances, self.commons.clock.now())
         if again is not None:
             raise DailyLimit("the posts that it may make in a day are made", until=self._wall(again))
         spoken = None
         try:
-            spoken = self._speaker.say(self._record(), text)
+            spoken = self._speaker.say(here, text)
         finally:
             if spoken.outcome is Outcome.SKIPPED if spoken else not self._speaker.unsure:
                 for allowance in self._allowances:
@@ -235,17 +240,19 @@ class Sheep:
     # Where it is
 
     def _record(self) -> Record:
+        """Return the present place as the journal knows it, with wall-clock times."""
+        offset = self.commons.clock.wall() - self.commons.clock.now()
         return Record(
             bot=self.bot,
             n=self.tot_tweet_tracker,
             line=self.mod_tweet_tracker,
             piece=self._piece,
             recitations=int(self.age),
-            due=self._wall(self.due),
+            due=self.due + offset,
             saying=self._saying,
             next_line=self.recitation.utterances[self.mod_tweet_tracker].text,
             last_id=self._last_id,
-            wake=self._wall(self.wake),
+            wake=self.wake + offset,
             failures=self._patience.failures,
             strikes=self._patience.strikes,
             penned=str(self.penned or ""),
@@ -262,9 +269,9 @@ class Sheep:
         self._piece = record.piece
         self._last_id = record.last_id
 
-    def _settle(self, spoken: Spoken, text: str, pieces: int, late: float) -> None:
+    def _settle(self, here: Record, spoken: Spoken, text: str, pieces: int, late: float) -> None:
         """Note how the present tweet ended, go on to the next, and tell."""
-        here, age, recitation = self._record(), self.age, self.recitation
+        age, recitation = self.age, self.recitation
         settlement = Settlement(
             here.n, here.piece, spoken.outcome, self.commons.clock.wall(), spoken.post_id, spoken.why
         )
@@ -294,17 +301,27 @@ class Sheep:
 
     def _after(self, settlement: Settlement, here: Record, pieces: int) -> _Step:
         """Return where the sheep goes when the present one of `pieces` tweets has ended."""
-        here = here._replace(n=here.n + 1, last_id=settlement.post_id or here.last_id)
+        last_id = settlement.post_id or here.last_id
         if here.piece + 1 < pieces:
-            return _Step(settlement, here._replace(piece=here.piece + 1), self.due)
+            after = here._replace(n=here.n + 1, piece=here.piece + 1, last_id=last_id, failures=0, strikes=0)
+            return _Step(settlement, after, self.due)
         due = self._next_due(here.line + 1)
-        here = here._replace(piece=0, saying=None, due=self._wall(due))
-        utterances = self.recitation.utterances
-        if here.line + 1 < len(utterances):
-            after = here._replace(line=here.line + 1, next_line=utterances[here.line + 1].text)
-        else:
-            first = self._recite(here.recitations + 1).utterances[0]
-            after = here._replace(line=0, recitations=here.recitations + 1, next_line=first.text)
+        line, recitations, utterances = here.line + 1, here.recitations, self.recitation.utterances
+        if line == len(utterances):
+            line, recitations = 0, here.recitations + 1
+            utterances = self._recite(recitations).utterances
+        after = here._replace(
+            n=here.n + 1,
+            line=line,
+            piece=0,
+            recitations=recitations,
+            due=self._wall(due),
+            saying=None,
+            next_line=utterances[line].text,
+            last_id=last_id,
+            failures=0,
+            strikes=0,
+        )
         return _Step(settlement, after, due)
 
     def _step(self, step: _Step) -> None:

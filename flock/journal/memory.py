@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 
+from flock.budget import DAY
 from flock.journal.base import Outcome, Record, Settlement
 
 
@@ -12,7 +14,7 @@ class MemoryJournal:
 
     def __init__(self) -> None:
         self._records: dict[str, Record] = {}
-        self._posted: dict[str, list[float]] = {}
+        self._posted: dict[str, deque[float]] = {}  # of the last day
         self._open: dict[str, float] = {}
 
     def claim(self, bots: Sequence[str]) -> None:
@@ -30,7 +32,10 @@ class MemoryJournal:
     def settle(self, settlement: Settlement, record: Record) -> None:
         self._open.pop(record.bot, None)
         if settlement.outcome in (Outcome.SAID, Outcome.UNKNOWN):
-            self._posted.setdefault(record.bot, []).append(settlement.at)
+            posted = self._posted.setdefault(record.bot, deque())
+            posted.append(settlement.at)
+            while posted[0] < settlement.at - DAY:
+                posted.popleft()
         self._records[record.bot] = record
 
     def keep(self, record: Record) -> None:
@@ -43,7 +48,7 @@ class MemoryJournal:
 
     def _times(self, bot: str) -> list[float]:
         intended = [self._open[bot]] if bot in self._open else []
-        return self._posted.get(bot, []) + intended
+        return [*self._posted.get(bot, ()), *intended]
 
     def close(self) -> None:
         self._records.clear()
