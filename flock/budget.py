@@ -17,16 +17,14 @@ class Allowance:
 
     def __init__(self, cap: int | None, history: Iterable[float] = ()) -> None:
         self._cap = cap
-        self._posts = deque(history, maxlen=cap or 0)
+        self._posts = deque(history, maxlen=cap) if cap else None
         self._lock = threading.Lock()
 
     def take(self, now: float) -> float | None:
         """Use one post and return None; or use none, and return when there will be one again."""
-        if self._cap is None:
-            return None
+        if self._posts is None:
+            return None if self._cap is None else now + DAY
         with self._lock:
-            if self._cap == 0:
-                return now + DAY
             if len(self._posts) == self._cap and self._posts[0] > now - DAY:
                 return self._posts[0] + DAY
             self._posts.append(now)
@@ -34,9 +32,12 @@ class Allowance:
 
     def give_back(self) -> None:
         """Undo a `take` of a post that was not made after all."""
-        if self._cap:
+        if self._posts:
             with self._lock:
                 self._posts.pop()
+
+
+UNLIMITED = Allowance(None)  # one for all who have no cap
 
 
 def take_from_all(allowances: Sequence[Allowance], now: float) -> float | None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 
-from flock.budget import Allowance
-from flock.clock import Clock, SystemClock
+from flock.budget import UNLIMITED, Allowance
+from flock.clock import Clock, SystemClock, Whistle
 from flock.console import Console
 from flock.events import Events
 from flock.journal import Journal, MemoryJournal, SqliteJournal
@@ -27,8 +27,8 @@ class Commons:
     journal: Journal
     networks: Networks
     events: Events
-    allowance: Allowance = field(default_factory=lambda: Allowance(None))
-    stop: threading.Event = field(default_factory=threading.Event)
+    allowance: Allowance = UNLIMITED
+    stop: Whistle = field(default_factory=Whistle)
     calls: int = 0
     good_apps: set[str] = field(default_factory=set, repr=False)
     _met: set[str] = field(default_factory=set, repr=False)
@@ -75,5 +75,7 @@ class Commons:
 
 def allowance(cap: int | None, clock: Clock, journal: Journal, bot: str | None = None) -> Allowance:
     """Return the posts a day of `bot`, or of the whole flock, less those that the journal knows of."""
+    if cap is None:
+        return UNLIMITED
     offset = clock.now() - clock.wall()
-    return Allowance(cap, [time + offset for time in journal.latest_posts(cap, bot)] if cap else ())
+    return Allowance(cap, [time + offset for time in journal.latest_posts(cap, bot)])

@@ -12,12 +12,12 @@ import shlex
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import simplejson as json
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BeforeValidator, ConfigDict, SecretStr, TypeAdapter, ValidationError
 
 from flock.duration import parse_seconds
 from flock.errors import BadKeys, BadPoem, Problem
@@ -97,18 +97,19 @@ Token = Annotated[SecretStr, BeforeValidator(_token)]
 Seconds = Annotated[float, BeforeValidator(_seconds)]
 
 
-class Key(BaseModel):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
     """One bot's account and what it recites. Immutable; `repr` shows neither tokens nor secrets."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True, arbitrary_types_allowed=True)
+    __pydantic_config__ = ConfigDict(extra="ignore", hide_input_in_errors=True, arbitrary_types_allowed=True)
 
     file: Path
-    params: Params = Field(repr=False)
+    params: Params = field(repr=False)
     screen_name: Annotated[str, BeforeValidator(_name)]
-    consumer_token: Token = Field(repr=False)
-    consumer_token_secret: Token = Field(repr=False)
-    oauth_token: Token = Field(repr=False)
-    oauth_token_secret: Token = Field(repr=False)
+    consumer_token: Token = field(repr=False)
+    consumer_token_secret: Token = field(repr=False)
+    oauth_token: Token = field(repr=False)
+    oauth_token_secret: Token = field(repr=False)
     poem_file: Annotated[Path, BeforeValidator(_file)]
     user_id: Annotated[str, BeforeValidator(_user_id)] | None = None
     network: Literal["twitter", "pasture"] = "twitter"
@@ -125,8 +126,9 @@ class Key(BaseModel):
         return self.user_id or (head if dash and head.isdecimal() else None)
 
 
-FIELDS = tuple(name for name in Key.model_fields if name not in ("file", "params"))
-_REQUIRED = tuple(name for name in FIELDS if Key.model_fields[name].is_required())
+_KEY = TypeAdapter(Key)
+
+FIELDS = tuple(each.name for each in fields(Key) if each.name not in ("file", "params"))
 _HINTS = {
     "network": 'expected "twitter" or "pasture"',
     "api": 'expected "2" or "1.1", in quotes',
@@ -140,17 +142,17 @@ _HOW_TO_GET = {
 def read_key(file: Path) -> Key:
     """Read one key file, without looking at its poem. Raises BadKeys with every problem of the file."""
     params = _parse(file)
-    fields = dict(params)
-    if "poem_file" not in fields and "file" in fields:  # the name that rainbow-mind-machine writes
-        fields["poem_file"] = fields["file"]
+    given = dict(params)
+    if "poem_file" not in given and "file" in given:  # the name that rainbow-mind-machine writes
+        given["poem_file"] = given["file"]
     problems = []
     try:
-        key = Key.model_validate(fields | {"file": file, "params": Params(params)})
+        key = _KEY.validate_python(given | {"file": file, "params": Params(params)})
     except ValidationError as error:
         problems = [_problem(file, params, item["loc"][0], item["msg"], item["type"]) for item in error.errors()]
     if problems:  # raised here, so that the exception's context holds no input
         raise BadKeys(problems)
-    return key.model_copy(update={"poem_file": find_poem(key)})
+    return replace(key, poem_file=find_poem(key))
 
 
 def find_poem(key: Key) -> Path:

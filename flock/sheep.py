@@ -52,6 +52,45 @@ class Sheep:
     BotsTaken when another process runs this bot.
     """
 
+    __slots__ = (  # there may be ten thousand; a subclass may have what it likes
+        "__weakref__",
+        "_allowances",
+        "_calls_heard",
+        "_ear",
+        "_key_stamp",
+        "_last_id",
+        "_owed",
+        "_patience",
+        "_piece",
+        "_recited",
+        "_saying",
+        "_speaker",
+        "age",
+        "api",
+        "bot",
+        "busy",
+        "commons",
+        "due",
+        "json_file",
+        "key",
+        "line_interval",
+        "memory",
+        "mod_tweet_tracker",
+        "moved",
+        "name",
+        "params",
+        "penned",
+        "poem_interval",
+        "recitation",
+        "seed",
+        "sleeping",
+        "temperament",
+        "tot_tweet_tracker",
+        "trouble",
+        "waiting",
+        "wake",
+    )
+
     def __init__(
         self,
         json_file: str | os.PathLike[str],
@@ -81,6 +120,7 @@ class Sheep:
         self.waiting: Wait | None = None  # on purpose, as against backing off
         self.trouble = ""  # what the last try met with; empty when it went well
         self.due = self.wake = self.moved = self.commons.clock.now()
+        self._ear = self.commons.stop.ear()
         self._saying: str | None = None  # the whole line that was begun
         self._piece = 0  # how many of its tweets are out
         self._last_id: str | None = None
@@ -152,14 +192,14 @@ class Sheep:
     def loop(self) -> None:
         """Say a line, sleep, and so on until the flock is told to stop. The first line waits until it is due."""
         self.sleep()
-        while not self.commons.stop.is_set():
+        while not self.commons.stop.is_blown():
             self.beat()
             self.sleep()
 
     def sleep(self) -> None:
         """Sleep until `wake`, or until the flock is told to stop."""
         self.sleeping = True
-        clock, stop = self.commons.clock, self.commons.stop
+        clock, stop = self.commons.clock, self._ear
         while self.waiting and clock.now() + _CALL_CHECK < self.wake:
             if clock.wait(clock.now() + _CALL_CHECK, stop) or self._is_called():
                 break

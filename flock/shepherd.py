@@ -96,8 +96,8 @@ class Shepherd(SimpleShepherd):
     """A SimpleShepherd that spreads the start, watches the flock, and stops it when told to.
 
     `loop` goes on for ever, `once` lets each sheep say one line. Both end at SIGTERM or SIGINT (a second one ends
-    them at once), or when `commons.stop` is set; SIGHUP gives penned sheep another try. In a thread other than the
-    main one signals are left alone.
+    them at once), or when `commons.stop` is blown; SIGHUP gives penned sheep another try. In a thread other than
+    the main one signals are left alone.
     """
 
     def loop(self) -> Ending:
@@ -113,7 +113,7 @@ class Shepherd(SimpleShepherd):
         return self._send_out(self._beat_unless_stopped, due, threads=min(len(due), _THREADS_ONCE))
 
     def _beat_unless_stopped(self, sheep: Sheep) -> None:
-        if not self.commons.stop.is_set():
+        if not self.commons.stop.is_blown():
             threading.current_thread().name = sheep.name
             sheep.beat()
 
@@ -133,7 +133,6 @@ class Shepherd(SimpleShepherd):
             if not flock:
                 inbox.put(None)  # map_async never calls back for nobody
             ending = self._watch(inbox)
-            self.commons.stop.set()
             if not self._bring_home(inbox):
                 ending = Ending.CUT_SHORT
         self._tell(Stopped, why=ending.value)
@@ -159,13 +158,14 @@ class Shepherd(SimpleShepherd):
         for sheep in self.all_sheep:
             self._listen_for(sheep, now)
         moving = sum(now - max(sheep.wake, sheep.moved) < _STUCK for sheep in self.all_sheep)
+        moved = max(sheep.moved for sheep in self.all_sheep)
         self._tell(
             Rounds,
             sheep=len(self.all_sheep),
             penned=tuple(sheep.name for sheep in self.all_sheep if sheep.penned),
             waiting=sum(sheep.waiting is not None for sheep in self.all_sheep),
             in_trouble=sum(bool(sheep.trouble) for sheep in self.all_sheep if not (sheep.penned or sheep.waiting)),
-            alive=moving * 2 >= len(self.all_sheep),
+            alive=moving * 2 >= len(self.all_sheep) or now - moved < _STUCK / 3,
         )
 
     def _listen_for(self, sheep: Sheep, now: float) -> None:
@@ -180,7 +180,7 @@ class Shepherd(SimpleShepherd):
 
     def _watch(self, inbox: SimpleQueue[int | None]) -> Ending:
         """Look after the flock until there is a reason to stop it, and return the reason."""
-        while not self.commons.stop.is_set():
+        while not self.commons.stop.is_blown():
             try:
                 message = inbox.get(timeout=_WATCH)
             except Empty:
@@ -201,6 +201,7 @@ class Shepherd(SimpleShepherd):
     def _bring_home(self, inbox: SimpleQueue[int | None]) -> bool:
         """Wait for the tweets under way; return whether all sheep came home before time or patience ran out."""
         self._tell(Stopping, under_way=sum(sheep.busy for sheep in self.all_sheep), grace=GRACE)
+        self.commons.stop.blow()
         deadline = time.monotonic() + GRACE
         while True:
             try:

@@ -6,7 +6,7 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -197,7 +197,7 @@ def test_every_request_is_signed_with_the_bots_keys(
     """oauthlib's server side takes the signature for this key's, and for no other's."""
     connect(api).post(text)
     (asked,) = stub.asked
-    other = key.model_copy(update={"oauth_token_secret": key.consumer_token})
+    other = replace(key, oauth_token_secret=key.consumer_token)
     assert is_signed(asked, stub.url, key)
     assert not is_signed(asked, stub.url, other)
     assert SECRET not in asked.path + asked.body.decode()

@@ -22,7 +22,7 @@ from flock.errors import BadOption
 
 CONNECT_TIMEOUT = 10.0  # seconds
 READ_TIMEOUT = 30.0  # seconds
-CONNECTIONS = 64  # kept alive; more are opened when more sheep talk at once, and closed afterwards
+CONNECTIONS = 128  # kept alive; when more sheep want to talk at once, they wait for one
 
 
 class Wire(requests.Session):
@@ -40,7 +40,7 @@ class Wire(requests.Session):
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self.max_redirects = 0  # a redirected POST turns into a GET; better a clear failure
         self.mount("https://", _SharedTls())
-        self.mount("http://", HTTPAdapter(pool_maxsize=CONNECTIONS))
+        self.mount("http://", HTTPAdapter(pool_maxsize=CONNECTIONS, pool_block=True))
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
         if kwargs.get("timeout") is None:
@@ -53,7 +53,7 @@ class _SharedTls(HTTPAdapter):
 
     def __init__(self) -> None:
         self._context = tls_context()
-        super().__init__(pool_maxsize=CONNECTIONS)
+        super().__init__(pool_maxsize=CONNECTIONS, pool_block=True)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, ssl_context=self._context, **kwargs)

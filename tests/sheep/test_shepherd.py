@@ -115,7 +115,7 @@ def test_a_shepherd_in_another_thread_stops_when_told(tmp_path: Path) -> None:
     thread = threading.Thread(target=lambda: endings.append(shepherd.loop()))
 
     thread.start()
-    shepherd.commons.stop.set()
+    shepherd.commons.stop.blow()
     thread.join(timeout=10)
 
     assert [Ending.STOPPED] == endings
