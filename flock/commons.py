@@ -41,7 +41,9 @@ class Commons:
         A dry run gets a journal that touches no file. Without `events`, tweets are printed as they are said.
         """
         clock = SystemClock()
-        journal = MemoryJournal() if options.dry_run else SqliteJournal(options.state_file)
+        journal = (
+            MemoryJournal() if options.dry_run else SqliteJournal(options.state_file, keep=options.keep_history)
+        )
         return cls(
             options=options,
             clock=clock,

@@ -32,8 +32,9 @@ class Options:
     """What holds for the whole flock; a key file may have its own `api` and intervals (seconds).
 
     `posts_per_day` caps each bot in any 24 hours, and `flock_posts_per_day` all of them together; None is no cap.
-    `temperament` is how those sheep grow old whose keys say nothing of it; None is steadfast. `retry_base` scales
-    every backing off: 1.0 waits from a second to a quarter of an hour.
+    `temperament` is how those sheep grow old whose keys say nothing of it; None is steadfast. `keep_history` is
+    for how many seconds the journal remembers what was said. `retry_base` scales every backing off: 1.0 waits
+    from a second to a quarter of an hour.
     """
 
     line_interval: float = LINE_INTERVAL
@@ -48,6 +49,7 @@ class Options:
     seed: int = 0
     posts_per_day: int | None = None
     flock_posts_per_day: int | None = None
+    keep_history: float = 2 * 86400.0
     retry_base: float = 1.0
     temperament: Temperament | None = None
 
@@ -128,6 +130,14 @@ def parse_count(text: str) -> int:
     return int(text)
 
 
+def parse_history(text: str) -> float:
+    """Return the seconds that the journal remembers tweets for. Raises ValueError for less than a day."""
+    seconds = parse_seconds(text)
+    if seconds < 86400:
+        raise ValueError("expected a day at least, such as 2d or 30d; the caps on a day's posts need it")
+    return seconds
+
+
 def parse_scale(text: str) -> float:
     """Return a number over 0. Raises ValueError for anything else."""
     scale = parse_seconds(text)
@@ -164,6 +174,7 @@ PARSERS = {
     "seed": parse_seed,
     "posts_per_day": parse_count,
     "flock_posts_per_day": parse_count,
+    "keep_history": parse_history,
     "retry_base": parse_scale,
     "temperament": parse_temperament,
 }

@@ -102,6 +102,10 @@ class Shepherd(SimpleShepherd):
 
     def loop(self) -> Ending:
         """Run the flock until it is told to stop, and return why it ended."""
+        from flock.limits import shortfalls  # noqa: PLC0415 - a rehearsal has no threads
+
+        for line in shortfalls(len(self.all_sheep)):
+            log.warning("%s", line)
         for sheep in self.all_sheep:
             sheep.start_afresh()
         self.spread()

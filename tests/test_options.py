@@ -33,6 +33,7 @@ READ = [
     ("posts_per_day", "100", 100),
     ("flock_posts_per_day", "0", 0),
     ("retry_base", "0.01", 0.01),
+    ("keep_history", "30d", 30 * 86400.0),
     ("temperament", "senile", TEMPERAMENTS["senile"]),
 ]
 REFUSED = [
@@ -49,6 +50,7 @@ REFUSED = [
     ("flock_posts_per_day", "many"),
     ("retry_base", "nan"),
     ("retry_base", "0"),
+    ("keep_history", "1h"),
     ("temperament", "grumpy"),
 ]
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
+from flock.budget import DAY
 from flock.errors import BotsTaken, JournalError
 from flock.journal.base import Record, Settlement
 
@@ -70,6 +71,11 @@ _INTEND = """
     INSERT OR REPLACE INTO tweet (bot, n, piece, text, outcome, intended_at)
     SELECT id, ?, ?, ?, 'intended', ? FROM sheep WHERE bot = ?
 """
+_PRUNE = """
+    DELETE FROM tweet
+    WHERE bot = (SELECT id FROM sheep WHERE bot = ?1) AND intended_at < ?2
+        AND n < (SELECT min(n) + 3 FROM tweet WHERE bot = (SELECT id FROM sheep WHERE bot = ?1))
+"""  # one comes, up to three go: never a long delete, and the file stops growing
 _SETTLE = """
     UPDATE tweet SET outcome = ?, post_id = ?, why = ?, settled_at = ?
     WHERE bot = (SELECT id FROM sheep WHERE bot = ?) AND n = ? AND piece = ?
@@ -91,10 +97,15 @@ class _Write:
 
 
 class SqliteJournal:
-    """A journal in one SQLite file, durable at each commit (WAL, synchronous=FULL)."""
+    """A journal in one SQLite file, durable at each commit (WAL, synchronous=FULL).
 
-    def __init__(self, path: Path) -> None:
+    What was said is kept for `keep` seconds, a day at least: caps on the posts of a day are counted from it. The
+    place of each sheep, and how much it has said in its life, is kept for ever.
+    """
+
+    def __init__(self, path: Path, *, keep: float = 2 * DAY) -> None:
         self.path = path
+        self._keep = keep
         self._writes: SimpleQueue[_Write | None] = SimpleQueue()
         self._lock_file: int | None = None
         self._claimed: set[str] = set()
@@ -153,6 +164,7 @@ class SqliteJournal:
             [
                 _move(record._replace(unsure=True)),
                 (_INTEND, (record.n, record.piece, text, at, record.bot)),
+                (_PRUNE, (record.bot, at - self._keep)),
             ]
         )
 

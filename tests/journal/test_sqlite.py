@@ -291,3 +291,21 @@ def test_a_migration_is_all_or_nothing(path: Path) -> None:
         migrate(connection, [first, "CREATE TABLE b (x)"])
         assert [("a",), ("b",)] == connection.execute(tables).fetchall()
         assert (2,) == connection.execute("PRAGMA user_version").fetchone()
+
+
+def test_what_was_said_long_ago_is_forgotten_little_by_little(tmp_path: Path) -> None:
+    """Years cost megabytes: the rows of the last two days stay, and the count of a lifetime."""
+    path = tmp_path / "flock.db"
+    journal = SqliteJournal(path, keep=2 * 86400)
+    hour = 3600.0
+    for n in range(200):
+        record = Record("x:dolly", n=n)
+        journal.intend(record, f"line {n}", n * hour)
+        journal.settle(Settlement(n, 0, Outcome.SAID, n * hour), record._replace(n=n + 1))
+    kept = [n for (n,) in rows(path, "SELECT n FROM tweet ORDER BY n")]
+    place = journal.read("x:dolly")
+    journal.close()
+
+    assert list(range(199 - 48, 200)) == kept
+    assert place is not None
+    assert 200 == place.n

@@ -1,0 +1,85 @@
+"""Which limit of this machine a flock would run into, said before it starts. `docs/scaling.md` explains them."""
+
+from __future__ import annotations
+
+import os
+import resource
+from collections.abc import Iterator
+from pathlib import Path
+
+from flock.networks.wire import CONNECTIONS
+
+_SPARE_THREADS = 16  # the shepherd's, the pool's, the journal's, and a few for the rest of the process
+_MAPS_A_THREAD = 2  # a stack and its guard
+_SPARE_MAPS = 2000
+_SPARE_FILES = 64
+_KILOBYTES_A_SHEEP = 60
+_KILOBYTES_AT_REST = 100_000
+
+
+def shortfalls(sheep: int, root: Path = Path("/")) -> Iterator[str]:
+    """Yield a line for each limit that so many sheep would hit: what it is, what they need, how to raise it.
+
+    Reads Linux's files under `root`; what is not there is no limit.
+    """
+    threads = sheep + _SPARE_THREADS
+    allowed = {
+        "threads of this user": (
+            _soft(resource.RLIMIT_NPROC),
+            "raise LimitNPROC= or ulimit -u",
+        ),
+        "threads of the machine": (_number(root / "proc/sys/kernel/threads-max"), "raise kernel.threads-max"),
+        "process ids of the machine": (_number(root / "proc/sys/kernel/pid_max"), "raise kernel.pid_max"),
+        "tasks of this unit or container": (_pids_max(root), "raise TasksMax="),
+    }
+    for name, (limit, advice) in allowed.items():
+        if limit is not None and limit < threads:
+            yield f"{sheep} sheep need {threads} threads, and the {name} are {limit}; {advice}"
+    maps = sheep * _MAPS_A_THREAD + _SPARE_MAPS
+    limit = _number(root / "proc/sys/vm/max_map_count")
+    if limit is not None and limit < maps:
+        yield f"{sheep} sheep need {maps} memory maps, and a process may have {limit}; raise vm.max_map_count"
+    files = min(sheep, CONNECTIONS) + _SPARE_FILES
+    limit = _soft(resource.RLIMIT_NOFILE)
+    if limit is not None and limit < files:
+        yield f"{sheep} sheep need {files} open files, and {limit} are allowed; raise LimitNOFILE= or ulimit -n"
+    needed = sheep * _KILOBYTES_A_SHEEP + _KILOBYTES_AT_REST
+    free = _memory_available(root)
+    if free is not None and free < needed:
+        yield f"{sheep} sheep need about {needed // 1000} MB, and {free // 1000} MB are free; add memory or swap"
+
+
+def _soft(kind: int) -> int | None:
+    """Return a limit of this process; None for none, and for root, whom RLIMIT_NPROC does not hold."""
+    if kind == resource.RLIMIT_NPROC and os.geteuid() == 0:
+        return None
+    soft, _ = resource.getrlimit(kind)
+    return None if soft == resource.RLIM_INFINITY else soft
+
+
+def _number(file: Path) -> int | None:
+    try:
+        return int(file.read_text())
+    except (OSError, ValueError):  # another system; or "max"
+        return None
+
+
+def _pids_max(root: Path) -> int | None:
+    """Return the tightest pids.max of this process's control group and of those around it."""
+    try:
+        lines = (root / "proc/self/cgroup").read_text().splitlines()
+    except OSError:
+        return None
+    groups = [root / "sys/fs/cgroup" / line[3:].lstrip("/") for line in lines if line.startswith("0::")]
+    around = [folder for group in groups for folder in (group, *group.parents)]
+    found = [limit for folder in around if (limit := _number(folder / "pids.max")) is not None]
+    return min(found, default=None)
+
+
+def _memory_available(root: Path) -> int | None:
+    """Return the kilobytes that a program may still have."""
+    try:
+        lines = (root / "proc/meminfo").read_text().splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")), None)
