@@ -38,10 +38,9 @@ class Event:
 class Said(Event):
     """A tweet was posted: the bot's `n`-th, from 0.
 
-    `line` of `lines` is its place in the recitation, `piece` of `pieces` its place in the line, `age` is in
-    recitations, and `late` in seconds behind the due time. `source` is the line's place in the poem, `mood` how it
-    was said, `memory` the share of the
-    poem that is left, and `entropy` from 0 to 1.
+    `line` of `lines` is its place in the recitation, `piece` of `pieces` its place in the line, `source` the place
+    of the line in the poem. `age` is in recitations, `late` in seconds behind the due time. `mood` is how it was
+    said, `memory` the share of the poem that is left, and `entropy` from 0 to 1.
     """
 
     text: str

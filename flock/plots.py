@@ -11,6 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from flock.errors import BadOption
 from flock.events import Said
 
 _DAY = 86400.0
@@ -38,13 +39,19 @@ class AgingPlot:
 
     def save(self, file: Path) -> None:
         """Draw, and write the picture to `file`, as its suffix says."""
+        if not self._days:
+            raise BadOption(f"--plot {file}: nobody said anything; there is nothing to draw")
         figure = Figure(figsize=(10, 9), layout="constrained")
         rows = figure.subplots(4, 1, height_ratios=(1, 1, 1, 2))
         self._draw_curves(rows[0], self._entropy, "entropy")
         self._draw_curves(rows[1], self._memory, "memory left")
         self._draw_pace(rows[2])
         self._draw_lines(figure, rows[3])
-        figure.savefig(file, dpi=110, metadata={"Date": None} if file.suffix == ".svg" else None)
+        metadata = {"Date": None} if file.suffix.lower() == ".svg" else None
+        try:
+            figure.savefig(file, dpi=110, metadata=metadata)
+        except OSError as error:
+            raise BadOption(f"--plot {file}: cannot be written: {error.strerror}") from None
 
     def _draw_curves(self, axes: Axes, curves: dict[str, list[float]], title: str) -> None:
         for bot in islice(sorted(curves), _CURVES):
@@ -60,7 +67,7 @@ class AgingPlot:
         bins = np.linspace(0, last or 1, 61)
         for bot in islice(sorted(self._days), _CURVES):
             counts, _ = np.histogram(self._days[bot], bins=bins)
-            axes.plot(bins[:-1], counts / np.diff(bins), linewidth=1.2)
+            axes.plot((bins[:-1] + bins[1:]) / 2, counts / np.diff(bins), linewidth=1.2)
         axes.set(ylabel="tweets a day", xlabel="days")
         axes.grid(alpha=0.25)
 
@@ -81,6 +88,7 @@ class AgingPlot:
             cmap="magma_r",
             extent=(first, first + span, lines + 0.5, 0.5),
             vmin=0,
+            vmax=4,
         )
         axes.set(xlabel="recitation", ylabel="line of the poem", title=f"{bot}: how often each line is said")
         figure.colorbar(image, ax=axes, label="times (4: four or more)")

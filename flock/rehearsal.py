@@ -19,6 +19,7 @@ from flock.options import Options
 from flock.shepherd import Shepherd
 
 DAY = 86400.0
+_SILENCE = 1000  # tries without a word after which a rehearsal gives up on a bot
 POST_PRICE, POST_WITH_URL_PRICE = 0.015, 0.20  # dollars a post on X, in November 2026
 
 
@@ -55,7 +56,12 @@ class Rehearsal:
         self, *, seconds: float = math.inf, tweets: float = math.inf, recitations: float = math.inf
     ) -> Iterator[Event]:
         """Yield what happens, in order of time, until each bot has come to one of these ends."""
+        if math.isinf(tweets) and math.isinf(recitations):
+            for sheep in self.flock:
+                if not (sheep.line_interval or sheep.poem_interval):
+                    raise BadOption(f"{sheep.name} would never come to the end of a day; give it an interval")
         said = dict.fromkeys((sheep.name for sheep in self.flock), 0)
+        silent = dict.fromkeys(said, 0)
         grown = {sheep.name: int(sheep.age) + recitations for sheep in self.flock}
         awake = [(sheep.wake, number, sheep) for number, sheep in enumerate(self.flock)]
         heapq.heapify(awake)
@@ -63,13 +69,17 @@ class Rehearsal:
             wake, number, sheep = awake[0]
             self._clock.advance_to(wake)
             sheep.beat()
+            silent[sheep.name] += 1
             for event in self._heard:
                 if isinstance(event, Said):
                     said[event.bot] += 1
+                    silent[event.bot] = 0
                     if said[event.bot] > tweets:
                         continue
                 yield event
             self._heard.clear()
+            if silent[sheep.name] > _SILENCE:
+                raise BadOption(f"{sheep.name} has nothing to say: {sheep.trouble}")
             if said[sheep.name] >= tweets or sheep.age >= grown[sheep.name]:
                 heapq.heappop(awake)
             else:

@@ -83,7 +83,8 @@ class Character:
 
     def entropy(self, age: float) -> float:
         """Return the entropy at `age` recitations: 0 at birth, 0.5 at maturity, and then ever nearer to 1."""
-        return 1.0 - math.exp2(-((age / self.maturity) ** 2))
+        ratio = age / self.maturity
+        return 1.0 - math.exp2(-ratio * ratio)
 
     def at(self, age: float) -> Character:
         """Return the tendencies as far as they show at `age`."""
@@ -94,12 +95,27 @@ class Character:
         if not any(getattr(self, name) for name in TENDENCIES) or recitation == 0:
             return Recitation(_faithfully(poem))
         now, chance = self.at(recitation), chance_of(seed, recitation)
+        said, memory = self._utter(poem, recitation, seed, chance)
+        if recitation % 2:  # the odd ones see to it that none begins with what the one before has ended with
+            before, after = (
+                self._utter(poem, number, seed, chance_of(seed, number))[0]
+                for number in (recitation - 1, recitation + 1)
+            )
+            said = _never_twice(said, before[-1].text, after[0].text)
+        rest = 1.0 + 2.0 * now.boredom * float(chance.exponential())
+        return Recitation(_wander(said, now.erratic, chance), self.entropy(recitation), memory, rest)
+
+    def _utter(
+        self, poem: tuple[str, ...], recitation: int, seed: int, chance: np.random.Generator
+    ) -> tuple[list[Utterance], float]:
+        """Return what is said, never the same twice in a row, and the share of the poem that is left."""
+        if recitation == 0:
+            return list(_faithfully(poem)), 1.0
+        now = self.at(recitation)
         remembered, memory = _forget(poem, now.forget, seed, chance)
         mixed = _mix_up(remembered, now.mix_up, chance)
         awake = _get_bored(mixed, now.boredom, chance)
-        fixated = _fixate(awake, now.fixation, chance)
-        rest = 1.0 + 2.0 * now.boredom * float(chance.exponential())
-        return Recitation(_wander(fixated, now.erratic, chance), self.entropy(recitation), memory, rest)
+        return _never_twice(_fixate(awake, now.fixation, chance)), memory
 
 
 TEMPERAMENTS: Mapping[str, Character] = {
@@ -216,7 +232,9 @@ def _mix_up(said: list[Utterance], mix_up: float, chance: np.random.Generator) -
         elif kinds[at] < mix_up * 2 / 3:
             mine, other = here.text.split(), there.text.split()
             crossed = mine[: (len(mine) + 1) // 2] + other[(len(other) + 1) // 2 :]
-            said[at] = here._replace(text=" ".join(crossed), mood="mixes up lines")
+            text = " ".join(crossed)
+            if crossed != mine and _is_short(text):
+                said[at] = here._replace(text=text, mood="mixes up lines")
     return said
 
 
@@ -251,17 +269,42 @@ def _fixate(said: list[Utterance], fixation: float, chance: np.random.Generator)
 
 def _say_differently(text: str, start: int) -> Iterator[str]:
     """Yield `text` in ever other ways, no two the same, out of its own words, until it runs out of them."""
-    words = text.removesuffix(ELLIPSIS).split()
+    words = text.removesuffix(ELLIPSIS).split() or [text]
     seen = {text}
     for turn in range(_LONGEST_FIXATION * 2):
         vary = _VARIATIONS[(start + turn) % len(_VARIATIONS)]
         said = vary(words, 1 + turn // len(_VARIATIONS))
-        if said not in seen and len(said) <= max(len(text), _MODEST):
+        if said not in seen and len(said) <= max(len(text), _MODEST) and _is_short(said):
             seen.add(said)
             yield said
 
 
 _MODEST = 120  # code points that a variation may have, however short its line
+_SHORT, _LINK = 280, 23  # X's limit, and what it counts for a link, of which each has a dot
+_LAST_LIGHT = "\u10ff"  # X counts 1 for a letter up to here, and 2 or less for any other
+
+
+def _is_short(text: str) -> bool:
+    """Return whether no way of counting makes `text` longer than a tweet."""
+    weight = sum(1 if letter <= _LAST_LIGHT else 2 for letter in text)
+    return weight + _LINK * text.count(".") <= _SHORT
+
+
+def _never_twice(said: list[Utterance], before: str = "", after: str = "") -> list[Utterance]:
+    """Return the same, but say differently what would be said twice in a row: networks refuse it.
+
+    With `before` and `after`, the texts on either side, only the ends are looked at.
+    """
+    texts = [before, *(each.text for each in said), after]
+    places = sorted({1, len(said)}) if before or after else range(2, len(said) + 1)
+    for at in places:
+        if texts[at] == texts[at - 1] or (at == len(said) and texts[at] == after):
+            others = (text for text in _say_differently(texts[at], 3) if text not in texts[at - 1 : at + 2])
+            texts[at] = next(others, texts[at])
+    return [
+        each if each.text == text else each._replace(text=text)
+        for each, text in zip(said, texts[1:-1], strict=True)
+    ]
 
 
 def _echo(words: list[str], depth: int) -> str:

@@ -19,15 +19,26 @@ if TYPE_CHECKING:
     from flock.events import Event, Said
 
 _BAR_STEPS = 1000
+_OLDEST = 1e12  # recitations
+
+
+class _Amount(click.FloatRange):
+    """A number in a range; "nan" is in none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        number = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value!r} is not a number.", param, ctx)
+        return number
 
 
 @click.command()
 @click.argument("keys", type=click.Path(path_type=Path))
-@click.option("--days", type=click.FloatRange(min=0, min_open=True), help="Rehearse so many days.  [default: 30]")
+@click.option("--days", type=_Amount(min=0, min_open=True), help="Rehearse so many days.  [default: 30]")
 @click.option("--tweets", type=click.IntRange(min=1), metavar="N", help="Rehearse until each bot has said N.")
 @click.option(
     "--at-age",
-    type=click.FloatRange(min=0),
+    type=_Amount(min=0, max=_OLDEST),
     metavar="A",
     help="Begin when the sheep have recited A times; without --days or --tweets, for one recitation.",
 )
@@ -142,6 +153,8 @@ def _plotter(file: Path) -> Any:
     """Return what draws the plot. Raises UsageError where that cannot be done."""
     if file.suffix.lower() not in (".png", ".svg"):
         raise click.UsageError(f"--plot {file}: expected a name that ends in .png or .svg")
+    if not file.absolute().parent.is_dir():
+        raise click.UsageError(f"--plot {file}: there is no folder {file.parent}")
     try:
         from flock.plots import AgingPlot  # noqa: PLC0415 - an extra
     except ImportError as error:

@@ -1,0 +1,100 @@
+"""--plot: how a flock ages, as a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from xml.etree import ElementTree
+
+import matplotlib.image
+import numpy as np
+import pytest
+
+from tests.endtoend.conftest import Flock, Folder
+
+Make = Callable[..., Folder]
+Start = Callable[..., Flock]
+
+HOW = ("--temperament", "senile", "--days", "20", "--quiet")
+
+
+def test_a_png_shows_curves_and_a_heat_map(make_folder: Make, start: Start, tmp_path: Path) -> None:
+    """Each quarter of the picture has something in it, and the heat map has several colours."""
+    folder = make_folder(3)
+
+    code, _, errors = start("rehearse", folder.path, *HOW, "--plot", "age.png").end()
+
+    picture = matplotlib.image.imread(tmp_path / "age.png")
+    assert (0, "drawn: age.png\n") == (code, errors)
+    assert min(picture.shape[:2]) > 500
+    for strip in np.array_split(picture, 5):
+        assert float(strip.std()) > 0.05
+    heat_map = picture[picture.shape[0] * 7 // 10 : picture.shape[0] * 8 // 10, : picture.shape[1] * 8 // 10]
+    assert len(np.unique(heat_map.reshape(-1, 4), axis=0)) > 3
+
+
+def test_an_svg_names_the_bots_and_what_is_drawn(make_folder: Make, start: Start, tmp_path: Path) -> None:
+    """Well-formed, with a legend of the bots and a label on each axis."""
+    folder = make_folder(3)
+
+    code, _, _ = start("rehearse", folder.path, *HOW, "--plot", "age.svg").end()
+
+    text = (tmp_path / "age.svg").read_text(encoding="utf-8")
+    assert 0 == code
+    assert "{http://www.w3.org/2000/svg}svg" == ElementTree.fromstring(text).tag
+    labels = ("entropy", "memory left", "tweets a day", "days", "recitation", "line of the poem")
+    assert [] == [word for word in (*folder.poems, *labels) if f"<!-- {word}" not in text]
+
+
+@pytest.mark.parametrize("name", ["age.png", "age.svg"])
+def test_the_same_rehearsal_is_the_same_picture(
+    make_folder: Make, start: Start, tmp_path: Path, name: str
+) -> None:
+    """Byte for byte: no date and no chance in it."""
+    folder = make_folder(2)
+    (tmp_path / "again").mkdir()
+
+    for file in (name, f"again/{name}"):
+        start("rehearse", folder.path, *HOW, "--plot", file).end()
+
+    assert (tmp_path / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
+
+
+@pytest.mark.parametrize("bots", [1, 12])
+def test_one_tweet_is_enough_and_many_bots_are_not_too_many(
+    make_folder: Make, start: Start, tmp_path: Path, bots: int
+) -> None:
+    """The shortest rehearsal has a picture, and so has one with more bots than colours."""
+    folder = make_folder(bots)
+
+    code, _, errors = start("rehearse", folder.path, "--tweets", "1", "--quiet", "--plot", "age.png").end()
+
+    assert (0, "drawn: age.png\n") == (code, errors)
+    assert (tmp_path / "age.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--plot", "age.jpg"], "expected a name that ends in .png or .svg"),
+        (["--plot", "age"], "expected a name that ends in .png or .svg"),
+        (["--plot", "nowhere/age.png"], "nowhere"),
+        (["--plot", "age.png", "--days", "1", "--posts-per-day", "0"], "age.png"),
+        (["--plot", "folder.png"], "folder.png"),
+    ],
+    ids=lambda value: value[1] if isinstance(value, list) else None,
+)
+def test_what_cannot_be_drawn_is_one_line(
+    make_folder: Make, start: Start, tmp_path: Path, arguments: list[str], words: str
+) -> None:
+    """A wrong name or place is a mistake of the operator's, not ours."""
+    folder = make_folder(1)
+    (tmp_path / "folder.png").mkdir()
+
+    code, _, errors = start(
+        "rehearse", folder.path, "--quiet", "--tweets" if len(arguments) == 2 else "--seed", "1", *arguments
+    ).end()
+
+    assert 2 == code
+    assert words in errors.splitlines()[-1]
+    assert "Traceback" not in errors

@@ -1,0 +1,489 @@
+"""`flock rehearse`: what a flock will say, and when; and that a real flock says the same."""
+
+from __future__ import annotations
+
+import os
+import pty
+import shutil
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+import simplejson as json
+
+from flock.events import Birthday, Event, Events, Said
+from flock.options import Options
+from flock.rehearsal import DAY, Rehearsal
+from flock.shepherd import Shepherd
+from flock.temperament import TEMPERAMENTS, Recitation, Temperament, Utterance, parse_temperament
+from tests.endtoend.conftest import Flock, Folder, WatchedPasture
+from tests.sheep.conftest import World
+
+Make = Callable[..., Folder]
+Start = Callable[..., Flock]
+Graze = Callable[[Folder], WatchedPasture]
+
+ROOT = Path(__file__).parents[2]
+TROUBLED = "erratic=0.6,mix_up=0.9,forget=0.8,boredom=0.6,fixation=0.5,maturity=3"  # all there is, and soon
+
+
+def rehearsed(start: Start, *arguments: str | Path) -> list[dict[str, Any]]:
+    """Return what `flock rehearse --json` prints, tweet by tweet."""
+    code, output, errors = start("rehearse", *arguments, "--json").end()
+    assert 0 == code, errors
+    return [json.loads(line) for line in output.splitlines()]
+
+
+def texts_of(tweets: list[dict[str, Any]], bot: str) -> list[str]:
+    """Return what one bot says, in order."""
+    return [tweet["text"] for tweet in tweets if tweet["bot"] == bot]
+
+
+# What is said, and for how long
+
+
+def test_tweets_is_how_many_each_bot_says(make_folder: Make, start: Start) -> None:
+    """--tweets N: exactly N of each bot, in the order of time, numbered from 0, each its poem over and over."""
+    folder = make_folder(4)
+
+    tweets = rehearsed(start, folder.path, "--tweets", "13")
+
+    assert dict.fromkeys(folder.poems, 13) == Counter(tweet["bot"] for tweet in tweets)
+    assert sorted(tweet["t"] for tweet in tweets) == [tweet["t"] for tweet in tweets]
+    for name, poem in folder.poems.items():
+        assert list(range(13)) == [tweet["n"] for tweet in tweets if tweet["bot"] == name]
+        assert [poem[n % 6] for n in range(13)] == texts_of(tweets, name)
+
+
+def test_tweets_counts_the_pieces_of_a_long_line(make_folder: Make, start: Start) -> None:
+    """A line of many tweets is cut off where N is reached."""
+    folder = make_folder(1)
+    (folder.path / "bot0.txt").write_text(" ".join(f"word{number}" for number in range(600)))
+
+    tweets = rehearsed(start, folder.path, "--tweets", "5")
+
+    assert list(range(5)) == [tweet["n"] for tweet in tweets]
+
+
+def test_each_json_line_has_its_fields(make_folder: Make, start: Start) -> None:
+    """At least t, bot, n and text; the intervals show in t; the summary is on the error output."""
+    folder = make_folder(1, lines=2)
+
+    code, output, errors = start(
+        "rehearse", folder.path, "--tweets", "3", "--json", "--line-interval", "7", "--poem-interval", "100"
+    ).end()
+
+    common = {"bot": "bot0", "mood": "faithful", "memory": 1.0, "entropy": 0.0}
+    expected = [
+        common | {"t": 0.0, "n": 0, "text": folder.poems["bot0"][0], "age": 0.0, "line": 0},
+        common | {"t": 7.0, "n": 1, "text": folder.poems["bot0"][1], "age": 0.5, "line": 1},
+        common | {"t": 107.0, "n": 2, "text": folder.poems["bot0"][0], "age": 1.0, "line": 0},
+    ]
+    assert expected == [json.loads(line) for line in output.splitlines()]
+    assert 0 == code
+    assert "the flock: 1 sheep, 3 tweets" in errors
+
+
+def test_days_is_how_long_it_takes(make_folder: Make, start: Start) -> None:
+    """--days: all that falls into them, to the last line, and nothing after."""
+    folder = make_folder(2)
+
+    tweets = rehearsed(start, folder.path, "--days", "0.01", "--line-interval", "60", "--poem-interval", "60")
+
+    assert dict.fromkeys(folder.poems, 15) == Counter(tweet["bot"] for tweet in tweets)  # 864 seconds
+    assert 840 <= tweets[-1]["t"] <= 864
+
+
+def test_without_any_end_it_is_thirty_days(make_folder: Make, start: Start) -> None:
+    """The default is a month."""
+    folder = make_folder(1)
+
+    tweets = rehearsed(start, folder.path, "--line-interval", "1h", "--poem-interval", "1h")
+
+    assert 30 * 24 + 1 == len(tweets)
+
+
+def test_at_age_is_one_recitation_at_that_age(make_folder: Make, start: Start) -> None:
+    """--at-age alone: from the beginning of that recitation to its end."""
+    folder = make_folder(2)
+
+    tweets = rehearsed(start, folder.path, "--at-age", "40")
+
+    assert folder.poems == {name: texts_of(tweets, name) for name in folder.poems}
+    assert {40} == {int(tweet["age"]) for tweet in tweets}
+
+
+def test_at_age_says_what_a_sheep_of_that_age_says(make_folder: Make, start: Start) -> None:
+    """A sheep that is made old says what it says when it has grown old by itself."""
+    folder = make_folder(1)
+    arguments = (folder.path, "--temperament", TROUBLED)
+
+    lived = rehearsed(start, *arguments, "--tweets", "400")
+    made = rehearsed(start, *arguments, "--at-age", "9")
+
+    assert [tweet["text"] for tweet in lived if int(tweet["age"]) == 9] == texts_of(made, "bot0")
+
+
+def test_at_age_with_a_fraction_begins_in_the_middle(make_folder: Make, start: Start) -> None:
+    """Half a recitation old is in the middle of the poem; it ends with that recitation."""
+    folder = make_folder(1)
+
+    tweets = rehearsed(start, folder.path, "--at-age", "2.5")
+
+    assert folder.poems["bot0"][3:] == texts_of(tweets, "bot0")
+
+
+def test_one_bot_alone_says_what_it_says_among_others(make_folder: Make, start: Start) -> None:
+    """--bot leaves the others out, and changes neither texts nor times."""
+    folder = make_folder(4)
+    arguments = (folder.path, "--temperament", TROUBLED, "--tweets", "60")
+
+    alone = rehearsed(start, *arguments, "--bot", "bot2")
+    together = rehearsed(start, *arguments)
+
+    assert [tweet for tweet in together if tweet["bot"] == "bot2"] == alone
+
+
+def test_the_seed_is_for_the_old(make_folder: Make, start: Start) -> None:
+    """Another seed, another old age; a young sheep says its poem with any seed."""
+    folder = make_folder(1)
+    arguments = (folder.path, "--temperament", TROUBLED)
+
+    def said(*more: str) -> list[str]:
+        return texts_of(rehearsed(start, *arguments, *more), "bot0")
+
+    assert said("--tweets", "6", "--seed", "1") == said("--tweets", "6", "--seed", "2") == folder.poems["bot0"]
+    assert said("--at-age", "50", "--tweets", "9", "--seed", "1") == said(
+        "--at-age", "50", "--tweets", "9", "--seed", "1"
+    )
+    assert said("--at-age", "50", "--tweets", "9", "--seed", "1") != said(
+        "--at-age", "50", "--tweets", "9", "--seed", "2"
+    )
+
+
+def test_a_key_file_goes_before_the_option(make_folder: Make, start: Start) -> None:
+    """A bot with a temperament of its own keeps it; the others get the flock's."""
+    folder = make_folder(2)
+    file = folder.path / "bot1.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"temperament": {"erratic": 0, "maturity": 1}}))
+
+    tweets = rehearsed(start, folder.path, "--temperament", TROUBLED, "--at-age", "50")
+
+    assert folder.poems["bot1"] == texts_of(tweets, "bot1")
+    assert folder.poems["bot0"] != texts_of(tweets, "bot0")
+
+
+def test_a_bad_temperament_in_a_key_file_is_named(make_folder: Make, start: Start) -> None:
+    """It is reported like every other bad field, by `rehearse` and by `run`."""
+    folder = make_folder(1, temperament={"forget": 2})
+
+    for command in ("rehearse", "run"):
+        code, output, errors = start(command, folder.path).end()
+
+        assert (3, "") == (code, output)
+        assert errors.endswith("bot0.json: temperament: forget: expected a number from 0 to 1\n")
+
+
+# The summary
+
+
+def test_the_summary_tells_of_each_bot(make_folder: Make, start: Start) -> None:
+    """Tweets a day, the cost, what is left of the poem, what was forgotten first, the longest fixation."""
+    folder = make_folder(2)
+    arguments = (folder.path, "--temperament", TROUBLED, "--days", "3")
+
+    tweets = rehearsed(start, *arguments)
+    code, output, _ = start("rehearse", *arguments, "--quiet").end()
+
+    lines = output.splitlines()
+    mine = [tweet for tweet in tweets if tweet["bot"] == "bot0"]
+    days = mine[-1]["t"] / DAY
+    first = next(tweet for tweet in mine if tweet["mood"] == "forgets")
+    moods = "".join("x" if tweet["mood"] == "is fixated" else " " for tweet in mine)
+    longest = max(map(len, moods.split()))
+    assert 0 == code
+    assert f"the flock: 2 sheep, {len(tweets):,} tweets, ${len(tweets) * 0.015:,.2f} on X" == lines[0]
+    assert f"bot0: {len(mine):,} tweets, {len(mine) / days:,.1f} a day; ${len(mine) * 0.015:,.2f} on X" == lines[1]
+    assert f"    age {mine[-1]['age']:.1f}; remembers {mine[-1]['memory']:.0%} of its poem" == lines[2]
+    assert f"    first forgot something on day {first['t'] // DAY + 1:.0f}: {first['text']}" == lines[3]
+    assert lines[4].startswith(f"    longest fixation: came back {longest} times, at last as: ")
+    assert lines[5].startswith("bot1: ")
+
+
+def test_the_summary_of_a_faithful_flock_is_short(make_folder: Make, start: Start) -> None:
+    """Who forgets nothing and is stuck nowhere has nothing said about it; links cost more."""
+    folder = make_folder(1, lines=1)
+    (folder.path / "bot0.txt").write_text("baa\nsee https://example.com\n")
+
+    _, output, _ = start("rehearse", folder.path, "--days", "1", "--quiet", "--poem-interval", "23h").end()
+
+    assert [
+        "the flock: 1 sheep, 4 tweets, $0.43 on X",
+        "bot0: 4 tweets, 4.2 a day; $0.43 on X",
+        "    age 1.5; remembers 100% of its poem",
+    ] == output.splitlines()
+
+
+def test_lines_for_people_have_day_time_bot_text_and_mood(make_folder: Make, start: Start) -> None:
+    """The plain output is one line a tweet, with the mood when it is not the usual one, then the summary."""
+    folder = make_folder(1)
+    arguments = (folder.path, "--temperament", TROUBLED, "--at-age", "9", "--tweets", "4")
+
+    tweets = rehearsed(start, *arguments)
+    _, output, _ = start("rehearse", *arguments).end()
+
+    for line, tweet in zip(output.splitlines(), tweets, strict=False):
+        seconds = int(tweet["t"])
+        mood = "" if tweet["mood"] == "faithful" else f"  ({tweet['mood']})"
+        clock = f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+        assert f"day 1   {clock}  bot0             {tweet['text']}{mood}" == line
+    assert output.splitlines()[len(tweets)].startswith("the flock: ")
+
+
+def test_a_terminal_gets_a_progress_bar(make_folder: Make) -> None:
+    """With --quiet on a terminal a bar fills; elsewhere there is none."""
+    folder = make_folder(1)
+    command = [sys.executable, "-m", "flock", "rehearse", str(folder.path), "--days", "30", "--quiet"]
+    ours, theirs = pty.openpty()
+
+    piped = subprocess.run(command, capture_output=True, text=True, check=True)
+    on_terminal = subprocess.run(command, stdout=subprocess.PIPE, stderr=theirs, text=True, check=True)
+    os.close(theirs)
+    bar = b"".join(read_all(ours)).decode()
+
+    assert "" == piped.stderr
+    assert "rehearsing" in bar
+    assert "100%" in bar
+    assert piped.stdout == on_terminal.stdout
+
+
+def read_all(terminal: int) -> Iterator[bytes]:
+    """Yield what was written to a terminal, and close it."""
+    try:
+        while part := os.read(terminal, 4096):
+            yield part
+    except OSError:  # how Linux says that the other end is closed
+        pass
+    finally:
+        os.close(terminal)
+
+
+# What cannot be done
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["keys", "--bot", "nobody"], 2, "--bot nobody: no key is of that bot; there are bot0"),
+        (["keys", "--days", "1", "--tweets", "1"], 2, "exclude each other"),
+        (["keys", "--days", "0"], 2, "--days"),
+        (["keys", "--days", "nan"], 2, "--days"),
+        (["keys", "--tweets", "0"], 2, "--tweets"),
+        (["keys", "--at-age", "-1"], 2, "--at-age"),
+        (["keys", "--at-age", "nan"], 2, "--at-age"),
+        (["keys", "--at-age", "inf"], 2, "--at-age"),
+        (["keys", "--seed", "-1"], 2, "--seed"),
+        (["keys", "--temperament", "grumpy"], 2, "expected steadfast, wistful"),
+        (["keys", "--temperament", "forget=2"], 2, "forget: expected a number from 0 to 1"),
+        (["keys", "--line-interval", "0", "--poem-interval", "0"], 2, "interval"),
+        (["keys", "--tweets", "1", "--posts-per-day", "0"], 2, "nothing to say"),
+        (["nowhere"], 3, "no such folder"),
+    ],
+    ids=lambda value: " ".join(value[1:]) if isinstance(value, list) else None,
+)
+def test_what_cannot_be_done_is_one_line_and_a_named_code(
+    make_folder: Make, start: Start, arguments: list[str], code: int, words: str
+) -> None:
+    """A mistake on the command line ends in neither a traceback nor a rehearsal without end."""
+    make_folder(1)
+
+    exit_code, output, errors = start("rehearse", *arguments).end()
+
+    assert (code, "") == (exit_code, output)
+    assert words in errors.splitlines()[-1]
+    assert "Traceback" not in errors
+
+
+def test_nothing_is_touched(make_folder: Make, start: Start, tmp_path: Path) -> None:
+    """No journal, no state folder, no file anywhere."""
+    folder = make_folder(2)
+    before = sorted(tmp_path.rglob("*"))
+
+    rehearsed(start, folder.path, "--tweets", "9", "--temperament", "senile")
+
+    assert before == sorted(tmp_path.rglob("*"))
+
+
+def test_a_rehearsal_needs_no_place_of_its_own(make_folder: Make, start: Start, graze: Graze) -> None:
+    """A flock that is out keeps its bots; a rehearsal of the same folder begins at birth all the same."""
+    folder = make_folder(1)
+    pasture = graze(folder)
+    start("run", folder.path, "--base-url", pasture.url, "--line-interval", "0.05")
+    pasture.wait_for_posts(folder, 3)
+
+    tweets = rehearsed(start, folder.path, "--tweets", "2")
+
+    assert folder.poems["bot0"][:2] == texts_of(tweets, "bot0")
+
+
+# A rehearsal and the real thing
+
+
+def test_a_real_flock_says_what_was_rehearsed_though_it_is_killed(
+    make_folder: Make, start: Start, graze: Graze
+) -> None:
+    """All tendencies at once, soon old, over HTTP, with a kill -9 in the middle: the same, tweet for tweet."""
+    folder = make_folder(3)
+    pasture = graze(folder)
+    how = (folder.path, "--temperament", TROUBLED, "--seed", "5")
+    pace = ("--line-interval", "0.01", "--poem-interval", "0.01")
+
+    tweets = rehearsed(start, *how, *pace, "--tweets", "400")
+    first = start("run", *how, *pace, "--base-url", pasture.url)
+    pasture.wait_for_posts(folder, 40)
+    first.stop(signal.SIGKILL)
+    second = start("run", *how, *pace, "--base-url", pasture.url)
+    pasture.wait_for_posts(folder, 120)
+    code, _, errors = second.stop()
+
+    assert (0, "") == (code, errors)
+    for name, poem in folder.poems.items():
+        said = pasture.said(name)[:400]
+        assert texts_of(tweets, name)[: len(said)] == said
+        assert not set(said) <= set(poem)  # it has grown old
+
+
+@pytest.mark.parametrize("name", TEMPERAMENTS)
+def test_no_text_is_rehearsed_twice_in_a_row(name: str) -> None:
+    """Networks refuse that: a real flock would skip what the rehearsal says."""
+    rehearsal = Rehearsal(ROOT / "keys.example", Options(temperament=TEMPERAMENTS[name]))
+    said: dict[str, list[str]] = {sheep.name: [] for sheep in rehearsal.flock}
+
+    for event in rehearsal.play(tweets=1500):
+        if isinstance(event, Said):
+            said[event.bot].append(event.text)
+
+    assert {bot: [] for bot in said} == {
+        bot: [here for here, there in pairwise(texts) if here == there] for bot, texts in said.items()
+    }
+
+
+@pytest.mark.parametrize("text", [TROUBLED, *TEMPERAMENTS])
+def test_a_restart_at_any_tweet_changes_nothing(make_world: Callable[..., World], text: str) -> None:
+    """A sheep that is started anew before each of its tweets says what one says that never stops."""
+
+    def recite(name: str, *, restarts: bool) -> list[str]:
+        world = make_world(options=Options(temperament=parse_temperament(text)))
+        sheep = world.raise_sheep()
+        for _ in range(150):
+            world.clock.advance_to(sheep.wake)
+            sheep.beat()
+            if restarts:
+                world.anew()
+                sheep = world.raise_sheep()
+        return world.stage().posts
+
+    assert recite("never", restarts=False) == recite("always", restarts=True)
+
+
+# Temperaments in Python
+
+
+def contrary(poem: tuple[str, ...], recitation: int, seed: int) -> Recitation:
+    """Says every second line, the even ones first."""
+    places = range(recitation % 2, len(poem), 2)
+    said = [Utterance(poem[place], place, "contrary", 2.0) for place in places]
+    return Recitation(said, entropy=0.25, memory=0.5, rest=3.0)
+
+
+def test_any_callable_is_a_temperament(make_folder: Make) -> None:
+    """Its texts, pauses, rest, mood, memory and entropy are those of the flock's events."""
+    folder = make_folder(1, lines=4)
+    temperament: Temperament = contrary
+
+    rehearsal = Rehearsal(folder.path, Options(temperament=temperament, line_interval=10, poem_interval=100))
+    events = list(rehearsal.play(tweets=5))
+
+    poem = folder.poems["bot0"]
+    said = [event for event in events if isinstance(event, Said)]
+    assert [poem[place] for place in (0, 2, 1, 3, 0)] == [event.text for event in said]
+    assert [0, 20, 320, 340, 640] == [round(event.at) for event in said]
+    assert [0, 2, 1, 3, 0] == [event.source for event in said]
+    assert {("contrary", 0.5, 0.25, 2)} == {
+        (event.mood, event.memory, event.entropy, event.lines) for event in said
+    }
+
+
+def test_a_shepherd_takes_a_callable(make_folder: Make) -> None:
+    """Shepherd(keys, temperament=...) is all that a driver needs to say."""
+    folder = make_folder(1, lines=4)
+    heard: list[Event] = []
+    shepherd = Shepherd(
+        folder.path, 0, 0, options=Options(dry_run=True), temperament=contrary, events=Events([heard.append])
+    )
+
+    for _ in range(3):
+        shepherd.all_sheep[0].beat()
+
+    poem = folder.poems["bot0"]
+    assert [poem[0], poem[2], poem[1]] == [event.text for event in heard if isinstance(event, Said)]
+
+
+def test_a_temperament_that_fails_ends_the_rehearsal(make_folder: Make, start: Start, tmp_path: Path) -> None:
+    """A bug in a sheep of one's own is told, and does not go on for ever."""
+    folder = make_folder(1)
+    (tmp_path / "mute.py").write_text(
+        "from flock import Sheep\nclass Mute(Sheep):\n    def decide(self):\n        raise KeyError('tongue')\n"
+    )
+
+    code, output, errors = start("rehearse", folder.path, "--sheep", "mute:Mute", "--tweets", "1").end()
+
+    assert (2, "") == (code, output)
+    assert "tongue" in errors.splitlines()[-1]
+
+
+# Events
+
+
+def test_a_birthday_says_how_old(make_folder: Make) -> None:
+    """At the end of each recitation the sheep is a year older, and tells its rest."""
+    folder = make_folder(1, lines=2)
+
+    events = Rehearsal(folder.path, Options(temperament=contrary, poem_interval=100)).play(tweets=3)
+    birthdays = [event for event in events if isinstance(event, Birthday)]
+
+    assert [(1, 300.0), (2, 300.0), (3, 300.0)] == [(event.age, event.rest) for event in birthdays]
+    assert "is 3 today: has said its whole poem 3 times, and rests 5m" == str(birthdays[2])
+
+
+def test_a_real_flocks_events_carry_mood_and_memory(make_folder: Make, start: Start, tmp_path: Path) -> None:
+    """Whoever reads --log-format json sees how each sheep is."""
+    folder = make_folder(1)
+    flock = start(
+        *("run", folder.path, "--dry-run", "--log-format", "json", "--temperament", TROUBLED),
+        *("--line-interval", "0.01", "--poem-interval", "0.01"),
+    )
+    lines = [flock.process.stdout.readline() for _ in range(80)] if flock.process.stdout else []
+    flock.stop()
+
+    said = [event for event in map(json.loads, lines) if event["event"] == "said"]
+    assert {"faithful", "forgets", "mixes up lines", "is fixated"} <= {event["mood"] for event in said}
+    assert 1 == said[0]["memory"] > said[-1]["memory"] > 0
+    assert 0 == said[0]["entropy"] < said[-1]["entropy"] <= 1
+
+
+def test_the_example_flock_rehearses(start: Start, tmp_path: Path) -> None:
+    """The five practice sheep, as a newcomer sees them."""
+    for name in ("keys.example", "poems"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+
+    tweets = rehearsed(start, "keys.example", "--tweets", "2")
+
+    assert 5 == len({tweet["bot"] for tweet in tweets})
+    assert 10 == len(tweets)
