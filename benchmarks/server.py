@@ -1,0 +1,59 @@
+"""A TLS server that takes every post and does next to nothing else: what is measured is the client.
+
+    python benchmarks/server.py CERTIFICATE_AND_KEY.pem
+
+Prints its URL, and serves API v1.1 and v2 on loopback until it is stopped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import re
+import ssl
+import sys
+
+_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+_numbers = itertools.count(10**18)
+
+
+class Taker(asyncio.Protocol):
+    """Answers each request of one connection with a new post's id."""
+
+    def __init__(self) -> None:
+        self._received = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        while (end := self._received.find(b"\r\n\r\n") + 4) >= 4:
+            length = _LENGTH.search(self._received, 0, end)
+            whole = end + (int(length[1]) if length else 0)
+            if len(self._received) < whole:
+                return
+            self._answer(v1=b" /1.1/" in self._received[:20])
+            self._received = self._received[whole:]
+
+    def _answer(self, *, v1: bool) -> None:
+        number = next(_numbers)
+        body = b'{"id": %d, "id_str": "%d", "text": "x"}' if v1 else b'{"data": {"id": "%d", "text": "%d"}}'
+        body %= (number, number)
+        head = b"HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+        self._transport.write(head % (b"200 OK" if v1 else b"201 Created", len(body)) + body)
+
+
+async def serve(certificate: str) -> None:
+    """Listen on a free port, and print the URL."""
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate)
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(Taker, "127.0.0.1", 0, ssl=tls, backlog=4096)
+    print(f"https://localhost:{server.sockets[0].getsockname()[1]}", flush=True)
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(sys.argv[1]))
