@@ -4,7 +4,7 @@
     scripts/bench --sheep 10 --seconds 4    a quick look, for function only
 
 Both post over HTTPS, with the full CA bundle, to a server of their own on loopback. Memory is what is resident;
-CPU is of the second half of each run, after the start. Prints a table, writes JSON, and draws the plot with --plot.
+CPU is of the second half of each run, after the start. Prints a table, and writes JSON and a plot if asked to.
 """
 
 from __future__ import annotations
@@ -99,21 +99,21 @@ def write_keys(folder: Path, sheep: int) -> Path:
     return keys
 
 
-def measure(who: str, keys: Path, sheep: int, interval: float, seconds: float, url: str, bundle: Path) -> Run:
+def measure(who: str, keys: Path, *, sheep: int, interval: float, seconds: float, url: str, bundle: Path) -> Run:
     """Run `who` for so many seconds, and measure its second half."""
     state = keys.parent / f"{who}{sheep}.db"
-    command: list[str | Path] = {
+    commands: dict[str, list[str | Path]] = {
         "yardstick": [HERE / "yardstick.py", keys, str(interval), url],
         "flock": [
             *("-m", "flock", "run", keys, "--base-url", url, "--state", state),
             *("--line-interval", str(interval), "--poem-interval", str(interval)),
         ],
-    }[who]
+    }
     empty_ca = {"REQUESTS_CA_BUNDLE": str(bundle), "CURL_CA_BUNDLE": "", "SSL_CERT_FILE": str(bundle)}
     log = keys.parent / f"{who}{sheep}.log"
     with log.open("w") as output:
         process = subprocess.Popen(
-            [sys.executable, *command], stdout=output, stderr=output, env=os.environ | empty_ca
+            [sys.executable, *commands[who]], stdout=output, stderr=output, env=os.environ | empty_ca
         )
         try:
             time.sleep(seconds / 2)
@@ -121,7 +121,7 @@ def measure(who: str, keys: Path, sheep: int, interval: float, seconds: float, u
             time.sleep(seconds / 2)
             tweets, elapsed = tweets_in(log) - said_before, time.monotonic() - at
             cpu, rss = cpu_seconds(process.pid) - cpu_before, rss_mb(process.pid)
-            threads = len(os.listdir(f"/proc/{process.pid}/task"))
+            threads = len(list(Path(f"/proc/{process.pid}/task").iterdir()))
             stopping = time.monotonic()
             process.send_signal(signal.SIGTERM)
             code = process.wait(timeout=60)
@@ -176,7 +176,10 @@ def with_weights(runs: Sequence[Run]) -> list[Run]:
 
 def table(runs: Sequence[Run]) -> Iterator[str]:
     """Yield the table, with a line of ratios for each size that both have run."""
-    yield f"{'':<10}{'sheep':>7}{'interval':>10}{'tweets/s':>10}{'ms CPU/tweet':>14}{'MB':>8}{'KB/sheep':>10}{'stop s':>8}{'exit':>6}"
+    yield (
+        f"{'':<10}{'sheep':>7}{'interval':>10}{'tweets/s':>10}{'ms CPU/tweet':>14}"
+        f"{'MB':>8}{'KB/sheep':>10}{'stop s':>8}{'exit':>6}"
+    )
     for run in runs:
         yield (
             f"{run.who:<10}{run.sheep:>7}{run.interval:>9g}s{run.tweets_per_second:>10}{run.cpu_ms_per_tweet:>14}"
@@ -188,7 +191,7 @@ def table(runs: Sequence[Run]) -> Iterator[str]:
         if who == "flock" and theirs and theirs.cpu_ms_per_tweet and ours.cpu_ms_per_tweet:
             cpu = theirs.cpu_ms_per_tweet / ours.cpu_ms_per_tweet
             memory = theirs.kb_per_sheep / ours.kb_per_sheep if ours.kb_per_sheep else float("nan")
-            yield f"at {sheep} sheep flock needs 1/{cpu:.1f} of the CPU a tweet and 1/{memory:.1f} of the memory a sheep"
+            yield f"at {sheep} sheep: 1/{cpu:.1f} of the CPU a tweet, and 1/{memory:.1f} of the memory a sheep"
 
 
 def draw(runs: Sequence[Run], file: Path) -> None:
@@ -225,7 +228,17 @@ def main() -> None:
         ]
         for who, size in sizes:
             seconds = max(wanted.seconds, 4 * wanted.interval)
-            runs.append(measure(who, write_keys(Path(name), size), size, wanted.interval, seconds, url, bundle))
+            runs.append(
+                measure(
+                    who,
+                    write_keys(Path(name), size),
+                    sheep=size,
+                    interval=wanted.interval,
+                    seconds=seconds,
+                    url=url,
+                    bundle=bundle,
+                )
+            )
             print(f"{who}, {size} sheep: done", file=sys.stderr)
     runs = with_weights(runs)
     print(*table(runs), sep="\n")
