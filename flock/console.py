@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, TextIO
@@ -35,8 +35,14 @@ class Console:
     """
 
     def __init__(
-        self, stream: TextIO | LogFile | None = None, *, log_format: LogFormat = "auto", level: int = logging.INFO
+        self,
+        stream: TextIO | LogFile | None = None,
+        *,
+        log_format: LogFormat = "auto",
+        level: int = logging.INFO,
+        on_closed: Callable[[], None] = lambda: None,
     ) -> None:
+        self._on_closed = on_closed
         self._stream = stream or sys.stdout
         self._level = level
         self._lock = threading.Lock()
@@ -62,8 +68,15 @@ class Console:
                 except UnicodeEncodeError:  # a Latin-1 terminal, a Greek poem
                     self._stream.write(line.encode("ascii", "backslashreplace").decode())
                 self._stream.flush()
+        except BrokenPipeError:
+            self._let_go()
         except (OSError, ValueError):
-            """Nobody reads us any more, or the log's disk is full: the flock goes on without."""
+            """The log's disk is full, or its terminal is gone: the flock goes on without."""
+
+    def _let_go(self) -> None:
+        """Nobody reads us any more: say so once, to whoever wants to know."""
+        os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
+        self._on_closed()
 
 
 def is_journald(stream: TextIO | LogFile, environment: Mapping[str, str]) -> bool:

@@ -16,6 +16,8 @@ from flock.duration import roughly
 
 log = logging.getLogger(__name__)
 
+_WORTH_SAYING = 30.0  # seconds of silence at the start that are explained
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
@@ -152,7 +154,7 @@ class Penned(Event):
     def __str__(self) -> str:
         if self.with_its_app:
             return f"is penned, like others of its app: {self.why}"
-        return f"IS PENNED: {self.why}; {self.advice}; then save its key file, or send the flock a SIGHUP"
+        return f"IS PENNED: {self.why}; {self.advice}; then save its key file, or start the flock anew"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,12 +208,15 @@ class PickedUp(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Out(Event):
-    """The flock is out: every one of its `sheep` has its thread."""
+    """The flock is out: every one of its `sheep` has its thread. The first line is due in `first_in` seconds."""
 
     sheep: int
+    where: str = ""
+    first_in: float = 0.0
 
     def __str__(self) -> str:
-        return f"{self.sheep} sheep on the way out"
+        first = f"; the first line is due in {roughly(self.first_in)}" if self.first_in >= _WORTH_SAYING else ""
+        return f"{self.sheep} sheep on the way out{f' to {self.where}' if self.where else ''}{first}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

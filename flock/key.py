@@ -182,16 +182,25 @@ def _parse(file: Path) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         wrong = f"expected UTF-8, found another encoding at byte {error.start + 1}; save it as UTF-8"
     except json.JSONDecodeError as error:
-        wrong = (
-            f"broken JSON at line {error.lineno}, column {error.colno}; "
-            "look for a missing comma, quote or brace just before it"
-        )
+        wrong = f"broken JSON at line {error.lineno}, column {error.colno}; {_hint(file)}"
     except (ValueError, RecursionError):
         wrong = "broken JSON: a number or a nesting beyond reason; write it like the files in keys.example/"
     if wrong:  # raised here, so that no exception behind it holds what the file says
         raise BadKeys([Problem(file, "", wrong)])
     found: dict[str, Any] = params
     return found
+
+
+def _hint(file: Path) -> str:
+    """Return what is wrong with the JSON, for the mistakes that people make most."""
+    text = file.read_text(encoding="utf-8-sig", errors="replace")
+    if not text.strip():
+        return "the file is empty; copy one from keys.example/"
+    if "\0" in text:
+        return "it looks like UTF-16; save it as UTF-8"
+    if any(mark in text for mark in "“”„«»"):
+        return 'it holds curly quotes; use straight ones (")'
+    return "look for a missing or surplus comma, quote or brace just before it"
 
 
 def _problem(file: Path, params: Mapping[str, Any], name: object, message: str, kind: str) -> Problem:

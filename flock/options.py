@@ -6,9 +6,12 @@ line, can be told the same things.
 
 from __future__ import annotations
 
+import difflib
+import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 from urllib.parse import urlsplit
@@ -20,6 +23,13 @@ from flock.errors import BadOption
 
 if TYPE_CHECKING:
     from flock.temperament import Temperament
+
+log = logging.getLogger(__name__)
+
+_COMMAND_LINE_ONLY = (
+    *("log_format", "log_file", "once", "verbose", "quiet", "host", "port", "pasture_state"),
+    *("python", "venv"),  # these two are for scripts/flock
+)
 
 LINE_INTERVAL = 30.0
 POEM_INTERVAL = 1.5 * 3600
@@ -63,6 +73,7 @@ class Options:
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Options:
         """Read the `FLOCK_...` variables. Raises BadOption, naming the variable, for one that makes no sense."""
         found: dict[str, Any] = {}
+        _warn_of_typos(environment)
         for field in fields(cls):
             variable = f"FLOCK_{field.name.upper()}"
             if text := environment.get(variable, ""):
@@ -82,12 +93,35 @@ class Options:
             raise BadOption(f"line_interval and poem_interval: {error}") from None
 
     @property
+    def is_practice(self) -> bool:
+        """Whether nothing leaves this machine: no place in a poem that was reached there counts on a network."""
+        return self.pasture or is_loopback(self.base_url or "")
+
+    @property
     def state_file(self) -> Path:
         """The journal's file: as given, else systemd's state directory, else the platform's state folder."""
         if self.state:
             return self.state.expanduser()
         systemd = os.environ.get("STATE_DIRECTORY", "").split(":")[0]
         return (Path(systemd) if systemd else platformdirs.user_state_path("flock")) / "flock.db"
+
+
+def _warn_of_typos(environment: Mapping[str, str]) -> None:
+    """Warn of variables that look like ours and mean nothing: FLOCK_PASTUR=1 would post for real."""
+    known = [f"FLOCK_{name.upper()}" for name in (*PARSERS, *_COMMAND_LINE_ONLY)]
+    for name in environment:
+        if name.startswith("FLOCK_") and name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            log.warning("%s means nothing%s", name, f"; did you mean {near[0]}?" if near else "")
+
+
+def is_loopback(url: str) -> bool:
+    """Return whether `url` names this very machine."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
 
 
 def parse_switch(text: str) -> bool:

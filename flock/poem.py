@@ -17,6 +17,7 @@ from flock.errors import BadPoem
 ELLIPSIS = "…"
 _ALIKE = 0.6  # how like its old self an edited line must be to count as the same
 _BYTE_ORDER_MARK = "\ufeff"
+_CONTROLS = regex.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]")
 _CLUSTERS = regex.compile(r"\X")
 
 
@@ -43,9 +44,14 @@ def _read(path: Path, _modified: int, _size: int) -> tuple[str, ...]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
+        utf16 = path.read_bytes()[:2] in (b"\xff\xfe", b"\xfe\xff")
+        was = "UTF-16" if utf16 else "WINDOWS-1252"
         raise BadPoem(
-            f"not UTF-8 (byte {error.start + 1} of {path}); save it as UTF-8, or run: iconv -f LATIN1 -t UTF-8"
+            f"not UTF-8 (byte {error.start + 1} of {path}); save it as UTF-8, or run: iconv -f {was} -t UTF-8"
         ) from None
+    for number, raw in enumerate(text.split("\n"), start=1):
+        if _CONTROLS.search(raw):
+            raise BadPoem(f"a control character in line {number} of {path}; save it as plain text, in UTF-8")
     lines = tuple(line for raw in text.split("\n") if (line := _tidy(raw)))
     if not lines:
         raise BadPoem(f"no line to say in {path}; write at least one")

@@ -469,12 +469,13 @@ class Sheep:
         return heard != self._calls_heard
 
     def start_afresh(self) -> None:
-        """Give a sheep that was penned, or waits for hours, another try: the cause may have been mended."""
+        """Give a sheep that was penned, backs off, or waits for hours another try: things may be mended."""
         if self.penned:
             self.let_out("the flock starts")
-        elif self.waiting and self.wake > self.commons.clock.now() + RATE_LIMIT_WAIT:
+        elif not self.waiting or self.wake > self.commons.clock.now() + RATE_LIMIT_WAIT:
             self.waiting = None
             self.wake = self.due
+            self._patience.all_is_well()
 
     def let_out(self, why: str) -> None:
         """Leave the pen, and try at once; the account gets as many tries as a new one."""

@@ -100,6 +100,8 @@ class Shepherd(SimpleShepherd):
     the main one signals are left alone.
     """
 
+    _out_since = 0.0  # steady time; a flock that was down has not been quiet
+
     def loop(self) -> Ending:
         """Run the flock until it is told to stop, and return why it ended."""
         from flock.limits import shortfalls  # noqa: PLC0415 - a rehearsal has no threads
@@ -108,6 +110,7 @@ class Shepherd(SimpleShepherd):
             log.warning("%s", line)
         for sheep in self.all_sheep:
             sheep.start_afresh()
+        self._out_since = self.commons.clock.now()
         self.spread()
         return self._send_out(runsheep, self.all_sheep, threads=len(self.all_sheep))
 
@@ -126,7 +129,7 @@ class Shepherd(SimpleShepherd):
         inbox: SimpleQueue[int | None] = SimpleQueue()  # signals, and None when all sheep have come home
         with self._listening(inbox.put):
             pool = _pool_of(max(1, threads))
-            self._tell(Out, sheep=len(flock))
+            self._tell(Out, sheep=len(flock), where=self._where(), first_in=self._first_in(flock))
             pool.map_async(
                 work,
                 flock,
@@ -144,6 +147,12 @@ class Shepherd(SimpleShepherd):
             pool.close()
             self.commons.close()
         return ending
+
+    def _where(self) -> str:
+        return ", ".join(sorted({self.commons.networks.place(sheep.key) for sheep in self.all_sheep}))
+
+    def _first_in(self, flock: Sequence[Sheep]) -> float:
+        return min((sheep.wake for sheep in flock), default=0.0) - self.commons.clock.now()
 
     def spread(self) -> None:
         """Spread the sheep that are due now over the first moments, in an order that the seed decides."""
@@ -174,7 +183,7 @@ class Shepherd(SimpleShepherd):
 
     def _listen_for(self, sheep: Sheep, now: float) -> None:
         """Tell if the sheep is long past due, and neither penned nor waiting on purpose; once, until it speaks."""
-        silent = now - sheep.due
+        silent = now - max(sheep.due, self._out_since)
         topic = f"quiet {sheep.bot}"
         if silent <= max(_QUIET_MARGIN, sheep.line_interval) or sheep.penned or sheep.waiting:
             self.commons.is_over(topic)
@@ -190,7 +199,7 @@ class Shepherd(SimpleShepherd):
             except Empty:
                 self.look_around()
             else:
-                if message == signal.SIGHUP:
+                if message == signal.SIGHUP and not self._lost_its_terminal():
                     self.commons.calls += 1
                     self._tell(Called)
                     continue
@@ -221,9 +230,11 @@ class Shepherd(SimpleShepherd):
         if threading.current_thread() is not threading.main_thread():
             yield
             return
+        self._had_terminal = _has_terminal()
         before = {
             number: signal.signal(number, lambda number, _frame: tell(number))
             for number in (*_STOP_SIGNALS, signal.SIGHUP)
+            if signal.getsignal(number) is not signal.SIG_IGN  # under nohup it stays ignored
         }
         try:
             yield
@@ -231,8 +242,16 @@ class Shepherd(SimpleShepherd):
             for number, handler in before.items():
                 signal.signal(number, handler)
 
+    def _lost_its_terminal(self) -> bool:
+        """Return whether a SIGHUP means that the window was closed: nobody wants a flock that nobody sees."""
+        return self._had_terminal and not _has_terminal()
+
     def _tell(self, kind: type[Event], **fields: Any) -> None:
         self.commons.events.tell(kind(at=self.commons.clock.wall(), **fields))
+
+
+def _has_terminal() -> bool:
+    return os.isatty(0)
 
 
 def _pool_of(threads: int) -> ThreadPoolType:
@@ -261,6 +280,8 @@ def load_sheep_class(spec: str | None) -> type[Sheep]:
         found = getattr(importlib.import_module(module_name), class_name)
     except (ImportError, AttributeError) as error:
         raise BadOption(f"--sheep {spec}: {error}; check the name, and run from the module's folder") from error
+    except Exception as error:
+        raise BadOption(f"--sheep {spec}: {type(error).__name__} in it: {error}") from error
     if not (isinstance(found, type) and issubclass(found, Sheep)):
         raise BadOption(f"--sheep {spec}: expected a subclass of flock.Sheep")
     return found
@@ -268,7 +289,7 @@ def load_sheep_class(spec: str | None) -> type[Sheep]:
 
 def _usable_keys(folder: Path, options: Options) -> tuple[Key, ...]:
     """Return the usable keys; raises BadKeys if there are others, unless they are to be skipped."""
-    ring = read_keys(folder, pasture=options.pasture)
+    ring = read_keys(folder, pasture=options.is_practice)
     for warning in ring.warnings:
         log.warning("%s", warning)
     if ring.problems and not (options.skip_bad and ring.keys):

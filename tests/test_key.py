@@ -174,7 +174,7 @@ def test_a_bad_field_is_one_line_that_names_file_and_field_and_what_to_do(
 BAD_FILES = [
     (
         '{"screen_name": "dolly",\n "oauth_token": "sesame"\n "x": 1}',
-        "broken JSON at line 3, column 2; look for a missing comma",
+        "broken JSON at line 3, column 2; look for a missing or surplus comma",
     ),
     ("", "broken JSON at line 1, column 1"),
     ('{"oauth_token": "sesame', "broken JSON at line 1"),

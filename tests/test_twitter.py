@@ -23,8 +23,8 @@ from flock.key import Key, read_key
 from flock.networks.answers import parse
 from flock.networks.base import Post
 from flock.networks.twitter import Twitter
-from flock.networks.wire import Wire, is_loopback, tls_context
-from flock.options import ApiVersion
+from flock.networks.wire import Wire, tls_context
+from flock.options import ApiVersion, is_loopback
 
 APIS: list[ApiVersion] = ["2", "1.1"]
 LONG = " ".join(["baa"] * 100)

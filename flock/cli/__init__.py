@@ -29,14 +29,17 @@ def cli() -> None:
 def completion(shell: str) -> None:
     """Print the completion script for SHELL, bound to this command's full path.
 
-    Only the full path is completed: the system's own flock (util-linux) keeps its name.
+    In a checkout, scripts/flock is completed too. The system's own flock (util-linux) keeps its name.
     """
     from click.shell_completion import get_completion_class  # noqa: PLC0415
 
     found = get_completion_class(shell)
-    path = str(Path(sys.executable).with_name("flock"))
+    beside = Path(__file__).parents[2] / "scripts" / "flock"  # in a checkout
+    names = [str(Path(sys.executable).with_name("flock"))]
+    names += [str(beside), "scripts/flock"] if beside.exists() else []
     if found:
-        click.echo(found(cli, {}, path, "_FLOCK_COMPLETE").source())
+        for name in names:
+            click.echo(found(cli, {}, name, "_FLOCK_COMPLETE").source())
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import resource
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -72,7 +73,7 @@ def run(
     """Run a bot for every .json file in the folder KEYS, until told to stop.
 
     S is a number of seconds, or 90s, 30m, 1.5h. Intervals in a key file go before these. Ctrl-C or SIGTERM stops
-    the flock between two lines, SIGHUP gives penned sheep another try.
+    the flock between two lines, SIGHUP gives penned sheep another try (or stops it, if its terminal is gone).
     """
     if verbose and quiet:
         raise click.UsageError("--verbose and --quiet exclude each other; give one")
@@ -87,7 +88,8 @@ def run(
         keep_secrets_in()
         file = LogFile(log_file) if log_file else None
         log_to_stderr(log_format, level, file)
-        console = Console(file, log_format=log_format, level=level)
+        closed = _stop if chosen.dry_run else _warn_of_closed_pipe
+        console = Console(file, log_format=log_format, level=level, on_closed=closed)
         shepherd = Shepherd(
             keys,
             chosen.line_interval,
@@ -97,6 +99,16 @@ def run(
         )
         ending = shepherd.once() if once else shepherd.loop()
     leave(ALL_PENNED if ending is Ending.ALL_PENNED else OK, at_once=ending is Ending.CUT_SHORT)
+
+
+def _stop() -> None:
+    """End this process as SIGTERM would: a dry run that nobody reads has no purpose."""
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _warn_of_closed_pipe() -> None:
+    log = logging.getLogger("flock")
+    log.warning("nobody reads the output any more; the flock goes on, as process %s", os.getpid())
 
 
 def keep_secrets_in() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from flock.key import Key
 from flock.networks.base import Network, Post
 from flock.networks.dry_run import DryRun
-from flock.options import Options
+from flock.options import Options, is_loopback
 
 if TYPE_CHECKING:
     from flock.networks.wire import Wire
@@ -31,7 +31,15 @@ class Networks:
 
     def realm(self, key: Key) -> str:
         """Return the name of the network that `key` is used on; a bot has a place in its poem in each."""
-        return "pasture" if self._options.pasture else key.network
+        return "pasture" if self._options.is_practice else key.network
+
+    def place(self, key: Key) -> str:
+        """Return where this bot's posts go, in a word or two for the operator."""
+        if self._options.dry_run:
+            return "nowhere (a dry run)"
+        if self._options.base_url and (self.realm(key) != "pasture" or self._options.is_practice):
+            return self._options.base_url
+        return "the pasture" if self.realm(key) == "pasture" else "X"
 
     def bot(self, key: Key) -> str:
         """Return the name under which the journal knows this bot."""
@@ -43,10 +51,9 @@ class Networks:
             return DryRun()
         # Imported late: a dry run and a rehearsal need no network stack.
         from flock.networks.twitter import ROOT_URL, Twitter  # noqa: PLC0415
-        from flock.networks.wire import is_loopback  # noqa: PLC0415
 
         root_url = self._options.base_url or ROOT_URL
-        if self.realm(key) == "pasture" and not is_loopback(self._options.base_url or ""):
+        if self.realm(key) == "pasture" and not is_loopback(root_url):
             root_url = self._graze(key)  # practice keys may also go to a pasture that runs alone, but not further
         return Twitter(key, wire=self._wire(root_url), root_url=root_url, api=key.api or self._options.api)
 

@@ -9,9 +9,7 @@ from __future__ import annotations
 import os
 import ssl
 from http.cookiejar import DefaultCookiePolicy
-from ipaddress import ip_address
 from typing import Any
-from urllib.parse import urlsplit
 
 import certifi
 import requests
@@ -19,6 +17,7 @@ import requests.utils
 from requests.adapters import HTTPAdapter
 
 from flock.errors import BadOption
+from flock.options import is_loopback
 
 CONNECT_TIMEOUT = 10.0  # seconds
 READ_TIMEOUT = 30.0  # seconds
@@ -78,12 +77,3 @@ def tls_context() -> ssl.SSLContext:
         return ssl.create_default_context(cafile=bundle)
     except OSError as error:
         raise BadOption(f"{variable}: cannot read the CA bundle {bundle}: {error.strerror or error}") from None
-
-
-def is_loopback(url: str) -> bool:
-    """Return whether `url` names this very machine."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")

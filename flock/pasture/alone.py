@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -38,7 +39,9 @@ def graze(keys: Path | None, *, host: str, port: int, state: Path | None, say: C
             say("without KEYS it knows one account; a key file for it:")
             say(_key_file(_STRANGER))
         else:
-            say(f"try it: flock run {keys} --base-url {pasture.url}")
+            command = Path(sys.executable).with_name("flock")  # in full: a bare `flock` is util-linux's
+            say(f"try it: {command} run {keys} --base-url {pasture.url}")
+        say(f"read along: {pasture.url}/")
         signal.sigwait({signal.SIGTERM, signal.SIGINT})
     say("the pasture is closed")
 

@@ -94,7 +94,8 @@ def test_systemd_hears_of_the_start_the_rounds_and_the_end(
     code, _, _ = flock.stop()
     last = systemds.hear_all()[-1]
 
-    assert ["READY=1", "STATUS=2 sheep on the way out"] == first
+    assert "READY=1" == first[0]
+    assert first[1].startswith("STATUS=2 sheep on the way out to http://127.0.0.1:")
     assert ["WATCHDOG=1", "STATUS=2 sheep; 2 tweets since the start"] == rounds
     assert ["STOPPING=1", "STATUS=stopping"] == last
     assert 0 == code

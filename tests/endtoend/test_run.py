@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sqlite3
+import subprocess
+import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 import simplejson as json
 
-from tests.endtoend.conftest import Flock, Folder, WatchedPasture, recital
+from tests.endtoend.conftest import PATIENCE, Flock, Folder, WatchedPasture, recital
+
+OWN_TERMINAL = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
+"""
 
 Make = Callable[..., Folder]
 Start = Callable[..., Flock]
@@ -193,3 +205,68 @@ def test_after_a_kill_the_bots_are_free(make_folder: Make, start: Start, graze: 
     assert 0 == code
     for name, poem in folder.poems.items():
         assert recital(poem, len(pasture.said(name))) == pasture.said(name)
+
+
+def test_practice_by_base_url_does_not_move_the_real_place(
+    make_folder: Make, start: Start, graze: Graze, tmp_path: Path
+) -> None:
+    """What was said on this machine, with real keys too, is noted apart from what is said on X."""
+    folder = make_folder(1)
+    pasture = graze(folder)
+    flock = start("run", folder.path, "--line-interval", "1h", "--base-url", pasture.url)
+    pasture.wait_for_posts(folder, 1)
+    flock.stop()
+
+    with closing(sqlite3.connect(tmp_path / "state" / "flock" / "flock.db")) as journal:
+        assert [("pasture:bot0",)] == journal.execute("SELECT bot FROM sheep").fetchall()
+
+
+def test_a_dry_run_that_nobody_reads_ends(make_folder: Make, start: Start) -> None:
+    """`flock run --dry-run | head -1` comes back."""
+    folder = make_folder(1, lines=50)
+    flock = start("run", folder.path, "--dry-run", "--line-interval", "0.02")
+    assert flock.process.stdout
+    flock.process.stdout.readline()
+
+    flock.process.stdout.close()
+
+    assert 0 == flock.process.wait(timeout=PATIENCE)
+
+
+def test_a_flock_whose_output_nobody_reads_goes_on(make_folder: Make, start: Start, graze: Graze) -> None:
+    """A log reader that dies takes nobody with it; that is said once."""
+    folder = make_folder(1, lines=500)
+    pasture = graze(folder)
+    flock = start("run", folder.path, "--line-interval", "0.02", "--base-url", pasture.url)
+    assert flock.process.stdout
+    assert flock.process.stderr
+    flock.process.stdout.readline()
+
+    flock.process.stdout.close()
+    warning = flock.process.stderr.readline()
+    pasture.wait_for_posts(folder, len(pasture.said("bot0")) + 5)
+    flock.process.terminate()
+
+    assert 0 == flock.process.wait(timeout=PATIENCE)
+    assert "nobody reads the output" in warning
+
+
+def test_closing_the_terminal_stops_the_flock(make_folder: Make, tmp_path: Path) -> None:
+    """A flock that was started in a window does not tweet on, unseen, when the window is closed."""
+    folder = make_folder(1)
+    master, terminal = os.openpty()
+    command = ["-m", "flock", "run", str(folder.path), "--pasture", "--line-interval", "1h"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", OWN_TERMINAL, *command, "--state", tmp_path / "flock.db"],
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+        start_new_session=True,
+    )
+    os.close(terminal)
+    while b"on the way out" not in os.read(master, 4096):
+        """Until it says that it is out."""
+
+    os.close(master)
+
+    assert 0 == process.wait(timeout=PATIENCE)
