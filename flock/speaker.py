@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from flock.clock import Clock
 from flock.errors import Duplicate, NetworkError, OutcomeUnknown, RateLimited, Refused, Retry, Skip
 from flock.journal import Journal, Outcome, Record, Settlement
-from flock.networks import Network
+from flock.networks import Network, Post
 from flock.patience import STRIKES
 
 _LINK = re.compile(r"https?://\S+")
@@ -94,8 +95,23 @@ class Speaker:
             if isinstance(error, RateLimited):
                 raise
             return Spoken(Outcome.UNKNOWN, why=f"no answer, and the timeline cannot be read: {error}")
-        landed = next((post for post in posts if _same(post.text, text)), None)
+        landed = next((post for post in _newer(posts, since_id) if _same(post.text, text)), None)
         return Spoken(Outcome.SAID, post_id=landed.id) if landed else None
+
+
+def _newer(posts: Iterable[Post], since_id: str | None) -> Iterator[Post]:
+    """Yield the posts, newest first, down to the last one known: the same line of an earlier recitation is older.
+
+    Networks are asked for no others, but not all of them listen.
+    """
+    for post in posts:
+        if post.id == since_id or (since_id and _is_older(post.id, since_id)):
+            return
+        yield post
+
+
+def _is_older(post_id: str, than: str) -> bool:
+    return post_id.isdecimal() and than.isdecimal() and int(post_id) < int(than)
 
 
 def _same(theirs: str, ours: str) -> bool:

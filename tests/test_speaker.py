@@ -120,6 +120,21 @@ def test_an_unanswered_tweet_that_is_not_in_the_timeline_is_said_again() -> None
     assert 1 == len(diary.calls)
 
 
+@pytest.mark.parametrize("ids", [("9", "7", "5"), ("y", "7", "x"), ("9", "6", "5")])
+def test_the_same_line_of_an_earlier_recitation_is_not_this_one(ids: tuple[str, str, str]) -> None:
+    """A network that shows more than it was asked for does not make us lose a line."""
+    newer, last, older = ids
+    timeline = [Post(newer, "another line"), Post(last, "the line before"), Post(older, TEXT)]
+    network = FakeNetwork(OutcomeUnknown("no answer"), timeline=timeline)
+    speaker = Speaker(network, MemoryJournal(), VirtualClock())
+    with pytest.raises(OutcomeUnknown):
+        speaker.say(RECORD, TEXT)
+
+    speaker.say(RECORD, TEXT)
+
+    assert [TEXT, TEXT] == network.posted
+
+
 def test_a_restart_with_an_open_intent_finds_out_first() -> None:
     """What a killed process intended is looked for before anything is posted."""
     network = FakeNetwork(timeline=[Post("8", TEXT)])
