@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 from flock import events
 from flock.budget import DAY, take_from_all
 from flock.commons import Commons, allowance
-from flock.errors import AppRefused, BadInput, DailyLimit, JournalError, NetworkError, Pen, Unauthorized, Wait
+from flock.errors import BadInput, DailyLimit, JournalError, NetworkError, Pen, Wait
+from flock.health import PEN_CHECK, Health
 from flock.journal import Outcome, Record, Settlement
 from flock.key import Key, Params, read_key
 from flock.networks import Network
@@ -28,7 +29,6 @@ STEADFAST = TEMPERAMENTS["steadfast"]
 
 _CRON_SLACK = 30.0  # seconds; half of cron's minute
 _CALL_CHECK = 5.0  # seconds in which a sheep that waits on purpose hears the shepherd call
-_PEN_CHECK = 5.0  # seconds between looks at whether a penned sheep may come out
 
 
 class _Step(NamedTuple):
@@ -60,7 +60,6 @@ class Sheep:
         "_key_stamp",
         "_last_id",
         "_owed",
-        "_patience",
         "_piece",
         "_recited",
         "_saying",
@@ -71,6 +70,7 @@ class Sheep:
         "busy",
         "commons",
         "due",
+        "health",
         "json_file",
         "key",
         "line_interval",
@@ -79,15 +79,12 @@ class Sheep:
         "moved",
         "name",
         "params",
-        "penned",
         "poem_interval",
         "recitation",
         "seed",
         "sleeping",
         "temperament",
         "tot_tweet_tracker",
-        "trouble",
-        "waiting",
         "wake",
     )
 
@@ -116,16 +113,18 @@ class Sheep:
         self.mod_tweet_tracker = 0
         self.sleeping = False
         self.busy = False
-        self.penned: Pen | None = None
-        self.waiting: Wait | None = None  # on purpose, as against backing off
-        self.trouble = ""  # what the last try met with; empty when it went well
+        self.health = Health(
+            self.commons,
+            self.key.consumer_token.get_secret_value(),
+            self._tell,
+            Patience(self.commons.options.retry_base),
+        )
         self.due = self.wake = self.moved = self.commons.clock.now()
         self._ear = self.commons.stop.ear()
         self._saying: str | None = None  # the whole line that was begun
         self._piece = 0  # how many of its tweets are out
         self._last_id: str | None = None
         self._owed: _Step | None = None  # what the journal could not take yet
-        self._patience = Patience(self.commons.options.retry_base)
         self._calls_heard = self.commons.calls
         self._remember()
 
@@ -173,15 +172,15 @@ class Sheep:
             self._tell(events.PickedUp, line=record.line, text=texts[record.line])
         self._become(record)
         self._speaker.unsure = record.unsure
-        self._patience.failures, self._patience.strikes = record.failures, record.strikes
+        self.health.patience.failures, self.health.patience.strikes = record.failures, record.strikes
         longest = max(self.line_interval, self.poem_interval)  # a clock set back must not silence the bot
         self.due = clock.now() + min(record.due - clock.wall(), longest)
         waits = record.wake > record.due
         self.wake = clock.now() + min(record.wake - clock.wall(), DAY) if waits else self.due
         if waits and not record.failures:
-            self.waiting = Wait("what it waited for before the flock was started anew")
+            self.health.waiting = Wait("what it waited for before the flock was started anew")
         if record.penned and record.key_stamp == self._key_stamp:
-            self.penned = Pen(record.penned)
+            self.health.penned = Pen(record.penned)
 
     def _posts_per_day(self) -> int | None:
         own = self.key.posts_per_day
@@ -213,17 +212,19 @@ class Sheep:
         self.busy = True
         try:
             if self.penned and not self._may_leave():
-                self.wake = started + _PEN_CHECK
+                self.wake = started + PEN_CHECK
                 return
             self.tweet_something()
         except NetworkError as error:
-            self._give_way(error)
+            self.wake = self.commons.clock.now() + self.health.give_way(error)
+            with suppress(JournalError):  # it has its say when the next line is intended
+                self.commons.journal.keep(self._record())
         except JournalError as error:
-            self._sit_down(error)
+            self.wake = self.commons.clock.now() + self.health.sit_down(error)
         except Exception as error:  # noqa: BLE001 - one sheep's bug must not end another
-            self._stumble(error)
+            self.wake = self.commons.clock.now() + self.health.stumble(error)
         else:
-            self._cheer_up()
+            self.health.cheer_up()
         finally:
             self.busy = False
         if self.wake <= started:  # a subclass that tweets in its own way leaves the schedule to us
@@ -293,8 +294,8 @@ class Sheep:
             next_line=self.recitation.utterances[self.mod_tweet_tracker].text,
             last_id=self._last_id,
             wake=self.wake + offset,
-            failures=self._patience.failures,
-            strikes=self._patience.strikes,
+            failures=self.health.patience.failures,
+            strikes=self.health.patience.strikes,
             penned=str(self.penned or ""),
             key_stamp=self._key_stamp,
         )
@@ -386,70 +387,28 @@ class Sheep:
     def _wall(self, steady: float) -> float:
         return steady - self.commons.clock.now() + self.commons.clock.wall()
 
-    # What can go wrong
+    # When something has gone wrong
 
-    def _give_way(self, error: NetworkError) -> None:
-        """Pen the sheep, wait on purpose, or back off, as the network's answer asks for; and note it."""
-        self.trouble = str(error)
-        waited_before = self.waiting
-        self.waiting = error if isinstance(error, Wait) else None
-        if self._patience.is_over(error) and isinstance(error, Pen):
-            self._be_penned(error)
-        elif isinstance(error, Wait):
-            seconds = self._patience.wait_for(error, self.commons.clock.wall())
-            self.wake = self.commons.clock.now() + seconds
-            if type(waited_before) is not type(error):
-                self._tell(events.Waiting, why=str(error), seconds=seconds, advice=error.advice)
-        else:
-            self._back_off(events.BackingOff, str(error), attempt=self._patience.failures + 1)
-        with suppress(JournalError):  # it has its say when the next line is intended
-            self.commons.journal.keep(self._record())
+    @property
+    def penned(self) -> Pen | None:
+        """Why the sheep is penned, or None."""
+        return self.health.penned
 
-    def _back_off(self, kind: type[events.Event], why: str, **fields: Any) -> None:
-        seconds = self._patience.back_off()
-        self.wake = self.commons.clock.now() + seconds
-        self._tell(kind, why=why, seconds=seconds, **fields)
+    @property
+    def waiting(self) -> Wait | None:
+        """What the sheep waits for on purpose, or None."""
+        return self.health.waiting
 
-    def _be_penned(self, error: Pen) -> None:
-        """Stay in until let out. Where all bots of an app are refused, one says so loudly for all of them."""
-        self.penned = error
-        self.wake = self.commons.clock.now() + _PEN_CHECK
-        app = self.key.consumer_token.get_secret_value()
-        suspect_app = isinstance(error, AppRefused | Unauthorized) and app not in self.commons.good_apps
-        follows = suspect_app and not self.commons.first_to_meet(f"app {app}")
-        advice = error.advice
-        if suspect_app and not isinstance(error, AppRefused):
-            advice += " (or, as no bot of its app has been let in so far: check the app's own keys)"
-        self._tell(events.Penned, why=str(error), advice=advice, with_its_app=follows)
-
-    def _sit_down(self, error: JournalError) -> None:
-        """Wait for the journal: without it nothing may be said. The whole flock suffers; one sheep says so."""
-        self.trouble = str(error)
-        self.wake = self.commons.clock.now() + self._patience.back_off()
-        if self.commons.first_to_meet("journal"):
-            self._tell(events.Silenced, why=str(error))
-
-    def _stumble(self, error: Exception) -> None:
-        """A bug, ours or a subclass's: log the traceback once, back off, go on."""
-        if self.trouble != repr(error):
-            log.error("%s", error, exc_info=error)
-        self.trouble = repr(error)
-        self._back_off(events.Stumbled, type(error).__name__)
-
-    def _cheer_up(self) -> None:
-        """All is well again. The journal learns of it with the next line."""
-        self._patience.all_is_well()
-        self.waiting, self.trouble = None, ""
-        self.commons.good_apps.add(self.key.consumer_token.get_secret_value())
-        if self.commons.is_over("journal"):
-            self._tell(events.SpeaksAgain)
+    @property
+    def trouble(self) -> str:
+        """What the last try met with; empty when it went well."""
+        return self.health.trouble
 
     def _may_leave(self) -> bool:
         """Leave the pen if the key file has changed, or the shepherd has called; return whether it did."""
         changed = _stamp(self.json_file) != self._key_stamp
         if not self._is_called() and not changed:
             return False
-        app = self.key.consumer_token.get_secret_value()
         try:
             if read_key(self.json_file).screen_name != self.name:
                 raise BadInput("its key file names another bot now; start the flock anew")
@@ -459,8 +418,8 @@ class Sheep:
             log.warning("%s stays in the pen: %s", self.name, error)
             return False
         self._speaker.network = self.api
-        self.commons.is_over(f"app {app}")
-        self.let_out("its key file has changed" if changed else "the shepherd calls")
+        self.health.leave_the_pen("its key file has changed" if changed else "the shepherd calls")
+        self.health.app = self.key.consumer_token.get_secret_value()
         return True
 
     def _is_called(self) -> bool:
@@ -471,18 +430,11 @@ class Sheep:
     def start_afresh(self) -> None:
         """Give a sheep that was penned, backs off, or waits for hours another try: things may be mended."""
         if self.penned:
-            self.let_out("the flock starts")
+            self.health.leave_the_pen("the flock starts")
+            self.wake = self.commons.clock.now()
         elif not self.waiting or self.wake > self.commons.clock.now() + RATE_LIMIT_WAIT:
-            self.waiting = None
+            self.health.forget()
             self.wake = self.due
-            self._patience.all_is_well()
-
-    def let_out(self, why: str) -> None:
-        """Leave the pen, and try at once; the account gets as many tries as a new one."""
-        self.penned = None
-        self.wake = self.commons.clock.now()
-        self._patience.all_is_well()
-        self._tell(events.Released, why=why)
 
     def _tell(self, kind: type[events.Event], **fields: Any) -> None:
         self.commons.events.tell(kind(at=self.commons.clock.wall(), bot=self.name, **fields))
