@@ -26,9 +26,10 @@ is_current() {
         cmp -s - "$venv/.$1.stamp"
 }
 
-# become STAGE PROGRAM [ARGUMENT...]: PROGRAM is one of those in the environment's bin.
+# become STAGE PROGRAM [ARGUMENT...]: PROGRAM is one of those in the environment's bin, or the path of another.
 become() {
-    stage=$1 program=$venv/bin/$2
+    stage=$1
+    case $2 in */*) program=$2 ;; *) program=$venv/bin/$2 ;; esac
     shift 2
     # Not by the program's first line: that has a length that a system takes, and trouble with odd paths.
     set -- "$venv/bin/python" "$program" "$@"
