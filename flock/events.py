@@ -33,7 +33,8 @@ class Event:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields, with the event's name under `event`."""
-        return {"event": type(self).__name__.lower(), **dataclasses.asdict(self)}
+        named = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return {"event": type(self).__name__.lower(), **named}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

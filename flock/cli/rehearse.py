@@ -91,7 +91,7 @@ def rehearse(
         events = rehearsal.play(
             seconds=seconds, tweets=tweets or math.inf, recitations=1 if one_recitation else math.inf
         )
-        for event in _with_bar(events, seconds, quiet=quiet):
+        for event in _with_bar(events, seconds, (tweets or math.inf) * len(rehearsal.flock), quiet=quiet):
             if isinstance(event, Said):
                 tally.hear(event)
                 if draw:
@@ -134,15 +134,19 @@ def _print(event: Said, *, as_json: bool) -> None:
     sys.stdout.write(f"{clock}  {event.bot:<15}  {harmless(event.text)}{mood}\n")
 
 
-def _with_bar(events: Iterator[Event], seconds: float, *, quiet: bool) -> Iterator[Event]:
-    """Yield the events, with a progress bar on a terminal where no lines would run into it."""
-    shows = sys.stderr.isatty() and math.isfinite(seconds) and (quiet or not sys.stdout.isatty())
-    if not shows:
+def _with_bar(events: Iterator[Event], seconds: float, tweets: float, *, quiet: bool) -> Iterator[Event]:
+    """Yield the events, with a progress bar on a terminal where no lines would run into it.
+
+    `seconds` or `tweets`, of all bots together, is where it ends; without either there is no bar.
+    """
+    ends = min(seconds, tweets)
+    if not sys.stderr.isatty() or math.isinf(ends) or (sys.stdout.isatty() and not quiet):
         yield from events
         return
     with click.progressbar(length=_BAR_STEPS, label="rehearsing", file=sys.stderr) as bar:
-        for event in events:
-            step = int(event.at / seconds * _BAR_STEPS)
+        for count, event in enumerate(events, start=1):
+            reached = count / tweets if math.isinf(seconds) else event.at / seconds
+            step = min(_BAR_STEPS, int(reached * _BAR_STEPS))
             if step > bar.pos:
                 bar.update(step - bar.pos)
             yield event
