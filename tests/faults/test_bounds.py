@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -69,56 +70,88 @@ def test_a_flock_that_is_all_penned_exits_with_4(
     assert 3 == output.count("IS PENNED")
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """Return a file system of its own, of two megabytes."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(disk)], check=True)
+class SmallDisk:
+    """A file system of two megabytes, which only root may have."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._filler = folder / "filler"
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)], check=True)
+
+    def fill(self, process: int) -> None:
+        """Leave room for not one byte more."""
+        del process
+        with self._filler.open("wb", buffering=0) as file:
+            while write_what_fits(file.fileno()):
+                """Until nothing does."""
+
+    def make_room(self, process: int) -> None:
+        """Take away what fills it."""
+        del process
+        self._filler.unlink()
+
+    def close(self) -> None:
+        """Give it back."""
+        subprocess.run(["umount", "-l", str(self.folder)], check=True)
+
+
+class Quota:
+    """What others have: no file of the process may grow."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def fill(self, process: int) -> None:
+        """Let no file grow over one byte."""
+        resource.prlimit(process, resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
+
+    def make_room(self, process: int) -> None:
+        """Let files grow again."""
+        resource.prlimit(process, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+
+    def close(self) -> None:
+        """Nothing is left of it."""
+
+
+@pytest.fixture(params=[Quota, *([SmallDisk] if os.geteuid() == 0 else [])])
+def disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Quota | SmallDisk]:
+    """Return a disk that can be filled."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    disk: Quota | SmallDisk = request.param(folder)
     yield disk
-    subprocess.run(["umount", "-l", str(disk)], check=True)
+    disk.close()
 
 
 def test_a_full_disk_silences_the_flock_until_there_is_room(
     make_folder: Callable[..., Folder],
     start: Callable[..., Flock],
     graze: Callable[[Folder], WatchedPasture],
-    small_disk: Path,
+    disk: Quota | SmallDisk,
 ) -> None:
     """No post without a journal; one clear line; and when there is room again, on it goes, at the right line."""
     folder = make_folder(2, lines=1000)
     pasture = graze(folder)
-    flock = start(
-        "run",
-        folder.path,
-        "--line-interval",
-        "0.05",
-        "--base-url",
-        pasture.url,
-        "--state",
-        small_disk / "flock.db",
-    )
+    state = disk.folder / "flock.db"
+    flock = start("run", folder.path, "--line-interval", "0.05", "--base-url", pasture.url, "--state", state)
     pasture.wait_for_posts(folder, 3)
 
-    filler = small_disk / "filler"
-    with filler.open("wb", buffering=0) as file:
-        while fill(file.fileno()):
-            """Until not one byte fits."""
+    disk.fill(flock.process.pid)
     assert flock.process.stdout
     line = next(line for line in flock.process.stdout if "NOTHING CAN BE SAID" in line)
     said_without = {name: len(pasture.said(name)) for name in folder.poems}
-    filler.unlink()
+    disk.make_room(flock.process.pid)
     pasture.wait_for_posts(folder, max(said_without.values()) + 3)
     code, output, _ = flock.stop()
 
     assert 0 == code
-    assert "the disk is full" in line
+    assert "the disk" in line
     assert "NOTHING" not in output
     for name, poem in folder.poems.items():
         assert recital(poem, len(pasture.said(name))) == pasture.said(name)
 
 
-def fill(file: int) -> int:
+def write_what_fits(file: int) -> int:
     """Write as much as fits, and return how much that was."""
     for size in (65536, 512, 1):
         try:
