@@ -109,13 +109,22 @@ def _last_fitting(units: Sequence[str], cuts: Sequence[int], fits: Callable[[str
     return cuts[found - 1] if found else 0
 
 
-def find_again(memory: Sequence[str], at: int, text: str) -> int:
-    """Return where in `memory` the line is that was `text`, at `at`, before the poem was edited.
+def find_again(memory: Sequence[str], at: int, text: str, prior: str = "") -> int:
+    """Return where in `memory` to go on: the line was `text`, at `at`, after `prior`, before the poem was edited.
 
-    Prefers the same text nearest to the old place, then the line most like it, then the old place, or the end.
+    Prefers the same text nearest to the old place, then the line after `prior`, which is not to be said again,
+    then the line most like the old one, then the old place, or the end.
     """
-    same = [place for place, line in enumerate(memory) if line == text]
-    if same:
-        return min(same, key=lambda place: abs(place - at))
+
+    def nearest(line: str, place: int) -> int | None:
+        return min(
+            (i for i, each in enumerate(memory) if each == line), key=lambda i: abs(i - place), default=None
+        )
+
+    same, before = nearest(text, at), nearest(prior, at - 1)
+    if same is not None:
+        return same
+    if before is not None:
+        return (before + 1) % len(memory)
     alike = difflib.get_close_matches(text, memory, n=1, cutoff=_ALIKE)
     return memory.index(alike[0]) if alike else min(at, len(memory) - 1)

@@ -61,6 +61,7 @@ class Sheep:
         "_last_id",
         "_owed",
         "_piece",
+        "_prior_line",
         "_recited",
         "_saying",
         "_speaker",
@@ -124,6 +125,7 @@ class Sheep:
         self._saying: str | None = None  # the whole line that was begun
         self._piece = 0  # how many of its tweets are out
         self._last_id: str | None = None
+        self._prior_line = ""  # the one said last, by which an edited poem is recognised
         self._owed: _Step | None = None  # what the journal could not take yet
         self._calls_heard = self.commons.calls
         self._remember()
@@ -168,7 +170,7 @@ class Sheep:
         self.recitation = self._recite(record.recitations)
         texts = [utterance.text for utterance in self.recitation.utterances]
         if texts[record.line : record.line + 1] != [record.next_line]:
-            record = record._replace(line=find_again(texts, record.line, record.next_line))
+            record = record._replace(line=find_again(texts, record.line, record.next_line, record.prior_line))
             self._tell(events.PickedUp, line=record.line, text=texts[record.line])
         self._become(record)
         self._speaker.unsure = record.unsure
@@ -292,6 +294,7 @@ class Sheep:
             due=self.due + offset,
             saying=self._saying,
             next_line=self.recitation.utterances[self.mod_tweet_tracker].text,
+            prior_line=self._prior_line,
             last_id=self._last_id,
             wake=self.wake + offset,
             failures=self.health.patience.failures,
@@ -309,6 +312,7 @@ class Sheep:
         self._saying = record.saying
         self._piece = record.piece
         self._last_id = record.last_id
+        self._prior_line = record.prior_line
 
     def _settle(self, here: Record, spoken: Spoken, text: str, pieces: int, late: float) -> None:
         """Note how the present tweet ended, go on to the next, and tell."""
@@ -359,6 +363,7 @@ class Sheep:
             due=self._wall(due),
             saying=None,
             next_line=utterances[line].text,
+            prior_line=here.next_line,
             last_id=last_id,
             failures=0,
             strikes=0,

@@ -21,8 +21,8 @@ class Record(NamedTuple):
 
     `n` counts the tweets of a lifetime and `line` is the place in the recitation. `saying` is the whole text of a
     line begun, of which `piece` tweets are out. `unsure` says that the tweet `piece` was begun and never settled.
-    `next_line` is the text at `line`, by which an edited poem is recognised. `last_id` is the network's id of the
-    last tweet known to be out.
+    `next_line` is the text at `line`, and `prior_line` the one said before it: by these an edited poem is
+    recognised. `last_id` is the network's id of the last tweet known to be out.
 
     `wake` is when the next try may be made, and is later than `due` while the bot waits or backs off; `failures`
     and `strikes` count what went wrong since something last went well; `penned` says why the bot is penned, and
@@ -38,6 +38,7 @@ class Record(NamedTuple):
     saying: str | None = None
     unsure: bool = False
     next_line: str = ""
+    prior_line: str = ""
     last_id: str | None = None
     wake: float = 0.0
     failures: int = 0

@@ -57,6 +57,7 @@ _MIGRATIONS = (
         PRIMARY KEY (bot, n, piece)
     ) STRICT, WITHOUT ROWID;
     """,
+    "ALTER TABLE sheep ADD COLUMN prior_line TEXT NOT NULL DEFAULT ''",
 )
 
 _COLUMNS = tuple(name for name in Record._fields if name != "bot")

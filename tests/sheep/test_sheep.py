@@ -170,6 +170,16 @@ def test_an_edited_poem_is_picked_up_at_the_same_line(world: World) -> None:
     assert [5] == [event.line for event in world.told(PickedUp) if isinstance(event, PickedUp)]
 
 
+def test_a_line_rewritten_in_an_edited_poem_is_said_after_the_one_before_it(world: World) -> None:
+    """The due line is another now, and a new one stands above: what was said last is not said again."""
+    world.live(130, world.raise_sheep(lines=5))
+    lines = ["new", "dolly 0", "dolly 1", "dolly 2", "wholly rewritten", "dolly 4"]
+    (world.folder / "dolly.txt").write_text("\n".join(lines))
+    world.anew()
+
+    assert "wholly rewritten" == world.raise_sheep().decide()
+
+
 def test_a_bug_in_one_sheep_is_its_own(world: World, caplog: pytest.LogCaptureFixture) -> None:
     """An exception in a subclass is logged once with its traceback; the sheep backs off, the others go on."""
 
