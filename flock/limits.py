@@ -13,6 +13,7 @@ _SPARE_THREADS = 16  # the shepherd's, the pool's, the journal's, and a few for 
 _MAPS_A_THREAD = 2  # a stack and its guard
 _SPARE_MAPS = 2000
 _SPARE_FILES = 64
+_SHEEP_A_FILE = 100  # they sleep on pipes, which they share
 _KILOBYTES_A_SHEEP = 60
 _KILOBYTES_AT_REST = 100_000
 
@@ -39,7 +40,7 @@ def shortfalls(sheep: int, root: Path = Path("/")) -> Iterator[str]:
     limit = _number(root / "proc/sys/vm/max_map_count")
     if limit is not None and limit < maps:
         yield f"{sheep} sheep need {maps} memory maps, and a process may have {limit}; raise vm.max_map_count"
-    files = min(sheep, CONNECTIONS) + _SPARE_FILES
+    files = min(sheep, CONNECTIONS) + sheep // _SHEEP_A_FILE + _SPARE_FILES
     limit = _soft(resource.RLIMIT_NOFILE)
     if limit is not None and limit < files:
         yield f"{sheep} sheep need {files} open files, and {limit} are allowed; raise LimitNOFILE= or ulimit -n"

@@ -1,18 +1,21 @@
 """The wall clock and the virtual one."""
 
+import gc
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flock.clock import Clock, SystemClock, VirtualClock
+from flock.clock import Clock, Ear, SystemClock, VirtualClock, Whistle
 
 
 def test_the_virtual_clock_stands_still_until_it_is_waited_on() -> None:
     """Waiting moves it to the moment asked for, at once."""
-    clock, stop = VirtualClock(100.0), threading.Event()
+    clock, stop = VirtualClock(100.0), Ear()
     assert 100.0 == clock.now()
     assert not clock.wait(130.0, stop)
     assert 130.0 == clock.now()
@@ -21,7 +24,7 @@ def test_the_virtual_clock_stands_still_until_it_is_waited_on() -> None:
 @given(st.floats(0, 1e9), st.lists(st.floats(0, 1e9)))
 def test_virtual_time_never_goes_back(start: float, moments: list[float]) -> None:
     """A moment that has passed changes nothing, in whatever order moments are waited for."""
-    clock, stop = VirtualClock(start), threading.Event()
+    clock, stop = VirtualClock(start), Ear()
     for moment in moments:
         before = clock.now()
         clock.wait(moment, stop)
@@ -31,7 +34,7 @@ def test_virtual_time_never_goes_back(start: float, moments: list[float]) -> Non
 
 def test_a_stopped_flock_does_not_wait_on_virtual_time() -> None:
     """The stop event ends the wait before it begins, and the clock stays where it is."""
-    clock, stop = VirtualClock(5.0), threading.Event()
+    clock, stop = VirtualClock(5.0), Ear()
     stop.set()
     assert clock.wait(1000.0, stop)
     assert 5.0 == clock.now()
@@ -61,12 +64,12 @@ def test_steady_time_starts_at_the_epoch_seconds() -> None:
 @pytest.mark.parametrize("clock", [SystemClock(), VirtualClock()])
 def test_waiting_for_the_past_returns_at_once(clock: Clock) -> None:
     """A sheep that is late says its line now."""
-    assert not clock.wait(clock.now() - 1000, threading.Event())
+    assert not clock.wait(clock.now() - 1000, Ear())
 
 
 def test_stopping_wakes_a_real_sleeper() -> None:
     """The flock's stop ends an hour's rest."""
-    clock, stop, woken = SystemClock(), threading.Event(), threading.Event()
+    clock, stop, woken = SystemClock(), Ear(), threading.Event()
 
     def rest() -> None:
         if clock.wait(clock.now() + 3600, stop):
@@ -77,3 +80,61 @@ def test_stopping_wakes_a_real_sleeper() -> None:
     stop.set()
     sleeper.join(10)
     assert woken.is_set()
+
+
+def test_a_rest_may_be_longer_than_the_kernel_can_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Poll takes some 24 days at most; what is longer is slept in parts, and to its end."""
+    clock, moments = SystemClock(), iter([0.0, 1e9, 2e9, 3e9, 4e9])
+    monkeypatch.setattr(Ear, "_LONGEST", 0.001)
+    monkeypatch.setattr(clock, "now", lambda: next(moments))
+    assert not clock.wait(3e9, Ear())
+    assert 4e9 == next(moments)
+
+
+@pytest.mark.parametrize("seconds", [86_400, 1e12])
+def test_no_rest_is_too_long_to_begin(seconds: float) -> None:
+    """A day, and thirty thousand years: the whistle ends both."""
+    clock, whistle = SystemClock(), Whistle()
+    ear = whistle.ear()
+    with ThreadPoolExecutor(1) as pool:
+        resting = pool.submit(clock.wait, clock.now() + seconds, ear)
+        whistle.blow()
+        assert resting.result(timeout=10)
+
+
+def test_the_whistle_wakes_a_flock_that_shares_ears() -> None:
+    """Six hundred sheep have three ears, and all of them hear."""
+    whistle = Whistle()
+    ears = [whistle.ear() for _ in range(600)]
+    assert 3 == len(set(ears))
+    assert not whistle.is_blown()
+    with ThreadPoolExecutor(len(ears)) as pool:
+        resting = [pool.submit(ear.wait, 3600) for ear in ears]
+        whistle.blow()
+        assert all(sheep.result(timeout=30) for sheep in resting)
+    assert whistle.is_blown()
+
+
+def test_who_comes_after_the_whistle_hears_it_too() -> None:
+    """A sheep that is made while the flock is stopped does not begin."""
+    whistle = Whistle()
+    early = whistle.ear()
+    whistle.blow()
+    late = whistle.ear()
+    assert early.wait(3600)
+    assert late.wait(3600)
+
+
+def test_a_whistle_that_nobody_needs_any_more_leaves_no_files_open() -> None:
+    """Each ear is a pipe; a thousand flocks in one process must not use up its files."""
+
+    def open_files() -> int:
+        gc.collect()
+        return len(list(Path("/dev/fd").iterdir()))
+
+    before = open_files()
+    whistle = Whistle()
+    ears = [whistle.ear() for _ in range(1000)]
+    assert before + 8 == open_files()
+    del whistle, ears
+    assert before == open_files()
