@@ -453,8 +453,8 @@ def test_a_ca_bundle_that_cannot_be_read_is_a_bad_option(
 def test_a_folder_of_certificates_will_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """As distributions keep them."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path))
-    with closing(Wire("https://api.x.com")) as wire:
-        assert not wire.trust_env
+    with closing(Wire("https://api.x.com")):
+        assert ssl.CERT_REQUIRED == tls_context().verify_mode
 
 
 def test_the_adapter_never_prints_its_keys(connect: Connect) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import ssl
-from http.cookiejar import DefaultCookiePolicy
+from collections.abc import Mapping
 from typing import Any
 
 import certifi
@@ -25,7 +25,7 @@ CONNECTIONS = 128  # kept alive; when more sheep want to talk at once, they wait
 
 
 class Wire(requests.Session):
-    """A requests session for `root_url`, safe to share between threads.
+    """What a flock needs of a requests session for `root_url`, safe to share between threads.
 
     Honours HTTPS_PROXY and its kin (but for a loopback address, which is nobody's business), REQUESTS_CA_BUNDLE,
     CURL_CA_BUNDLE and SSL_CERT_FILE. Raises BadOption when the CA bundle cannot be read.
@@ -35,16 +35,33 @@ class Wire(requests.Session):
         super().__init__()
         if not is_loopback(root_url):
             self.proxies = dict(requests.utils.get_environ_proxies(root_url))
-        self.trust_env = False
-        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        self.max_redirects = 0  # a redirected POST turns into a GET; better a clear failure
         self.mount("https://", _SharedTls())
         self.mount("http://", HTTPAdapter(pool_maxsize=CONNECTIONS, pool_block=True))
 
-    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
-        if kwargs.get("timeout") is None:
-            kwargs["timeout"] = (CONNECT_TIMEOUT, READ_TIMEOUT)
-        return super().send(request, **kwargs)
+    def request(  # type: ignore[override]
+        self,
+        method: str,
+        url: str,
+        *,
+        timeout: float | tuple[float, float] | None = None,
+        allow_redirects: bool = False,
+        proxies: object = None,
+        headers: Mapping[str, str] | None = None,
+        **parts: Any,
+    ) -> requests.Response:
+        """Send one request by itself; `parts` are those of a requests.Request.
+
+        A session's own way mixes its headers, its cookies and the environment into each request, which takes as
+        long as sending it. A redirect raises TooManyRedirects: a POST that is sent on turns into a GET.
+        """
+        del allow_redirects, proxies  # python-twitter passes them; the flock has decided
+        request = requests.Request(method, url, headers={**self.headers, **(headers or {})}, **parts).prepare()
+        patience = timeout or (CONNECT_TIMEOUT, READ_TIMEOUT)
+        response = self.get_adapter(url).send(request, timeout=patience, proxies=self.proxies)
+        _ = response.content  # read to its end, the connection is free again
+        if response.is_redirect:
+            raise requests.TooManyRedirects(response=response)
+        return response
 
 
 class _SharedTls(HTTPAdapter):
