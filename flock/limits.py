@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import resource
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from flock.duration import format_seconds
 from flock.networks.wire import CONNECTIONS
 
 _SPARE_THREADS = 16  # the shepherd's, the pool's, the journal's, and a few for the rest of the process
@@ -16,6 +18,8 @@ _SPARE_FILES = 64
 _SHEEP_A_FILE = 100  # they sleep on pipes, which they share
 _KILOBYTES_A_SHEEP = 60
 _KILOBYTES_AT_REST = 100_000
+_BYTES_A_TWEET = 200  # in the journal, with a line of middling length
+_ROUND_TRIP = 1.0  # seconds; no network takes one bot's tweets faster for long
 
 
 def shortfalls(sheep: int, root: Path = Path("/")) -> Iterator[str]:
@@ -48,6 +52,24 @@ def shortfalls(sheep: int, root: Path = Path("/")) -> Iterator[str]:
     free = _memory_available(root)
     if free is not None and free < needed:
         yield f"{sheep} sheep need about {needed // 1000} MB, and {free // 1000} MB are free; add memory or swap"
+
+
+def journal_shortfall(line_intervals: Iterable[float], keep: float, state: Path) -> Iterator[str]:
+    """Yield a line if the journal `state` would outgrow its disk before it forgets what is `keep` seconds old.
+
+    `line_intervals` are those of the sheep, in seconds; rests are left out of account.
+    """
+    tweets = keep * sum(1 / max(interval, _ROUND_TRIP) for interval in line_intervals)
+    megabytes = tweets * _BYTES_A_TWEET / 1e6
+    try:
+        room = (shutil.disk_usage(state.parent).free + state.stat().st_size) / 1e6
+    except OSError:  # the journal itself will say what is wrong there
+        return
+    if room < megabytes:
+        yield (
+            f"what is said in {format_seconds(keep)} takes about {megabytes:.0f} MB in {state}, "
+            f"and there is room for {room:.0f} MB; choose a shorter --keep-history"
+        )
 
 
 def _soft(kind: int) -> int | None:

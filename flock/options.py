@@ -43,8 +43,8 @@ class Options:
 
     `posts_per_day` caps each bot in any 24 hours, and `flock_posts_per_day` all of them together; None is no cap.
     `temperament` is how those sheep grow old whose keys say nothing of it; None is steadfast. `keep_history` is
-    for how many seconds the journal remembers what was said. `retry_base` scales every backing off: 1.0 waits
-    from a second to a quarter of an hour.
+    for how many seconds the journal remembers what was said; where there is a cap, it is a day at least.
+    `retry_base` scales every backing off: 1.0 waits from a second to a quarter of an hour.
     """
 
     line_interval: float = LINE_INTERVAL
@@ -165,10 +165,10 @@ def parse_count(text: str) -> int:
 
 
 def parse_history(text: str) -> float:
-    """Return the seconds that the journal remembers tweets for. Raises ValueError for less than a day."""
+    """Return the seconds that the journal remembers tweets for. Raises ValueError for less than a minute."""
     seconds = parse_seconds(text)
-    if seconds < 86400:
-        raise ValueError("expected a day at least, such as 2d or 30d; the caps on a day's posts need it")
+    if seconds < 60:
+        raise ValueError("expected a minute at least, such as 10m or 2d")
     return seconds
 
 

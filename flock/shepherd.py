@@ -104,15 +104,20 @@ class Shepherd(SimpleShepherd):
 
     def loop(self) -> Ending:
         """Run the flock until it is told to stop, and return why it ended."""
-        from flock.limits import shortfalls  # noqa: PLC0415 - a rehearsal has no threads
-
-        for line in shortfalls(len(self.all_sheep)):
-            log.warning("%s", line)
+        self._warn_of_limits()
         for sheep in self.all_sheep:
             sheep.start_afresh()
         self._out_since = self.commons.clock.now()
         self.spread()
         return self._send_out(runsheep, self.all_sheep, threads=len(self.all_sheep))
+
+    def _warn_of_limits(self) -> None:
+        from flock.limits import journal_shortfall, shortfalls  # noqa: PLC0415 - a rehearsal has no threads
+
+        options, intervals = self.commons.options, [sheep.line_interval for sheep in self.all_sheep]
+        of_disk = journal_shortfall(intervals, options.keep_history, options.state_file)
+        for line in (*shortfalls(len(intervals)), *(of_disk if not options.dry_run else ())):
+            log.warning("%s", line)
 
     def once(self) -> Ending:
         """Let each sheep that is due say one line, for cron; return how that ended."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from flock.limits import shortfalls
+from flock.limits import journal_shortfall, shortfalls
 
 
 @pytest.fixture
@@ -56,3 +56,24 @@ def test_each_limit_is_named_with_what_to_raise(machine: Path, file: str, text: 
 def test_a_system_without_these_files_has_no_limits(tmp_path: Path) -> None:
     """macOS knows none of them."""
     assert [] == list(shortfalls(1000, tmp_path))
+
+
+def test_a_journal_that_would_outgrow_its_disk_is_told_of(tmp_path: Path) -> None:
+    """Ten thousand sheep that babble for a year: the line names the file, both numbers, and the option."""
+    state = tmp_path / "flock.db"
+    state.write_bytes(b"")
+    (line,) = journal_shortfall([1.0] * 10_000, 365 * 86400.0, state)
+    assert line.startswith(f"what is said in 365d takes about 63072000 MB in {state}, and there is room for ")
+    assert line.endswith("; choose a shorter --keep-history")
+
+
+def test_a_journal_that_fits_is_not_warned_about(tmp_path: Path) -> None:
+    """A sheep without an interval says no more than the network takes."""
+    state = tmp_path / "flock.db"
+    state.write_bytes(b"")
+    assert [] == list(journal_shortfall([0.0, 60.0], 60.0, state))
+
+
+def test_a_journal_that_is_not_there_yet_has_troubles_of_its_own(tmp_path: Path) -> None:
+    """Whoever opens it says so."""
+    assert [] == list(journal_shortfall([1.0] * 10_000, 365 * 86400.0, tmp_path / "away" / "flock.db"))

@@ -34,6 +34,7 @@ READ = [
     ("flock_posts_per_day", "0", 0),
     ("retry_base", "0.01", 0.01),
     ("keep_history", "30d", 30 * 86400.0),
+    ("keep_history", "10m", 600.0),
     ("temperament", "senile", TEMPERAMENTS["senile"]),
 ]
 REFUSED = [
@@ -50,7 +51,7 @@ REFUSED = [
     ("flock_posts_per_day", "many"),
     ("retry_base", "nan"),
     ("retry_base", "0"),
-    ("keep_history", "1h"),
+    ("keep_history", "59s"),
     ("temperament", "grumpy"),
 ]
 

@@ -100,8 +100,8 @@ class _Write:
 class SqliteJournal:
     """A journal in one SQLite file, durable at each commit (WAL, synchronous=FULL).
 
-    What was said is kept for `keep` seconds, a day at least: caps on the posts of a day are counted from it. The
-    place of each sheep, and how much it has said in its life, is kept for ever.
+    What was said is kept for `keep` seconds, and for a day once `latest_posts` was asked for: caps on the posts of
+    a day are counted from it. The place of each sheep, and how much it has said in its life, is kept for ever.
     """
 
     def __init__(self, path: Path, *, keep: float = 2 * DAY) -> None:
@@ -188,6 +188,7 @@ class SqliteJournal:
             WHERE outcome IN ('said', 'unknown', 'intended') AND sheep.bot = coalesce(?, sheep.bot)
             ORDER BY posted_at DESC LIMIT ?
         """
+        self._keep = max(self._keep, DAY)
         return [posted_at for (posted_at,) in self._fetch(query, (bot, count))][::-1]
 
     def close(self) -> None:

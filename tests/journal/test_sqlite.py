@@ -309,3 +309,19 @@ def test_what_was_said_long_ago_is_forgotten_little_by_little(tmp_path: Path) ->
     assert list(range(199 - 48, 200)) == kept
     assert place is not None
     assert 200 == place.n
+
+
+@pytest.mark.parametrize(("is_capped", "expected"), [(False, [28, 29]), (True, list(range(5, 30)))])
+def test_a_day_is_remembered_where_a_cap_is_counted_from_it(
+    tmp_path: Path, is_capped: bool, expected: list[int]
+) -> None:
+    """However short the history should be; where nobody counts, it is as short as that."""
+    journal = SqliteJournal(tmp_path / "flock.db", keep=3600.0)
+    if is_capped:
+        journal.latest_posts(5)
+    for hour in range(30):
+        journal.intend(Record("x:dolly", n=hour), f"line {hour}", hour * 3600.0)
+    kept = [n for (n,) in rows(journal.path, "SELECT n FROM tweet ORDER BY n")]
+    journal.close()
+
+    assert expected == kept
