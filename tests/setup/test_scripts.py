@@ -60,7 +60,9 @@ import sys
 
 
 def main():
-    print(json.dumps({"pid": os.getpid(), "cwd": os.getcwd(), "arguments": sys.argv[1:]}), flush=True)
+    tunables = os.environ.get("GLIBC_TUNABLES")
+    found = {"pid": os.getpid(), "cwd": os.getcwd(), "arguments": sys.argv[1:], "tunables": tunables}
+    print(json.dumps(found), flush=True)
     if sys.argv[1] == "exit":
         return int(sys.argv[2])
     if sys.argv[1] == "wait":
@@ -194,6 +196,14 @@ def test_arguments_arrive_as_they_were_given(built: Path) -> None:
     arguments = ["a b", "", "*", "$HOME", "it's", '"', "--", "-k"]
     done = run([built / "scripts" / "flock", *arguments], built)
     assert json.loads(done.stdout)["arguments"] == arguments
+
+
+def test_the_heap_is_set_up_for_many_threads_unless_somebody_did(built: Path) -> None:
+    """A thread keeps no freed memory to itself."""
+    mine = "glibc.malloc.arena_max=2"
+    ours = json.loads(run([built / "scripts" / "flock", "hello"], built).stdout)["tunables"]
+    theirs = json.loads(run([built / "scripts" / "flock", "hello"], built, GLIBC_TUNABLES=mine).stdout)["tunables"]
+    assert ("glibc.malloc.tcache_count=0", mine) == (ours, theirs)
 
 
 @pytest.mark.parametrize("script", ["flock", "test"])
