@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
+from sys import intern
 from typing import Annotated, Any, Literal
 
 import simplejson as json
@@ -33,7 +34,7 @@ class Params(Mapping[str, Any]):
     __slots__ = ("_fields",)
 
     def __init__(self, fields: Mapping[str, Any]) -> None:
-        self._fields = dict(fields)
+        self._fields = {intern(name): value for name, value in fields.items()}  # one name for the whole flock
 
     def __getitem__(self, name: str) -> Any:
         return self._fields[name]

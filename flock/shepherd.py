@@ -76,15 +76,14 @@ class SimpleShepherd:
             options = replace(options, temperament=temperament)
         make_sheep = sheep_class or load_sheep_class(options.sheep)
         keys = _usable_keys(Path(json_key_dir), options)
-        self.all_json = [key.file for key in keys]
         self.commons = commons or Commons.of(options, events)
         self.commons.journal.claim(
             [self.commons.networks.bot(key) for key in keys]
         )  # before their places are read
         self.all_sheep = [
-            make_sheep(file, self.line_interval, self.poem_interval, commons=self.commons)
-            for file in self.all_json
+            make_sheep(key.file, self.line_interval, self.poem_interval, commons=self.commons) for key in keys
         ]
+        self.all_json = [sheep.json_file for sheep in self.all_sheep]
 
     def loop(self) -> Any:
         """Run every sheep in a thread of its own. Returns when all have ended; by themselves they do not."""
