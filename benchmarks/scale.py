@@ -1,253 +1,155 @@
 """Yardstick and flock side by side: memory and CPU against the number of sheep.
 
-    scripts/bench                       the table of docs/performance.md (about ten minutes)
-    scripts/bench --sheep 10 --seconds 4    a quick look, for function only
+    scripts/bench                                       the table of docs/performance.md (about eight minutes)
+    scripts/bench --json runs.json --plot runs.png      keep the numbers, and draw them
+    scripts/bench --from-json runs.json                 print that table again
+    scripts/bench --tiny                                all of it with a handful of sheep, for function only
 
-Both post over HTTPS, with the full CA bundle, to a server of their own on loopback. Memory is what is resident;
-CPU is of the second half of each run, after the start. Prints a table, and writes JSON and a plot if asked to.
+Both post over HTTPS, with the full CA bundle, to a server of their own on loopback. A run waits until every sheep
+has said its first line, and measures the steady part that follows. Exits with 1 when one ended badly; how fast it
+was is for people to judge.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
-import platform
-import resource
-import signal
-import subprocess
 import sys
-import tempfile
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-import certifi
 import simplejson as json
 
-HERE = Path(__file__).parent
-LINES = 20
+from benchmarks.gauges import Machine, Noise
+from benchmarks.ground import Failed, ground
+from benchmarks.runs import TINY, Plan, Run, measure
+
+HEAD = (
+    f"{'':<20}{'sheep':>6}{'interval':>9}{'tweets/s':>9}{'ms CPU/tweet':>13}{'MB':>7}{'KB/sheep':>9}"
+    f"{'all out s':>10}{'p99 late ms':>12}{'stop s':>7}{'exit':>5}{'half-way':>9}"
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
-    """What one run of one of the two came to."""
+class Report:
+    """All runs, what went wrong with them, and what they were measured on."""
 
-    who: str
-    sheep: int
-    interval: float
-    tweets: int
-    tweets_per_second: float
-    cpu_ms_per_tweet: float
-    rss_mb: float
-    kb_per_sheep: float
-    threads: int
-    seconds_to_stop: float
-    exit_code: int
+    runs: Sequence[Run]
+    problems: Sequence[str]
+    machine: Machine
+    noise_percent: float
+
+    @classmethod
+    def load(cls, file: Path) -> Report:
+        """Read what `save` wrote."""
+        kept = json.loads(file.read_text())
+        runs, machine = [Run(**run) for run in kept["runs"]], Machine(**kept["machine"])
+        return cls(runs, kept["problems"], machine, kept["noise_percent"])
+
+    def save(self, file: Path) -> None:
+        """Write it as JSON."""
+        file.write_text(json.dumps(asdict(self), indent=2) + "\n")
+
+    def tail(self) -> Iterator[str]:
+        """Yield what follows the table: the ratios, and the noise."""
+        yield from ratios(self.runs)
+        yield f"noise: {self.noise_percent:.0f} %; {self.machine}"
 
 
-@contextmanager
-def server(folder: Path) -> Iterator[tuple[str, Path]]:
-    """Start the server with a certificate of its own; yield its URL and the CA bundle that knows it."""
-    subprocess.run(
-        [
-            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"),
-            *(
-                "-addext",
-                "subjectAltName=DNS:localhost",
-                "-keyout",
-                folder / "key.pem",
-                "-out",
-                folder / "cert.pem",
-            ),
-        ],
-        check=True,
-        capture_output=True,
+def go_through(plan: Plan) -> Report:
+    """Run everything, and print each row as it comes."""
+    runs: list[Run] = []
+    problems: list[str] = []
+    noise = Noise()
+    print(HEAD, flush=True)
+    with ground() as here:
+        for situation in plan.situations():
+            noise.listen()
+            try:
+                run = measure(here, situation, plan.steady_part(situation.interval))
+            except Failed as failure:
+                problems.append(f"{situation}, {situation.sheep} sheep: {failure}")
+                continue
+            runs.append(weighed(run, runs))
+            print(row(runs[-1]), flush=True)
+            problems += [f"{run}, {run.sheep} sheep: {problem}" for problem in run.problems()]
+        noise.listen()
+    return Report(runs, problems, Machine.this(), round(noise.percent(), 1))
+
+
+def weighed(run: Run, before: Iterable[Run]) -> Run:
+    """Return the run with the weight of a sheep, over the one of the same program that had one sheep."""
+    empty = next((other for other in before if (other.who, other.sheep) == (run.who, 1)), None)
+    if empty is None or run.sheep == 1:
+        return run
+    return replace(run, kb_per_sheep=round((run.rss_mb - empty.rss_mb) * 1000 / (run.sheep - 1), 1))
+
+
+def row(run: Run) -> str:
+    """Return the run's line of the table."""
+    return (
+        f"{run!s:<20}{run.sheep:>6}{f'{run.interval:g} s':>9}{run.tweets_per_second:>9.1f}"
+        f"{_number(run.cpu_ms_per_tweet, 2):>13}{run.rss_mb:>7.1f}{_number(run.kb_per_sheep):>9}"
+        f"{_number(run.out_seconds):>10}{_number(run.late_p99_ms):>12}{run.stop_seconds:>7.1f}{run.exit_code:>5}"
+        f"{_number(run.half_way, 0):>9}"
     )
-    both, bundle = folder / "both.pem", folder / "bundle.pem"
-    both.write_text((folder / "key.pem").read_text() + (folder / "cert.pem").read_text())
-    bundle.write_text(Path(certifi.where()).read_text() + (folder / "cert.pem").read_text())
-    process = subprocess.Popen([sys.executable, HERE / "server.py", both], stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout
-        yield process.stdout.readline().strip(), bundle
-    finally:
-        process.kill()
-        process.wait()
 
 
-def write_keys(folder: Path, sheep: int) -> Path:
-    """Write so many key files that share a poem, and return their folder."""
-    keys = folder / f"keys{sheep}"
-    keys.mkdir(exist_ok=True)
-    (keys / "poem.txt").write_text(
-        "\n".join(f"line {line} of a poem, neither long nor short" for line in range(LINES))
-    )
-    for number in range(sheep):
-        key = {
-            "screen_name": f"bot{number}",
-            "consumer_token": "the-app",
-            "consumer_token_secret": "a" * 40,
-            "oauth_token": f"{number}-{'b' * 40}",
-            "oauth_token_secret": "c" * 40,
-            "poem_file": "poem.txt",
-        }
-        file = keys / f"bot{number:05}.json"
-        file.write_text(json.dumps(key))
-        file.chmod(0o600)
-    return keys
+def _number(value: float | None, digits: int = 1) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
 
 
-def measure(who: str, keys: Path, *, sheep: int, interval: float, seconds: float, url: str, bundle: Path) -> Run:
-    """Run `who` for so many seconds, and measure its second half."""
-    state = keys.parent / f"{who}{sheep}.db"
-    commands: dict[str, list[str | Path]] = {
-        "yardstick": [HERE / "yardstick.py", keys, str(interval), url],
-        "flock": [
-            *("-m", "flock", "run", keys, "--base-url", url, "--state", state),
-            *("--line-interval", str(interval), "--poem-interval", str(interval)),
-        ],
-    }
-    empty_ca = {"REQUESTS_CA_BUNDLE": str(bundle), "CURL_CA_BUNDLE": "", "SSL_CERT_FILE": str(bundle)}
-    log = keys.parent / f"{who}{sheep}.log"
-    with log.open("w") as output:
-        process = subprocess.Popen(
-            [sys.executable, *commands[who]], stdout=output, stderr=output, env=os.environ | empty_ca
-        )
-        try:
-            time.sleep(seconds / 2)
-            cpu_before, said_before, at = cpu_seconds(process.pid), tweets_in(log), time.monotonic()
-            time.sleep(seconds / 2)
-            tweets, elapsed = tweets_in(log) - said_before, time.monotonic() - at
-            cpu, rss = cpu_seconds(process.pid) - cpu_before, rss_mb(process.pid)
-            threads = len(list(Path(f"/proc/{process.pid}/task").iterdir()))
-            stopping = time.monotonic()
-            process.send_signal(signal.SIGTERM)
-            code = process.wait(timeout=60)
-        finally:
-            process.kill()
-    stop = round(time.monotonic() - stopping, 1)
-    rate, each = round(tweets / elapsed, 1), round(cpu / max(tweets, 1) * 1000, 2)
-    return Run(who, sheep, interval, tweets, rate, each, round(rss, 1), 0.0, threads, stop, code)
+def ratios(runs: Sequence[Run]) -> Iterator[str]:
+    """Yield how many times what flock needs the yardstick needs, for each size and server that both have met."""
+    yardsticks = {(run.sheep, run.interval, run.closing): run for run in runs if run.who == "yardstick"}
+    yield f"{'yardstick / flock':<20}{'sheep':>6}{'memory a sheep':>18}{'CPU a tweet':>13}"
+    for ours in (run for run in runs if run.who == "flock" and run.sheep > 1):
+        if theirs := yardsticks.get((ours.sheep, ours.interval, ours.closing)):
+            memory = _ratio(theirs.kb_per_sheep, ours.kb_per_sheep)
+            cpu = _ratio(theirs.cpu_ms_per_tweet, ours.cpu_ms_per_tweet)
+            yield f"{'closing' if ours.closing else '':<20}{ours.sheep:>6}{memory:>18}{cpu:>13}"
 
 
-def tweets_in(log: Path) -> int:
-    """Return how many tweets the log holds."""
-    with log.open() as lines:
-        return sum(" of a poem, " in line for line in lines)
+def _ratio(theirs: float | None, ours: float | None) -> str:
+    return f"{theirs / ours:.2f}" if theirs is not None and ours else "-"
 
 
-def cpu_seconds(pid: int) -> float:
-    """Return the CPU time, user and system, that the process has had."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def rss_mb(pid: int) -> float:
-    """Return the resident memory of the process in MB."""
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * resource.getpagesize() / 1e6
-
-
-def noise() -> float:
-    """Return by how many percent ten equal pieces of work differ in time on this machine, just now."""
-    times = []
-    for _ in range(10):
-        start = time.perf_counter()
-        sum(range(2_000_000))
-        times.append(time.perf_counter() - start)
-    return (max(times) - min(times)) / min(times) * 100
-
-
-def with_weights(runs: Sequence[Run]) -> list[Run]:
-    """Return the runs with the weight of a sheep: what each has over the smallest run of the same program."""
-    smallest = {
-        who: min((run for run in runs if run.who == who), key=lambda run: run.sheep)
-        for who in {r.who for r in runs}
-    }
-    weighed = []
-    for run in runs:
-        least = smallest[run.who]
-        more = run.sheep - least.sheep
-        weight = (run.rss_mb - least.rss_mb) * 1000 / more if more else 0.0
-        weighed.append(Run(**asdict(run) | {"kb_per_sheep": round(weight, 1)}))
-    return weighed
-
-
-def table(runs: Sequence[Run]) -> Iterator[str]:
-    """Yield the table, with a line of ratios for each size that both have run."""
-    yield (
-        f"{'':<10}{'sheep':>7}{'interval':>10}{'tweets/s':>10}{'ms CPU/tweet':>14}"
-        f"{'MB':>8}{'KB/sheep':>10}{'stop s':>8}{'exit':>6}"
-    )
-    for run in runs:
-        yield (
-            f"{run.who:<10}{run.sheep:>7}{run.interval:>9g}s{run.tweets_per_second:>10}{run.cpu_ms_per_tweet:>14}"
-            f"{run.rss_mb:>8}{run.kb_per_sheep:>10}{run.seconds_to_stop:>8}{run.exit_code:>6}"
-        )
-    by_size = {(run.who, run.sheep, run.interval): run for run in runs}
-    for (who, sheep, interval), ours in by_size.items():
-        theirs = by_size.get(("yardstick", sheep, interval))
-        if who == "flock" and theirs and theirs.cpu_ms_per_tweet and ours.cpu_ms_per_tweet:
-            cpu = theirs.cpu_ms_per_tweet / ours.cpu_ms_per_tweet
-            memory = theirs.kb_per_sheep / ours.kb_per_sheep if ours.kb_per_sheep else float("nan")
-            yield f"at {sheep} sheep: 1/{cpu:.1f} of the CPU a tweet, and 1/{memory:.1f} of the memory a sheep"
-
-
-def draw(runs: Sequence[Run], file: Path) -> None:
-    """Draw memory and CPU against the number of sheep."""
-    from matplotlib.figure import Figure  # noqa: PLC0415 - an extra
-
-    figure = Figure(figsize=(10, 4.5), layout="constrained")
-    for axes, field, title in zip(
-        figure.subplots(1, 2), ("rss_mb", "cpu_ms_per_tweet"), ("memory, MB", "CPU a tweet, ms"), strict=True
-    ):
-        for who in ("yardstick", "flock"):
-            own = [run for run in runs if run.who == who and run.interval]
-            axes.plot([run.sheep for run in own], [getattr(run, field) for run in own], "o-", label=who)
-        axes.set(xscale="log", yscale="log", xlabel="sheep", title=title)
-        axes.grid(alpha=0.3)
-        axes.legend()
-    figure.savefig(file, dpi=110)
-
-
-def main() -> None:
-    """Run what was asked for."""
+def wanted() -> argparse.Namespace:
+    """Return what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--sheep", type=int, nargs="+", default=[10, 100, 1000], help="sizes that both run")
-    parser.add_argument("--alone", type=int, nargs="*", default=[], help="sizes that only flock runs")
-    parser.add_argument("--seconds", type=float, default=40, help="of each run")
-    parser.add_argument("--interval", type=float, default=5, help="between two lines")
-    parser.add_argument("--json", type=Path, help="write the numbers there")
-    parser.add_argument("--plot", type=Path, help="draw the plot there")
-    wanted = parser.parse_args()
-    runs = []
-    with tempfile.TemporaryDirectory() as name, server(Path(name)) as (url, bundle):
-        sizes = [("yardstick", size) for size in wanted.sheep] + [
-            ("flock", size) for size in [*wanted.sheep, *wanted.alone]
-        ]
-        for who, size in sizes:
-            seconds = max(wanted.seconds, 4 * wanted.interval)
-            runs.append(
-                measure(
-                    who,
-                    write_keys(Path(name), size),
-                    sheep=size,
-                    interval=wanted.interval,
-                    seconds=seconds,
-                    url=url,
-                    bundle=bundle,
-                )
-            )
-            print(f"{who}, {size} sheep: done", file=sys.stderr)
-    runs = with_weights(runs)
-    print(*table(runs), sep="\n")
-    print(f"noise: {noise():.0f} %; {os.cpu_count()} cores; Python {platform.python_version()}")
-    if wanted.json:
-        wanted.json.write_text(json.dumps([asdict(run) for run in runs], indent=2) + "\n")
-    if wanted.plot:
-        draw(runs, wanted.plot)
+    parser.add_argument("--sheep", type=int, nargs="+", metavar="N", help="sizes for both (10 100 1000)")
+    parser.add_argument("--alone", type=int, nargs="*", metavar="N", help="sizes for flock alone (10000)")
+    parser.add_argument("--tiny", action="store_true", help="a handful of sheep, for function only")
+    parser.add_argument("--from-json", type=Path, metavar="FILE", help="run nothing, show what was kept there")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="keep the numbers there")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw them there")
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Run what is asked for, and return the exit code."""
+    asked = wanted()
+    plan = TINY if asked.tiny else Plan()
+    if asked.sheep is not None:
+        plan = replace(plan, both=tuple(asked.sheep))
+    if asked.alone is not None:
+        plan = replace(plan, alone=tuple(asked.alone))
+    if asked.from_json:
+        report = Report.load(asked.from_json)
+        print(HEAD, *map(row, report.runs), sep="\n")
+    else:
+        report = go_through(plan)
+    print(*report.tail(), sep="\n")
+    for problem in report.problems:
+        print(problem, file=sys.stderr)
+    if asked.json:
+        report.save(asked.json)
+    if asked.plot:
+        from benchmarks.picture import draw  # noqa: PLC0415 - matplotlib, an extra
+
+        draw(report.runs, asked.plot)
+    return 1 if report.problems else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

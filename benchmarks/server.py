@@ -1,13 +1,15 @@
 """A TLS server that takes every post and does next to nothing else: what is measured is the client.
 
-    python benchmarks/server.py CERTIFICATE_AND_KEY.pem
+    python benchmarks/server.py CERTIFICATE_AND_KEY.pem [--close]
 
-Prints its URL, and serves API v1.1 and v2 on loopback until it is stopped.
+Prints its URL, and serves API v1.1 and v2 on loopback until it is stopped. With --close it closes each connection
+after its answer, as networks do with connections that are idle between two lines.
 """
 
 from __future__ import annotations
 
 import asyncio
+import functools
 import itertools
 import re
 import ssl
@@ -20,8 +22,9 @@ _numbers = itertools.count(10**18)
 class Taker(asyncio.Protocol):
     """Answers each request of one connection with a new post's id."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, closing: bool) -> None:
         self._received = b""
+        self._closing = closing
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -41,19 +44,23 @@ class Taker(asyncio.Protocol):
         number = next(_numbers)
         body = b'{"id": %d, "id_str": "%d", "text": "x"}' if v1 else b'{"data": {"id": "%d", "text": "%d"}}'
         body %= (number, number)
-        head = b"HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
-        self._transport.write(head % (b"200 OK" if v1 else b"201 Created", len(body)) + body)
+        head = b"HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n%s\r\n"
+        last = b"Connection: close\r\n" if self._closing else b""
+        self._transport.write(head % (b"200 OK" if v1 else b"201 Created", len(body), last) + body)
+        if self._closing:
+            self._transport.close()
 
 
-async def serve(certificate: str) -> None:
+async def serve(certificate: str, *, closing: bool) -> None:
     """Listen on a free port, and print the URL."""
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(certificate)
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(Taker, "127.0.0.1", 0, ssl=tls, backlog=4096)
+    taker = functools.partial(Taker, closing=closing)
+    server = await loop.create_server(taker, "127.0.0.1", 0, ssl=tls, backlog=4096)
     print(f"https://localhost:{server.sockets[0].getsockname()[1]}", flush=True)
     await server.serve_forever()
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(sys.argv[1]))
+    asyncio.run(serve(sys.argv[1], closing="--close" in sys.argv[2:]))

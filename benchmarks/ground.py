@@ -1,0 +1,235 @@
+"""The ground that a benchmark runs on: a TLS server, key files, and the programs that are measured there.
+
+Whatever is started here ends with its `with` block, and when the benchmark itself is killed, by the kernel.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import itertools
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import IO, Literal, NoReturn
+
+import certifi
+import simplejson as json
+
+from benchmarks.tweets import Tweet, hear_flock, hear_yardstick
+
+HERE = Path(__file__).parent
+FLOCK = HERE.parent / "scripts" / "flock"
+
+Who = Literal["yardstick", "flock"]
+WHO: tuple[Who, ...] = ("yardstick", "flock")
+
+LINES = 20  # of the poem that all sheep share
+PATIENCE = 120.0  # seconds until every sheep should have said something, and an interval
+STOP_PATIENCE = 60.0  # seconds from SIGTERM until it is no use waiting
+_LOOK = 0.1  # seconds between two looks at the log
+
+_libc = ctypes.CDLL(None)
+_PR_SET_PDEATHSIG = 1
+
+
+class Failed(Exception):
+    """A program did not do what it was started for; the text says how, with its last words."""
+
+
+class Program:
+    """One that is under way. `log` is the file that it writes to, `hear` finds the tweet in a line of it."""
+
+    def __init__(self, process: subprocess.Popen[str], log: Path, hear: Callable[[bytes], Tweet | None]) -> None:
+        self.started = time.monotonic()
+        self.pid = process.pid
+        self.state = log.with_name("flock.db")
+        self._process = process
+        self._log = log
+        self._hear = hear
+        self._read = 0
+
+    def said(self) -> list[Tweet]:
+        """Return the tweets that have come to the log since this was asked last."""
+        with self._log.open("rb") as log:
+            log.seek(self._read)
+            come = log.read()
+        whole = come[: come.rfind(b"\n") + 1]
+        self._read += len(whole)
+        return [tweet for line in whole.splitlines() if (tweet := self._hear(line))]
+
+    def wait_until_out(self, sheep: int, interval: float) -> float | None:
+        """Wait until every sheep has said its first line.
+
+        Return the seconds since the start, None when some have not spoken in all the time that it is given.
+        """
+        heard: set[str] = set()
+        while len(heard) < sheep:
+            if time.monotonic() - self.started > PATIENCE + interval:
+                return None
+            self.live_on(_LOOK)
+            heard.update(tweet.bot for tweet in self.said())
+        return time.monotonic() - self.started
+
+    def live_on(self, seconds: float) -> None:
+        """Let it run for so long. Raises Failed if it ends by itself."""
+        try:
+            code = self._process.wait(max(0.0, seconds))
+        except subprocess.TimeoutExpired:
+            return
+        last = self._log.read_text(errors="replace").splitlines()[-5:]
+        raise Failed("\n    ".join([f"it ended by itself, with exit code {code}; its last words:", *last]))
+
+    def stop(self) -> tuple[float, int]:
+        """Send SIGTERM; return the seconds until it was gone, and its exit code."""
+        told = time.monotonic()
+        self._process.terminate()
+        try:
+            code = self._process.wait(STOP_PATIENCE)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            code = self._process.wait()
+        return time.monotonic() - told, code
+
+
+class Ground:
+    """A folder with a certificate, the keys of each flock, and the logs and journals of what ran."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._runs = itertools.count()
+        self._certificate, self.bundle = make_certificate(folder)
+
+    @contextmanager
+    def server(self, *, closing: bool = False) -> Iterator[str]:
+        """Start a server; yield its URL."""
+        command: list[str | Path] = [sys.executable, HERE / "server.py", self._certificate]
+        command += ["--close"] if closing else []
+        with (self.folder / "server.log").open("a") as log, running(command, subprocess.PIPE, log) as process:
+            assert process.stdout
+            url = process.stdout.readline().strip()
+            if not url:
+                raise Failed("the server does not start")
+            yield url
+
+    @contextmanager
+    def program(
+        self, who: Who, *, sheep: int, interval: float, url: str, extra: Sequence[str] = ()
+    ) -> Iterator[Program]:
+        """Start one of the two with so many sheep and a fresh journal; `extra` are options of `flock run`."""
+        run = self.folder / f"run{next(self._runs)}"
+        run.mkdir()
+        keys, log = self.keys(sheep), run / "log"
+        pace = f"{interval:g}"
+        commands: dict[Who, list[str | Path]] = {
+            "yardstick": [sys.executable, HERE / "yardstick.py", keys, pace, url],
+            "flock": [
+                *(FLOCK, "run", keys, "--base-url", url, "--state", run / "flock.db", "--log-format", "json"),
+                *("--line-interval", pace, "--poem-interval", pace, *extra),
+            ],
+        }
+        environment = client_environment(os.environ, self.bundle)
+        with log.open("w") as output, running(commands[who], output, output, environment) as process:
+            yield Program(process, log, {"yardstick": hear_yardstick, "flock": hear_flock}[who])
+
+    def keys(self, sheep: int) -> Path:
+        """Return a folder of so many key files that share a poem."""
+        keys = self.folder / f"keys{sheep}"
+        if not keys.exists():
+            write_keys(keys, sheep)
+        return keys
+
+
+@contextmanager
+def ground() -> Iterator[Ground]:
+    """Make the ground, in a folder that goes with it; a signal that ends the benchmark clears it, too."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as SIGHUP is under nohup
+            signal.signal(number, _leave)
+    subprocess.run([FLOCK, "--version"], check=True, stdout=subprocess.DEVNULL)  # sets itself up, if need be
+    with tempfile.TemporaryDirectory(prefix="flock-benchmark-") as folder:
+        yield Ground(Path(folder))
+
+
+def _leave(number: int, _frame: FrameType | None) -> NoReturn:
+    sys.exit(128 + number)
+
+
+@contextmanager
+def running(
+    command: Sequence[str | Path],
+    output: IO[str] | int,
+    errors: IO[str],
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[subprocess.Popen[str]]:
+    """Run `command`; when the block is left, however, it is gone."""
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=errors,
+        env=environment,
+        text=True,
+        preexec_fn=_end_with_us,  # noqa: PLW1509 - there are no threads here
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _end_with_us() -> None:
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def client_environment(environment: Mapping[str, str], bundle: Path) -> dict[str, str]:
+    """Return the environment of a client: it trusts our server, and has no options but those it is given."""
+    kept = {
+        name: value
+        for name, value in environment.items()
+        if not name.startswith("FLOCK_") or name in ("FLOCK_VENV", "FLOCK_PYTHON")
+    }
+    return kept | {"REQUESTS_CA_BUNDLE": str(bundle), "SSL_CERT_FILE": str(bundle), "no_proxy": "localhost"}
+
+
+def make_certificate(folder: Path) -> tuple[Path, Path]:
+    """Make a certificate for localhost. Return it with its key, and certifi's whole CA bundle with it added."""
+    key, certificate = folder / "key.pem", folder / "certificate.pem"
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"),
+            *("-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", certificate),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    both, bundle = folder / "both.pem", folder / "bundle.pem"
+    both.write_text(key.read_text() + certificate.read_text())
+    bundle.write_text(Path(certifi.where()).read_text() + certificate.read_text())
+    return both, bundle
+
+
+def write_keys(folder: Path, sheep: int) -> None:
+    """Write so many key files that share a poem."""
+    folder.mkdir(mode=0o700)
+    lines = (f"line {line} of a poem, neither long nor short" for line in range(LINES))
+    (folder / "poem.txt").write_text("\n".join(lines))
+    for number in range(sheep):
+        key = {
+            "screen_name": f"bot{number}",
+            "consumer_token": "the-app",
+            "consumer_token_secret": "a" * 40,
+            "oauth_token": f"{number}-{'b' * 40}",
+            "oauth_token_secret": "c" * 40,
+            "poem_file": "poem.txt",
+        }
+        file = folder / f"bot{number:05}.json"
+        file.write_text(json.dumps(key))
+        file.chmod(0o600)

@@ -1,0 +1,236 @@
+"""What the benchmarks make of what they measure. That they run is shown by .ci/run, how fast by the docs."""
+
+import io
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from benchmarks import gauges, scale, soak
+from benchmarks.ground import client_environment
+from benchmarks.runs import TINY, Plan, Run
+from benchmarks.tweets import Tweet, half_way, hear_flock, hear_yardstick, lateness, percentile
+from flock.console import Console
+from flock.events import Event, Out, Said
+from flock.journal import Outcome, Record, Settlement, SqliteJournal
+
+PATIENCE = 30  # seconds: far more than anything here takes
+ROOT = Path(__file__).parents[2]
+RUN = Run(
+    who="flock",
+    sheep=100,
+    interval=5.0,
+    tweets=400,
+    tweets_per_second=20.0,
+    cpu_ms_per_tweet=1.5,
+    rss_mb=80.0,
+    threads=106,
+    open_files=20,
+    out_seconds=6.0,
+    late_p99_ms=4.0,
+    stop_seconds=0.2,
+    exit_code=0,
+    half_way=0,
+)
+SAMPLE = soak.Sample(
+    minute=1,
+    rss_mb=80.0,
+    threads=106,
+    open_files=20,
+    journal_mb=5.0,
+    tweets=600,
+    cpu_ms_per_tweet=1.5,
+    late_p50_ms=1.0,
+    late_p99_ms=4.0,
+    late_max_ms=9.0,
+)
+
+
+def logged(event: Event) -> bytes:
+    """Return the line of JSON that a flock's log has for it."""
+    log = io.StringIO()
+    Console(log, log_format="json")(event)
+    return log.getvalue().encode()
+
+
+def test_a_tweet_is_found_in_the_log_of_a_flock() -> None:
+    """With whose it is, which one, and how late the bot set about it."""
+    said = Said(at=9.0, bot="bot7", text="line 1", n=4, line=1, lines=2, age=2.5, late=0.25, post_id="99")
+    assert Tweet("bot7", n=4, piece=0, late=0.25) == hear_flock(logged(said))
+
+
+@pytest.mark.parametrize("line", [logged(Out(at=9.0, sheep=3)), b"Traceback (most recent call last):"])
+def test_what_else_is_in_the_log_is_no_tweet(line: bytes) -> None:
+    """Other events, and what comes of a crash."""
+    assert hear_flock(line) is None
+
+
+def test_a_tweet_is_found_in_the_log_of_the_yardstick() -> None:
+    """And its troubles are none."""
+    heard = [hear_yardstick(line) for line in (b"bot7 line 3 of a poem", b"trouble HTTPSConnectionPool")]
+    assert [Tweet("bot7"), None] == heard
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    """A journal with one tweet that took 40 ms from its intent to its post, and one that never ended."""
+    path = tmp_path / "flock.db"
+    journal = SqliteJournal(path)
+    journal.claim(["pasture:bot7"])
+    journal.intend(Record("pasture:bot7", n=0), "line 0", 1000.0)
+    journal.settle(Settlement(0, 0, Outcome.SAID, 1000.04, "99"), Record("pasture:bot7", n=1))
+    journal.intend(Record("pasture:bot7", n=1), "line 1", 1005.0)
+    journal.close()
+    return path
+
+
+def test_lateness_lasts_until_the_network_has_answered(state: Path) -> None:
+    """What the log says of the beginning, and the journal of the rest; what has not ended has none yet."""
+    tweets = [Tweet("bot7", n=0, late=0.1), Tweet("bot7", n=1, late=0.1)]
+    assert [pytest.approx(140, abs=0.01)] == lateness(tweets, state, since=999.0)
+
+
+def test_a_tweet_that_never_ended_is_left_half_way(state: Path) -> None:
+    """It is what the next run would have to look for."""
+    assert half_way(state) == 1
+
+
+@pytest.mark.parametrize(("percent", "expected"), [(50, 50.0), (99, 99.0), (100, 100.0)])
+def test_a_percentile_is_one_of_the_values(percent: float, expected: float) -> None:
+    """The smallest that so many percent do not exceed."""
+    assert percentile([float(value) for value in range(100, 0, -1)], percent) == expected
+
+
+def test_nothing_has_no_percentile() -> None:
+    """A minute in which nobody spoke was neither early nor late."""
+    assert percentile([], 99) is None
+
+
+def test_ten_thousand_sheep_speak_every_thirty_seconds() -> None:
+    """Smaller flocks speak every five, and the empty process comes first."""
+    intervals = {situation.sheep: situation.interval for situation in Plan().situations() if situation.interval}
+    assert intervals == {1: 5.0, 10: 5.0, 100: 5.0, 1000: 5.0, 10_000: 30.0}
+    assert [1, 1] == [situation.sheep for situation in Plan().situations()][:2]
+
+
+@pytest.mark.parametrize("plan", [Plan(), TINY])
+def test_the_steady_part_is_made_of_whole_intervals(plan: Plan) -> None:
+    """So that every sheep has spoken as often as the others."""
+    for situation in plan.situations():
+        steady = plan.steady_part(situation.interval)
+        assert steady >= max(plan.steady, situation.interval)
+        assert situation.interval == 0 or (steady / situation.interval).is_integer()
+
+
+@pytest.mark.parametrize(
+    ("run", "problems"),
+    [
+        (RUN, []),
+        (replace(RUN, who="yardstick", exit_code=-signal.SIGTERM, half_way=None), []),
+        (replace(RUN, exit_code=4), ["exit code 4"]),
+        (replace(RUN, out_seconds=None), ["not every sheep has spoken"]),
+        (replace(RUN, half_way=2), ["2 tweets left half-way"]),
+        (replace(RUN, tweets=0, cpu_ms_per_tweet=None), ["no tweets"]),
+        (replace(RUN, tweets_per_second=0.1, late_p99_ms=9e9, stop_seconds=59.0), []),
+    ],
+)
+def test_a_run_ends_badly_for_what_it_does_and_not_for_being_slow(run: Run, problems: list[str]) -> None:
+    """CI runs on whatever machine there is."""
+    assert problems == list(run.problems())
+
+
+def test_a_sheep_weighs_what_it_adds_to_the_process_with_one() -> None:
+    """Of the same program: the yardstick's empty process is another."""
+    before = [replace(RUN, sheep=1, rss_mb=75.05), replace(RUN, who="yardstick", sheep=1, rss_mb=36.0)]
+    assert scale.weighed(RUN, before).kb_per_sheep == 50.0
+    assert scale.weighed(before[0], []).kb_per_sheep is None
+
+
+def test_ratios_compare_like_with_like() -> None:
+    """The yardstick at the same size, before the same server."""
+    ours = replace(RUN, kb_per_sheep=40.0)
+    theirs = replace(ours, who="yardstick", kb_per_sheep=800.0, cpu_ms_per_tweet=3.0)
+    runs = [theirs, ours, replace(theirs, cpu_ms_per_tweet=30.0, closing=True), replace(ours, closing=True)]
+    lines = [line.split() for line in scale.ratios([*runs, replace(ours, sheep=10_000)])][1:]
+    assert lines == [["100", "20.00", "2.00"], ["closing", "100", "20.00", "20.00"]]
+
+
+def test_a_report_that_was_kept_can_be_shown_again(tmp_path: Path) -> None:
+    """With every row and all that follows."""
+    report = scale.Report([RUN, replace(RUN, kb_per_sheep=40.0)], ["a problem"], gauges.Machine.this(), 4.0)
+    report.save(tmp_path / "runs.json")
+    assert scale.Report.load(tmp_path / "runs.json") == report
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([106] * 16, "flat since minute 5: +0.00 an hour, largest/least 1.000"),
+        ([100 + minute / 10 for minute in range(16)], "flat since minute 5: +6.00 an hour, largest/least 1.015"),
+        ([100 + minute / 2 for minute in range(16)], "GROWS since minute 5: +30.00 an hour, largest/least 1.075"),
+        ([14, 20, 13, 20, 14, 20, 14, 20], "flat since minute 5: +19.29 an hour, largest/least 1.538"),
+        ([5.0, 5.0], "too short to tell: flat is since minute 5"),
+    ],
+)
+def test_what_gains_little_or_scatters_is_flat(values: Sequence[float], expected: str) -> None:
+    """And what gains more than two in a hundred, steadily, is not."""
+    assert expected == soak.flatness(values)
+
+
+@pytest.mark.parametrize(
+    ("later", "expected"), [(4.0, "no worse"), (9.0, "no worse"), (9.1, "WORSE"), (None, "too little said")]
+)
+def test_the_tenth_minute_is_held_against_the_first(later: float | None, expected: str) -> None:
+    """Five milliseconds are the machine's."""
+    samples = [replace(SAMPLE, minute=minute) for minute in range(1, 13)]
+    samples[9] = replace(samples[9], late_p99_ms=later)
+    assert expected in soak.constancy(samples)
+
+
+def test_no_minute_may_be_a_quarter_of_a_second_late() -> None:
+    """The worst of them is named."""
+    samples = [SAMPLE, replace(SAMPLE, minute=2, late_p99_ms=250.0)]
+    assert soak.punctuality(samples) == "p99 EXCEEDS 250 ms: 250.0 ms at most, in minute 2"
+    assert soak.punctuality(samples[:1]) == "p99 stays under 250 ms: 4.0 ms at most, in minute 1"
+
+
+def test_the_cpu_of_a_process_is_read_from_outside() -> None:
+    """To a fraction of what a tweet costs."""
+    before = time.process_time()
+    read = gauges.cpu_seconds(os.getpid())
+    assert before <= read <= time.process_time()
+
+
+def test_a_client_has_no_options_but_those_it_is_given() -> None:
+    """Whatever flock's user has set; where the environment is, and which Python, is not its own affair."""
+    environment = {"FLOCK_PASTURE": "1", "FLOCK_VENV": "/venv", "PATH": "/bin", "SSL_CERT_FILE": "/theirs"}
+    bundle = {"REQUESTS_CA_BUNDLE": "/ours", "SSL_CERT_FILE": "/ours"}
+    expected = {"FLOCK_VENV": "/venv", "PATH": "/bin", "no_proxy": "localhost", **bundle}
+    assert expected == client_environment(environment, Path("/ours"))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_benchmark_that_is_ended_leaves_no_process_behind(number: signal.Signals) -> None:
+    """Not even where it cannot clear up after itself."""
+    program = """if True:
+        import sys
+        from benchmarks.ground import running
+        with running(["sleep", "600"], sys.stderr, sys.stderr) as process:
+            print(process.pid, flush=True)
+            process.wait()
+    """
+    benchmark = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    with benchmark:
+        assert benchmark.stdout is not None
+        left = os.pidfd_open(int(benchmark.stdout.readline()))
+        benchmark.send_signal(number)
+    ended, _, _ = select.select([left], [], [], PATIENCE)
+    os.close(left)
+    assert [left] == ended
