@@ -24,6 +24,7 @@ LogFormat = Literal["auto", "text", "json"]
 _COLOURS = (39, 208, 77, 170, 220, 45, 203, 149, 141, 215, 80, 211, 185, 111, 156, 180)  # of the 256: all readable
 _NAME_WIDTH = 15
 _CONTROLS = dict.fromkeys([*range(0x09), *range(0x0A, 0x20), 0x7F, *range(0x80, 0xA0)], "\ufffd")
+_ESCAPES = {code: f"\\u{code:04x}" for code in (0x7F, *range(0x80, 0xA0), 0x2028, 0x2029)}
 _SYSLOG = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3, logging.CRITICAL: 2}
 
 
@@ -95,8 +96,7 @@ def _as_json(event: Event) -> str:
 
 def _json(fields: Mapping[str, object]) -> str:
     """Return one line of JSON in which readable text stays readable, and no control character is left raw."""
-    line = json.dumps(fields, ensure_ascii=False)
-    return line.translate({code: f"\\u{code:04x}" for code in (0x7F, *range(0x80, 0xA0), 0x2028, 0x2029)})
+    return json.dumps(fields, ensure_ascii=False).translate(_ESCAPES)
 
 
 def _as_plain(event: Event) -> str:

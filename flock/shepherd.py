@@ -36,6 +36,7 @@ _STAGGER = 0.05  # seconds between the first tweets of two sheep
 _WATCH = 1.0  # seconds between the shepherd's looks at the flock
 _STUCK = 180.0  # seconds after which a sheep that should have moved hangs; no request may take so long
 _THREADS_ONCE = 32
+_TURN = 50e-6  # seconds of Python's switch interval for each thread
 _QUIET_MARGIN = 60.0  # seconds behind its due time after which a sheep has gone quiet
 
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -131,7 +132,7 @@ class Shepherd(SimpleShepherd):
     def _send_out(self, work: Callable[[Sheep], None], flock: Sequence[Sheep], *, threads: int) -> Ending:
         """Map `work` over `flock` on a pool of threads until all are home or it is time to stop."""
         inbox: SimpleQueue[int | None] = SimpleQueue()  # signals, and None when all sheep have come home
-        with self._listening(inbox.put):
+        with self._listening(inbox.put), patient_threads(threads):
             pool = _pool_of(max(1, threads))
             self._tell(Out, sheep=len(flock), where=self._where(), first_in=self._first_in(flock))
             pool.map_async(
@@ -252,6 +253,21 @@ class Shepherd(SimpleShepherd):
 
     def _tell(self, kind: type[Event], **fields: Any) -> None:
         self.commons.events.tell(kind(at=self.commons.clock.wall(), **fields))
+
+
+@contextmanager
+def patient_threads(threads: int) -> Iterator[None]:
+    """Let so many threads ask less often for the interpreter's lock.
+
+    Each that waits for it wakes up every 5 ms to ask. When thousands wait, after the machine was suspended for
+    instance, they do nothing else, and nobody gets anywhere any more. Threads that post give the lock away often.
+    """
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(max(before, threads * _TURN))
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
 
 
 def _has_terminal() -> bool:

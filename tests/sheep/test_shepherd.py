@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from flock.errors import Suspended, Unavailable
 from flock.events import GoneQuiet, Rounds
 from flock.options import Options
-from flock.shepherd import Ending, Shepherd
+from flock.shepherd import Ending, Shepherd, patient_threads
 from tests.sheep.conftest import START, World
 
 
@@ -138,3 +139,12 @@ def test_cron_a_second_early_does_not_skip_a_minute(world: World) -> None:
         Shepherd(world.folder, 60, 600, options=world.options, commons=world.commons).once()
 
     assert 60 == len(world.stage("ann").posts)
+
+
+@pytest.mark.parametrize(("threads", "expected"), [(1, 0.005), (100, 0.005), (10_000, 0.5)])
+def test_large_flocks_ask_less_often_for_the_interpreters_lock(threads: int, expected: float) -> None:
+    """Small ones as often as ever; and afterwards everything is as it was."""
+    before = sys.getswitchinterval()
+    with patient_threads(threads):
+        assert max(before, expected) == pytest.approx(sys.getswitchinterval())
+    assert before == sys.getswitchinterval()
