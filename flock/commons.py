@@ -6,12 +6,13 @@ import threading
 from dataclasses import dataclass, field
 
 from flock.budget import UNLIMITED, Allowance
-from flock.clock import Clock, SystemClock, Whistle
+from flock.clock import Clock, SystemClock
 from flock.console import Console
 from flock.events import Events
 from flock.journal import Journal, MemoryJournal, SqliteJournal
 from flock.networks import Networks
 from flock.options import Options
+from flock.whistle import Whistle
 
 
 @dataclass(slots=True)

@@ -1,16 +1,15 @@
 """The wall clock and the virtual one."""
 
-import gc
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flock.clock import Clock, Ear, SystemClock, VirtualClock, Whistle
+from flock.clock import Clock, SystemClock, VirtualClock
+from flock.whistle import Ear, Whistle
 
 
 def test_the_virtual_clock_stands_still_until_it_is_waited_on() -> None:
@@ -100,41 +99,3 @@ def test_no_rest_is_too_long_to_begin(seconds: float) -> None:
         resting = pool.submit(clock.wait, clock.now() + seconds, ear)
         whistle.blow()
         assert resting.result(timeout=10)
-
-
-def test_the_whistle_wakes_a_flock_that_shares_ears() -> None:
-    """Six hundred sheep have three ears, and all of them hear."""
-    whistle = Whistle()
-    ears = [whistle.ear() for _ in range(600)]
-    assert 3 == len(set(ears))
-    assert not whistle.is_blown()
-    with ThreadPoolExecutor(len(ears)) as pool:
-        resting = [pool.submit(ear.wait, 3600) for ear in ears]
-        whistle.blow()
-        assert all(sheep.result(timeout=30) for sheep in resting)
-    assert whistle.is_blown()
-
-
-def test_who_comes_after_the_whistle_hears_it_too() -> None:
-    """A sheep that is made while the flock is stopped does not begin."""
-    whistle = Whistle()
-    early = whistle.ear()
-    whistle.blow()
-    late = whistle.ear()
-    assert early.wait(3600)
-    assert late.wait(3600)
-
-
-def test_a_whistle_that_nobody_needs_any_more_leaves_no_files_open() -> None:
-    """Each ear is a pipe; a thousand flocks in one process must not use up its files."""
-
-    def open_files() -> int:
-        gc.collect()
-        return len(list(Path("/dev/fd").iterdir()))
-
-    before = open_files()
-    whistle = Whistle()
-    ears = [whistle.ear() for _ in range(1000)]
-    assert before + 8 == open_files()
-    del whistle, ears
-    assert before == open_files()

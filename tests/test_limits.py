@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 
 import pytest
@@ -77,3 +78,19 @@ def test_a_journal_that_fits_is_not_warned_about(tmp_path: Path) -> None:
 def test_a_journal_that_is_not_there_yet_has_troubles_of_its_own(tmp_path: Path) -> None:
     """Whoever opens it says so."""
     assert [] == list(journal_shortfall([1.0] * 10_000, 365 * 86400.0, tmp_path / "away" / "flock.db"))
+
+
+def test_sheep_share_their_open_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten thousand need a few hundred: the connections, and what they sleep on."""
+    unlimited = resource.RLIM_INFINITY
+
+    def allow(files: int) -> None:
+        limits = {resource.RLIMIT_NOFILE: files}
+        monkeypatch.setattr(resource, "getrlimit", lambda kind: (limits.get(kind, unlimited), unlimited))
+
+    allow(291)
+    assert ["10000 sheep need 292 open files, and 291 are allowed; raise LimitNOFILE= or ulimit -n"] == list(
+        shortfalls(10_000, tmp_path)
+    )
+    allow(292)
+    assert [] == list(shortfalls(10_000, tmp_path))

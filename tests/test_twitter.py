@@ -401,6 +401,16 @@ def test_elsewhere_the_environments_proxy_is_used(monkeypatch: pytest.MonkeyPatc
         assert {} == dict(wire.proxies)
 
 
+def test_a_post_goes_through_the_proxy(stub: Stub, key: Key, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The proxy is asked for the network's address, which this machine could not find."""
+    monkeypatch.setenv("http_proxy", stub.url)
+    monkeypatch.setenv("no_proxy", "")
+    stub.answers = [(201, {"data": {"id": "7", "text": "baa"}})]
+    with Wire("http://api.invalid") as wire:
+        post = Twitter(key, wire=wire, root_url="http://api.invalid").post("baa")
+    assert ("7", "http://api.invalid/2/tweets") == (post.id, stub.asked[0].path)
+
+
 @pytest.mark.parametrize(
     ("url", "expected"),
     [

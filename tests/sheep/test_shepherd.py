@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from flock.errors import Suspended, Unavailable
 from flock.events import GoneQuiet, Rounds
 from flock.options import Options
+from flock.sheep import Sheep
 from flock.shepherd import Ending, Shepherd, patient_threads
 from tests.sheep.conftest import START, World
 
@@ -148,3 +151,41 @@ def test_large_flocks_ask_less_often_for_the_interpreters_lock(threads: int, exp
     with patient_threads(threads):
         assert max(before, expected) == pytest.approx(sys.getswitchinterval())
     assert before == sys.getswitchinterval()
+
+
+def test_a_flock_that_is_out_is_patient(world: World, shepherd: Shepherd, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its four threads get 50 microseconds each, where Python would let them ask every ten."""
+    asked: list[float] = []
+
+    def decide(_: Sheep) -> str:
+        asked.append(sys.getswitchinterval())
+        return "baa"
+
+    monkeypatch.setattr(Sheep, "decide", decide)
+    for stage in world.stages.by_name.values():
+        stage.always = Suspended("403")
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        shepherd.loop()
+        after = sys.getswitchinterval()
+    finally:
+        sys.setswitchinterval(before)
+
+    assert [2e-4] * 4 == pytest.approx(asked)
+    assert pytest.approx(1e-5) == after
+
+
+def test_a_flock_says_before_it_starts_that_its_journal_will_not_fit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """There is no room at all on its disk."""
+    (tmp_path / "flock.db").touch()
+    world = World(tmp_path, options=Options(state=tmp_path / "flock.db"))
+    world.raise_sheep("ann")
+    world.stage("ann").always = Suspended("403")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=0))
+
+    Shepherd(tmp_path, 60, 600, options=world.options, commons=world.commons).loop()
+
+    assert any("choose a shorter --keep-history" in line for line in caplog.messages)
