@@ -1,4 +1,4 @@
-"""What the sheep of one flock share: clock, journal, networks, the shepherd's whistle, and whom to tell."""
+"""What the sheep of one flock share: clock, journal, networks, whistle and gate, and whom to tell."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from flock.budget import UNLIMITED, Allowance
 from flock.clock import Clock, SystemClock
 from flock.console import Console
 from flock.events import Events
+from flock.gate import Gate
 from flock.journal import Journal, MemoryJournal, SqliteJournal
 from flock.networks import Networks
 from flock.options import Options
@@ -19,7 +20,8 @@ from flock.whistle import Whistle
 class Commons:
     """The collaborators of every sheep.
 
-    `allowance` is the whole flock's posts a day; `stop` ends the flock; `calls` counts the shepherd's SIGHUPs;
+    `allowance` is the whole flock's posts a day; `stop` ends the flock; `gate` bounds how many speak
+    at once; `calls` counts the shepherd's SIGHUPs;
     `good_apps` holds the consumer tokens that a network has taken a post with.
     """
 
@@ -30,6 +32,7 @@ class Commons:
     events: Events
     allowance: Allowance = UNLIMITED
     stop: Whistle = field(default_factory=Whistle)
+    gate: Gate = field(default_factory=Gate)
     calls: int = 0
     good_apps: set[str] = field(default_factory=set, repr=False)
     _met: set[str] = field(default_factory=set, repr=False)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from flock.duration import format_seconds
-from flock.networks.wire import CONNECTIONS
+from flock.gate import PLACES
 
 _SPARE_THREADS = 16  # the shepherd's, the pool's, the journal's, and a few for the rest of the process
 _MAPS_A_THREAD = 2  # a stack and its guard
@@ -44,7 +44,7 @@ def shortfalls(sheep: int, root: Path = Path("/")) -> Iterator[str]:
     limit = _number(root / "proc/sys/vm/max_map_count")
     if limit is not None and limit < maps:
         yield f"{sheep} sheep need {maps} memory maps, and a process may have {limit}; raise vm.max_map_count"
-    files = min(sheep, CONNECTIONS) + sheep // _SHEEP_A_FILE + _SPARE_FILES
+    files = min(sheep, PLACES) + sheep // _SHEEP_A_FILE + _SPARE_FILES
     limit = _soft(resource.RLIMIT_NOFILE)
     if limit is not None and limit < files:
         yield f"{sheep} sheep need {files} open files, and {limit} are allowed; raise LimitNOFILE= or ulimit -n"

@@ -192,9 +192,12 @@ class Sheep:
 
     def loop(self) -> None:
         """Say a line, sleep, and so on until the flock is told to stop. The first line waits until it is due."""
+        stop = self.commons.stop
         self.sleep()
-        while not self.commons.stop.is_blown():
-            self.beat()
+        while not stop.is_blown():
+            with self.commons.gate:
+                if not stop.is_blown():  # while it waited
+                    self.beat()
             self.sleep()
 
     def sleep(self) -> None:

@@ -6,7 +6,8 @@ import os
 import select
 import threading
 import time
-import weakref
+
+from flock.pipe import open_pipe
 
 
 class Ear:
@@ -21,8 +22,7 @@ class Ear:
 
     def __init__(self) -> None:
         self._is_set = False
-        self._reader, self._writer = os.pipe()
-        weakref.finalize(self, _close, self._reader, self._writer)
+        self._reader, self._writer = open_pipe(self)
 
     def is_set(self) -> bool:
         """Return whether the whistle is blown."""
@@ -40,11 +40,6 @@ class Ear:
             pipe.register(self._reader, select.POLLIN)
             pipe.poll(min(seconds, self._LONGEST) * 1000)
         return self._is_set
-
-
-def _close(*files: int) -> None:
-    for file in files:
-        os.close(file)
 
 
 class Whistle:

@@ -1,6 +1,8 @@
-"""What the tests share: a quick hypothesis profile, an environment without surprises, and key files."""
+"""What the tests share: a quick hypothesis profile, patience, an environment without surprises, and key files."""
 
 import json
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,8 @@ from hypothesis import settings
 settings.register_profile("flock", deadline=None, max_examples=60)
 settings.load_profile("flock")
 
+PATIENCE = 30.0  # seconds after which a test gives up: far more than anything takes
+
 KEY = {
     "screen_name": "dolly",
     "consumer_token": "consumer-token-sesame",
@@ -19,6 +23,15 @@ KEY = {
     "oauth_token_secret": "token-secret-sesame",
     "poem_file": "poem.txt",
 }
+
+
+def until(what: str, condition: Callable[[], bool]) -> None:
+    """Wait until the condition holds."""
+    deadline = time.monotonic() + PATIENCE
+    pause = threading.Event()
+    while not condition():
+        assert time.monotonic() < deadline, f"not in time: {what}"
+        pause.wait(0.002)
 
 
 @pytest.fixture(autouse=True)

@@ -17,11 +17,11 @@ import requests.utils
 from requests.adapters import HTTPAdapter
 
 from flock.errors import BadOption
+from flock.gate import PLACES
 from flock.options import is_loopback
 
 CONNECT_TIMEOUT = 10.0  # seconds
 READ_TIMEOUT = 30.0  # seconds
-CONNECTIONS = 128  # kept alive; when more sheep want to talk at once, they wait for one
 
 
 class Wire(requests.Session):
@@ -36,7 +36,7 @@ class Wire(requests.Session):
         if not is_loopback(root_url):
             self.proxies = dict(requests.utils.get_environ_proxies(root_url))
         self.mount("https://", _SharedTls())
-        self.mount("http://", HTTPAdapter(pool_maxsize=CONNECTIONS, pool_block=True))
+        self.mount("http://", HTTPAdapter(pool_maxsize=PLACES, pool_block=True))
 
     def request(  # type: ignore[override]
         self,
@@ -69,7 +69,7 @@ class _SharedTls(HTTPAdapter):
 
     def __init__(self) -> None:
         self._context = tls_context()
-        super().__init__(pool_maxsize=CONNECTIONS, pool_block=True)
+        super().__init__(pool_maxsize=PLACES, pool_block=True)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, ssl_context=self._context, **kwargs)

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.endtoend.conftest import PATIENCE, Folder, WatchedPasture, graze, make_folder
+from tests.conftest import PATIENCE
+from tests.endtoend.conftest import Folder, WatchedPasture, graze, make_folder
 
 __all__ = ["graze", "make_folder"]  # fixtures
 

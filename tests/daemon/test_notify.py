@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +13,8 @@ import pytest
 
 from flock.events import Out, Rounds, Said, Stopping
 from flock.systemd import Systemd
-from tests.endtoend.conftest import PATIENCE, Flock, Folder, WatchedPasture, graze, make_folder, start
+from tests.conftest import PATIENCE, until
+from tests.endtoend.conftest import Flock, Folder, WatchedPasture, graze, make_folder, start
 
 __all__ = ["graze", "make_folder", "start"]  # fixtures
 
@@ -60,15 +59,6 @@ def systemds(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Systemd
     listener = Systemds(str(tmp_path / "notify") if request.param == "path" else f"@flock-test-{os.getpid()}")
     yield listener
     listener.close()
-
-
-def until(what: str, condition: Callable[[], bool]) -> None:
-    """Wait until the condition holds."""
-    deadline = time.monotonic() + PATIENCE
-    pause = threading.Event()
-    while not condition():
-        assert time.monotonic() < deadline, f"not in time: {what}"
-        pause.wait(0.02)
 
 
 def text(file: Path) -> str:

@@ -19,8 +19,7 @@ import simplejson as json
 from pydantic import SecretStr
 
 from flock.pasture import Account, Pasture
-
-PATIENCE = 30.0  # seconds after which a test gives up waiting for a flock
+from tests.conftest import PATIENCE
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.endtoend.conftest import PATIENCE, Folder, WatchedPasture, recital
+from tests.conftest import PATIENCE
+from tests.endtoend.conftest import Folder, WatchedPasture, recital
 
 DRIVER = """
 from flock import Shepherd

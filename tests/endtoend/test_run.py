@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 import simplejson as json
 
-from tests.endtoend.conftest import PATIENCE, Flock, Folder, WatchedPasture, recital
+from tests.conftest import PATIENCE
+from tests.endtoend.conftest import Flock, Folder, WatchedPasture, recital
 
 OWN_TERMINAL = """
 import fcntl, os, sys, termios

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,9 +13,11 @@ import pytest
 
 from flock.errors import Suspended, Unavailable
 from flock.events import GoneQuiet, Rounds
+from flock.gate import Gate
 from flock.options import Options
-from flock.sheep import Sheep
+from flock.sheep import Sheep, runsheep
 from flock.shepherd import Ending, Shepherd, patient_threads
+from tests.conftest import PATIENCE, until
 from tests.sheep.conftest import START, World
 
 
@@ -123,6 +126,20 @@ def test_a_shepherd_in_another_thread_stops_when_told(tmp_path: Path) -> None:
     thread.join(timeout=10)
 
     assert [Ending.STOPPED] == endings
+
+
+def test_sheep_that_wait_at_the_gate_when_the_flock_stops_begin_nothing(world: World, shepherd: Shepherd) -> None:
+    """They were due, and go home with their line unsaid: nothing is left half-way."""
+    gate = world.commons.gate = Gate(1)
+    with ThreadPoolExecutor(len(shepherd.all_sheep)) as pool:
+        with gate:
+            out = [pool.submit(runsheep, sheep) for sheep in shepherd.all_sheep]
+            until("all wait", lambda: gate.waiting == len(out))
+            world.commons.stop.blow()
+        for sheep in out:
+            sheep.result(timeout=PATIENCE)
+
+    assert [[]] * 4 == [world.stage(sheep.name).tries for sheep in shepherd.all_sheep]
 
 
 def test_once_lets_each_sheep_that_is_due_say_one_line(world: World, shepherd: Shepherd) -> None:

@@ -1,0 +1,18 @@
+"""A pipe to wait on: who sleeps on one is no trouble to others, while locks share a table in the kernel."""
+
+from __future__ import annotations
+
+import os
+import weakref
+
+
+def open_pipe(owner: object) -> tuple[int, int]:
+    """Return the reading and the writing end of a pipe, which is closed when `owner` is gone."""
+    ends = os.pipe()
+    weakref.finalize(owner, _close, *ends)
+    return ends
+
+
+def _close(*files: int) -> None:
+    for file in files:
+        os.close(file)
