@@ -46,16 +46,28 @@ class Wire(requests.Session):
         timeout: float | tuple[float, float] | None = None,
         allow_redirects: bool = False,
         proxies: object = None,
+        params: Any = None,
         headers: Mapping[str, str] | None = None,
-        **parts: Any,
+        data: Any = None,
+        files: Any = None,
+        json: Any = None,
+        auth: Any = None,
     ) -> requests.Response:
-        """Send one request by itself; `parts` are those of a requests.Request.
+        """Send one request by itself.
 
         A session's own way mixes its headers, its cookies and the environment into each request, which takes as
-        long as sending it. A redirect raises TooManyRedirects: a POST that is sent on turns into a GET.
+        long as sending it. The session's headers come last, so that the signer need not look at them. A redirect
+        raises TooManyRedirects: a POST that is sent on turns into a GET.
         """
         del allow_redirects, proxies  # python-twitter passes them; the flock has decided
-        request = requests.Request(method, url, headers={**self.headers, **(headers or {})}, **parts).prepare()
+        request = requests.PreparedRequest()
+        request.prepare_method(method)
+        request.prepare_url(url, params)
+        request.prepare_headers(headers)
+        request.prepare_body(data, files, json)
+        request.prepare_auth(auth)
+        for name, value in self.headers.items():
+            request.headers.setdefault(name, value)  # type: ignore[arg-type]  # never bytes
         patience = timeout or (CONNECT_TIMEOUT, READ_TIMEOUT)
         response = self.get_adapter(url).send(request, timeout=patience, proxies=self.proxies)
         _ = response.content  # read to its end, the connection is free again
