@@ -51,8 +51,8 @@ PACKAGES = (
 
 def cpu(land: Ground, tweets: int) -> Iterator[str]:
     """Yield the lines of the first table: milliseconds of CPU by part."""
-    with land.server() as url, (land.folder / "anatomy.log").open("w") as log:
-        options = Options(base_url=url, state=land.folder / "anatomy.db", line_interval=0, poem_interval=0)
+    with land.server() as server, (land.folder / "anatomy.log").open("w") as log:
+        options = Options(base_url=server.url, state=land.folder / "anatomy.db", line_interval=0, poem_interval=0)
         commons = Commons.of(options, Events([Console(log)]))
         (sheep,) = Shepherd(land.keys(1), 0, 0, options=options, commons=commons).all_sheep
         for _ in range(WARM_UP):
@@ -88,8 +88,8 @@ def _shares(profile: pstats.Stats) -> Mapping[str, float]:
 def memory(land: Ground, sheep: int) -> Iterator[str]:
     """Yield the lines of the second table: kilobytes a sheep."""
     objects = dict(_objects(land, sheep))
-    with land.server() as url:
-        one, all_of_them = (_resident(land, url, size) for size in (1, sheep))
+    with land.server() as server:
+        one, all_of_them = (_resident(land, server.url, size) for size in (1, sheep))
     stack, rest = ((all_of_them[kind] - one[kind]) / (sheep - 1) for kind in ("stacks", "rest"))
     yield f"{'a sheep':<40}{stack + rest:8.1f}"
     yield f"{'  the stack of its thread':<40}{stack:8.1f}"

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import IO, Literal, NoReturn
+from typing import IO, Literal, NamedTuple, NoReturn
 
 import certifi
 import simplejson as json
@@ -98,6 +98,13 @@ class Program:
         return time.monotonic() - told, code
 
 
+class Server(NamedTuple):
+    """One that takes posts."""
+
+    url: str
+    pid: int
+
+
 class Ground:
     """A folder with a certificate, the keys of each flock, and the logs and journals of what ran."""
 
@@ -107,16 +114,16 @@ class Ground:
         self._certificate, self.bundle = make_certificate(folder)
 
     @contextmanager
-    def server(self, *, closing: bool = False) -> Iterator[str]:
-        """Start a server; yield its URL."""
-        command: list[str | Path] = [sys.executable, HERE / "server.py", self._certificate]
+    def server(self, *, closing: bool = False, port: int = 0) -> Iterator[Server]:
+        """Start a server, on a free port unless it is told which; yield it."""
+        command: list[str | Path] = [sys.executable, HERE / "server.py", self._certificate, "--port", str(port)]
         command += ["--close"] if closing else []
         with (self.folder / "server.log").open("a") as log, running(command, subprocess.PIPE, log) as process:
             assert process.stdout
             url = process.stdout.readline().strip()
             if not url:
                 raise Failed("the server does not start")
-            yield url
+            yield Server(url, process.pid)
 
     @contextmanager
     def program(

@@ -104,8 +104,8 @@ class Run(Situation):
 def measure(ground: Ground, what: Situation, steady: float) -> Run:
     """Run it until all sheep are out, and for `steady` seconds more. Raises Failed if it ends by itself."""
     with (
-        ground.server(closing=what.closing) as url,
-        ground.program(what.who, sheep=what.sheep, interval=what.interval, url=url) as program,
+        ground.server(closing=what.closing) as server,
+        ground.program(what.who, sheep=what.sheep, interval=what.interval, url=server.url) as program,
     ):
         out = program.wait_until_out(what.sheep, what.interval)
         seen = _see(program, steady, punctual=what.who == "flock" and what.interval > 0)

@@ -1,6 +1,6 @@
 """A TLS server that takes every post and does next to nothing else: what is measured is the client.
 
-    python benchmarks/server.py CERTIFICATE_AND_KEY.pem [--close]
+    python benchmarks/server.py CERTIFICATE_AND_KEY.pem [--close] [--port N]
 
 Prints its URL, and serves API v1.1 and v2 on loopback until it is stopped. With --close it closes each connection
 after its answer, as networks do with connections that are idle between two lines.
@@ -8,12 +8,12 @@ after its answer, as networks do with connections that are idle between two line
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import functools
 import itertools
 import re
 import ssl
-import sys
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _numbers = itertools.count(10**18)
@@ -51,16 +51,21 @@ class Taker(asyncio.Protocol):
             self._transport.close()
 
 
-async def serve(certificate: str, *, closing: bool) -> None:
-    """Listen on a free port, and print the URL."""
+async def serve(certificate: str, port: int, *, closing: bool) -> None:
+    """Listen on that port, or on a free one for 0, and print the URL."""
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(certificate)
     loop = asyncio.get_running_loop()
     taker = functools.partial(Taker, closing=closing)
-    server = await loop.create_server(taker, "127.0.0.1", 0, ssl=tls, backlog=4096)
+    server = await loop.create_server(taker, "127.0.0.1", port, ssl=tls, backlog=4096)
     print(f"https://localhost:{server.sockets[0].getsockname()[1]}", flush=True)
     await server.serve_forever()
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(sys.argv[1], closing="--close" in sys.argv[2:]))
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("certificate", help="with its key, in PEM")
+    parser.add_argument("--close", action="store_true", help="each connection after its answer")
+    parser.add_argument("--port", type=int, default=0, help="(a free one)")
+    given = parser.parse_args()
+    asyncio.run(serve(given.certificate, given.port, closing=given.close))

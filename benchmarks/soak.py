@@ -181,8 +181,8 @@ def soak(asked: Asked) -> Soak:
     extra = ("--keep-history", asked.keep_history)
     with (
         ground() as here,
-        here.server() as url,
-        here.program("flock", sheep=asked.sheep, interval=asked.interval, url=url, extra=extra) as program,
+        here.server() as server,
+        here.program("flock", sheep=asked.sheep, interval=asked.interval, url=server.url, extra=extra) as program,
     ):
         out = program.wait_until_out(asked.sheep, asked.interval)
         print(HEAD, flush=True)
