@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
+import time
 
 from flock.pipe import open_pipe
 
 PLACES = 128  # sheep that speak at once, each over a connection of its own
+_THROUGH_AT_ONCE = 256  # when it is opened
+_PAUSE = 0.005  # seconds in which they get out of the others' way
 
 
 class Gate:
@@ -23,9 +27,18 @@ class Gate:
     waiting = 0  # sheep that are there before it
 
     def __init__(self, places: int = PLACES) -> None:
-        self._free = places
+        self._free: float = places
         self._lock = threading.Lock()
         self._reader, self._writer = open_pipe(self)
+
+    def open(self) -> None:
+        """Let everybody through, now and from now on: those who wait shall go home."""
+        with self._lock:
+            waiting, self.waiting, self._free = self.waiting, 0, math.inf
+        while waiting > 0:
+            os.write(self._writer, b"." * min(waiting, _THROUGH_AT_ONCE))
+            waiting -= _THROUGH_AT_ONCE
+            time.sleep(_PAUSE)
 
     def __enter__(self) -> None:
         with self._lock:

@@ -220,6 +220,7 @@ class Shepherd(SimpleShepherd):
         """Wait for the tweets under way; return whether all sheep came home before time or patience ran out."""
         self._tell(Stopping, under_way=sum(sheep.busy for sheep in self.all_sheep), grace=GRACE)
         self.commons.stop.blow()
+        self.commons.gate.open()
         deadline = time.monotonic() + GRACE
         while True:
             try:

@@ -32,6 +32,29 @@ def test_no_more_speak_at_once_than_there_are_places() -> None:
     assert gate.waiting == 0
 
 
+def test_an_open_gate_lets_everybody_through() -> None:
+    """Six hundred wait behind one who stays, and those who come later need not."""
+    gate, leave = Gate(1), threading.Event()
+
+    def speak() -> None:
+        with gate:
+            pass
+
+    def stay() -> None:
+        with gate:
+            leave.wait(PATIENCE)
+
+    with ThreadPoolExecutor(601) as pool:
+        pool.submit(stay)
+        sheep = [pool.submit(speak) for _ in range(600)]
+        until("all wait", lambda: gate.waiting == 600)
+        gate.open()
+        for each in [*sheep, pool.submit(speak)]:
+            each.result(timeout=PATIENCE)
+        leave.set()
+    assert gate.waiting == 0
+
+
 def test_a_place_is_free_again_after_a_mishap() -> None:
     """What goes wrong inside leaves no place taken."""
     gate = Gate(1)

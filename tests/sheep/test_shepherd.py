@@ -15,7 +15,7 @@ from flock.errors import Suspended, Unavailable
 from flock.events import GoneQuiet, Rounds
 from flock.gate import Gate
 from flock.options import Options
-from flock.sheep import Sheep, runsheep
+from flock.sheep import Sheep
 from flock.shepherd import Ending, Shepherd, patient_threads
 from tests.conftest import PATIENCE, until
 from tests.sheep.conftest import START, World
@@ -128,16 +128,14 @@ def test_a_shepherd_in_another_thread_stops_when_told(tmp_path: Path) -> None:
     assert [Ending.STOPPED] == endings
 
 
-def test_sheep_that_wait_at_the_gate_when_the_flock_stops_begin_nothing(world: World, shepherd: Shepherd) -> None:
-    """They were due, and go home with their line unsaid: nothing is left half-way."""
+def test_sheep_that_wait_at_the_gate_go_home_when_the_flock_stops(world: World, shepherd: Shepherd) -> None:
+    """Whoever is inside waits for a network that says nothing; the others need not, and begin nothing."""
     gate = world.commons.gate = Gate(1)
-    with ThreadPoolExecutor(len(shepherd.all_sheep)) as pool:
-        with gate:
-            out = [pool.submit(runsheep, sheep) for sheep in shepherd.all_sheep]
-            until("all wait", lambda: gate.waiting == len(out))
-            world.commons.stop.blow()
-        for sheep in out:
-            sheep.result(timeout=PATIENCE)
+    with ThreadPoolExecutor(1) as pool, gate:
+        flock = pool.submit(shepherd.loop)
+        until("all wait", lambda: gate.waiting == len(shepherd.all_sheep))
+        world.commons.stop.blow()
+        assert Ending.STOPPED is flock.result(timeout=PATIENCE)
 
     assert [[]] * 4 == [world.stage(sheep.name).tries for sheep in shepherd.all_sheep]
 
