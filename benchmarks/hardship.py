@@ -80,21 +80,20 @@ class World:
 
     def __init__(self, land: Ground, asked: Asked) -> None:
         self._land = land
-        self._up = ExitStack()
-        self._all = ExitStack()
-        server = self._up.enter_context(land.server())
-        self._server = server
-        self._url = server.url
-        self.flock: Program = self._all.enter_context(
-            land.program("flock", sheep=asked.sheep, interval=asked.interval, url=server.url)
+        self._serving = ExitStack()
+        self._running = ExitStack()
+        self._server = self._serving.enter_context(land.server())
+        self._url = self._server.url
+        self.flock: Program = self._running.enter_context(
+            land.program("flock", sheep=asked.sheep, interval=asked.interval, url=self._url)
         )
 
     def __enter__(self) -> World:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._all.close()
-        self._up.close()
+        self._running.close()
+        self._serving.close()
 
     def begin(self, hardship: str) -> None:
         """Let it come."""
@@ -103,7 +102,7 @@ class World:
         elif hardship == "silent":
             os.kill(self._server.pid, signal.SIGSTOP)
         else:
-            self._up.close()
+            self._serving.close()
 
     def end(self, hardship: str) -> None:
         """Let it pass."""
@@ -113,7 +112,7 @@ class World:
             os.kill(self._server.pid, signal.SIGCONT)
         else:
             port = int(self._url.rpartition(":")[2])
-            self._server = self._up.enter_context(self._land.server(port=port))
+            self._server = self._serving.enter_context(self._land.server(port=port))
 
 
 def go_through(land: Ground, asked: Asked, hardship: str) -> Seen:
@@ -170,7 +169,8 @@ def _recover(flock: Program, asked: Asked) -> tuple[float, float | None]:
 
 def wanted() -> tuple[Asked, list[str], Path | None]:
     """Return what the command line asks for: the flock, its hardships, and where to keep the numbers."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    what = "; ".join(f"{name}: {what}" for name, what in HARDSHIPS.items())
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0], epilog=what)
     parser.add_argument("--sheep", type=int, default=10_000, metavar="N", help="(10000)")
     parser.add_argument("--interval", type=float, default=30.0, metavar="S", help="between two lines (30)")
     parser.add_argument("--seconds", type=float, default=60.0, metavar="S", help="that a hardship lasts (60)")
