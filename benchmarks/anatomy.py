@@ -33,7 +33,7 @@ STACK, GUARD = 8 << 20, 64 << 10  # bytes that the system sets aside for each th
 PARTS = (
     (0, "a tweet", "flock/sheep.py", "beat"),
     (1, "posting it", "flock/networks/twitter.py", "post"),
-    (2, "making the request", "requests/models.py", "prepare"),
+    (2, "making the request", "flock/networks/wire.py", "_prepared"),
     (3, "signing it", "requests_oauthlib/oauth1_auth.py", "__call__"),
     (2, "sending it", "requests/adapters.py", "send"),
     (3, "connection and TLS", "urllib3/connectionpool.py", "urlopen"),
@@ -75,7 +75,7 @@ def cpu(land: Ground, tweets: int) -> Iterator[str]:
 def _shares(profile: pstats.Stats) -> Mapping[str, float]:
     """Return which share of the whole each part has; a profiler slows all of them, and some more than others."""
     times = {
-        name: max(  # of the two that are called `prepare`, the one that calls the other
+        name: max(
             cumulative
             for (found, _, called), (_, _, _, cumulative, _) in profile.stats.items()  # type: ignore[attr-defined]
             if found.endswith(file) and called == function

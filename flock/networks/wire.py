@@ -46,20 +46,38 @@ class Wire(requests.Session):
         timeout: float | tuple[float, float] | None = None,
         allow_redirects: bool = False,
         proxies: object = None,
+        **parts: Any,
+    ) -> requests.Response:
+        """Send one request by itself; `parts` are those of a requests.Request.
+
+        A redirect raises TooManyRedirects: a POST that is sent on turns into a GET.
+        """
+        del allow_redirects, proxies  # python-twitter passes them; the flock has decided
+        request = self._prepared(method, url, **parts)
+        patience = timeout or (CONNECT_TIMEOUT, READ_TIMEOUT)
+        response = self.get_adapter(url).send(request, timeout=patience, proxies=self.proxies)
+        _ = response.content  # read to its end, the connection is free again
+        if response.is_redirect:
+            raise requests.TooManyRedirects(response=response)
+        return response
+
+    def _prepared(
+        self,
+        method: str,
+        url: str,
+        *,
         params: Any = None,
         headers: Mapping[str, str] | None = None,
         data: Any = None,
         files: Any = None,
         json: Any = None,
         auth: Any = None,
-    ) -> requests.Response:
-        """Send one request by itself.
+    ) -> requests.PreparedRequest:
+        """Return the request, signed, and without a cookie.
 
         A session's own way mixes its headers, its cookies and the environment into each request, which takes as
-        long as sending it. The session's headers come last, so that the signer need not look at them. A redirect
-        raises TooManyRedirects: a POST that is sent on turns into a GET.
+        long as sending it. Ours come last, so that the signer need not look at them.
         """
-        del allow_redirects, proxies  # python-twitter passes them; the flock has decided
         request = requests.PreparedRequest()
         request.prepare_method(method)
         request.prepare_url(url, params)
@@ -68,12 +86,7 @@ class Wire(requests.Session):
         request.prepare_auth(auth)
         for name, value in self.headers.items():
             request.headers.setdefault(name, value)  # type: ignore[arg-type]  # never bytes
-        patience = timeout or (CONNECT_TIMEOUT, READ_TIMEOUT)
-        response = self.get_adapter(url).send(request, timeout=patience, proxies=self.proxies)
-        _ = response.content  # read to its end, the connection is free again
-        if response.is_redirect:
-            raise requests.TooManyRedirects(response=response)
-        return response
+        return request
 
 
 class _SharedTls(HTTPAdapter):
