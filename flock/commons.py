@@ -20,9 +20,9 @@ from flock.whistle import Whistle
 class Commons:
     """The collaborators of every sheep.
 
-    `allowance` is the whole flock's posts a day; `stop` ends the flock; `gate` bounds how many speak
-    at once; `calls` counts the shepherd's SIGHUPs;
-    `good_apps` holds the consumer tokens that a network has taken a post with.
+    `allowance` is the whole flock's posts a day; `stop` ends the flock; `gate` bounds how many speak at once;
+    `calls` counts the shepherd's SIGHUPs; `good_apps` holds the consumer tokens that a network has taken a post
+    with.
     """
 
     options: Options

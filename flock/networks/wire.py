@@ -48,7 +48,7 @@ class Wire(requests.Session):
         proxies: object = None,
         **parts: Any,
     ) -> requests.Response:
-        """Send one request by itself; `parts` are those of a requests.Request.
+        """Send one request by itself; `parts` are those of a requests.Request but for its cookies and hooks.
 
         A redirect raises TooManyRedirects: a POST that is sent on turns into a GET.
         """

@@ -133,8 +133,10 @@ def test_sheep_that_wait_at_the_gate_go_home_when_the_flock_stops(world: World, 
     gate = world.commons.gate = Gate(1)
     with ThreadPoolExecutor(1) as pool, gate:
         flock = pool.submit(shepherd.loop)
-        until("all wait", lambda: gate.waiting == len(shepherd.all_sheep))
-        world.commons.stop.blow()
+        try:
+            until("all wait", lambda: gate.waiting == len(shepherd.all_sheep))
+        finally:
+            world.commons.stop.blow()
         assert Ending.STOPPED is flock.result(timeout=PATIENCE)
 
     assert [[]] * 4 == [world.stage(sheep.name).tries for sheep in shepherd.all_sheep]
