@@ -5,7 +5,7 @@ import json
 import ssl
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from pathlib import Path
@@ -18,12 +18,13 @@ import requests
 import twitter
 from oauthlib.oauth1 import RequestValidator, ResourceEndpoint
 
+from benchmarks.ground import make_certificate
 from flock import errors
 from flock.key import Key, read_key
 from flock.networks.answers import parse
 from flock.networks.base import Post
 from flock.networks.twitter import Twitter
-from flock.networks.wire import Wire, tls_context
+from flock.networks.wire import Wire, _normal, tls_context
 from flock.options import ApiVersion, is_loopback
 
 APIS: list[ApiVersion] = ["2", "1.1"]
@@ -66,9 +67,9 @@ class Stub:
         return 200, {"id": number, "id_str": str(number), "text": asked.form["status"][0]}
 
 
-@pytest.fixture
-def stub() -> Iterator[Stub]:
-    """Run a stub on loopback."""
+@contextmanager
+def serving(certificate: Path | None = None) -> Iterator[Stub]:
+    """Run a stub on loopback, over TLS if it has a certificate."""
     told = Stub()
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -96,11 +97,29 @@ def stub() -> Iterator[Stub]:
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.daemon_threads = True
         told.url = f"http://127.0.0.1:{server.server_port}"
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            server.socket = context.wrap_socket(server.socket, server_side=True)
+            told.url = f"https://localhost:{server.server_port}"
         thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
         thread.start()
         yield told
         server.shutdown()
         thread.join(10)
+
+
+@pytest.fixture
+def stub() -> Iterator[Stub]:
+    """Run a stub for a test."""
+    with serving() as told:
+        yield told
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Make a certificate for localhost; return it with its key, and the CA bundle that trusts it."""
+    return make_certificate(tmp_path_factory.mktemp("certificate"))
 
 
 Connect = Callable[..., Twitter]
@@ -409,6 +428,52 @@ def test_a_post_goes_through_the_proxy(stub: Stub, key: Key, monkeypatch: pytest
     with Wire("http://api.invalid") as wire:
         post = Twitter(key, wire=wire, root_url="http://api.invalid").post("baa")
     assert ("7", "http://api.invalid/2/tweets") == (post.id, stub.asked[0].path)
+
+
+def test_a_request_to_another_place_goes_there(stub: Stub, key: Key) -> None:
+    """Though the wire knows its way to the one that it was made for, and has gone it before."""
+    with serving() as other, Wire(stub.url) as wire:
+        for url in (stub.url, other.url, stub.url):
+            Twitter(key, wire=wire, root_url=url).post("baa")
+    assert (2, 1) == (len(stub.asked), len(other.asked))
+
+
+@pytest.mark.parametrize("params", [None, {}, {"name": "ewe & lamb"}])
+def test_addresses_are_written_as_requests_writes_them(params: dict[str, str] | None) -> None:
+    """And of a thousand only the last few are remembered."""
+    with closing(Wire("https://api.x.com")) as wire:
+        for number in range(99):
+            url = f"https://API.x.com/sheep/{number} wöol?flock={number}"
+            for _ in range(2):
+                expected = requests.Request("GET", url, params=params).prepare().url
+                assert expected == wire._prepared("GET", url, params=params).url
+    assert _normal.cache_info().currsize <= 64
+
+
+def test_a_server_is_posted_to_when_its_certificate_is_trusted(
+    certificate: tuple[Path, Path], key: Key, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Again and again, on one connection."""
+    mine, bundle = certificate
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
+    with serving(mine) as stub, Wire(stub.url) as wire:
+        bot = Twitter(key, wire=wire, root_url=stub.url)
+        assert ["1", "2"] == [bot.post("baa").id, bot.post("baa again").id]
+
+
+@pytest.mark.parametrize(("host", "is_trusted"), [("localhost", False), ("127.0.0.1", True)])
+def test_nothing_is_posted_to_a_server_that_cannot_prove_its_name(
+    certificate: tuple[Path, Path], key: Key, monkeypatch: pytest.MonkeyPatch, host: str, *, is_trusted: bool
+) -> None:
+    """Nobody vouches for the one certificate; the other is for another name."""
+    mine, bundle = certificate
+    if is_trusted:
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
+    with serving(mine) as stub:
+        url = stub.url.replace("localhost", host)
+        with Wire(url) as wire, pytest.raises(errors.Unavailable, match="cannot prove who it is"):
+            Twitter(key, wire=wire, root_url=url).post("baa")
+        assert [] == stub.asked
 
 
 @pytest.mark.parametrize(

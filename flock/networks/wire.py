@@ -9,12 +9,14 @@ from __future__ import annotations
 import os
 import ssl
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import certifi
 import requests
 import requests.utils
 from requests.adapters import HTTPAdapter
+from urllib3.connectionpool import ConnectionPool
 
 from flock.errors import BadOption
 from flock.gate import PLACES
@@ -35,8 +37,8 @@ class Wire(requests.Session):
         super().__init__()
         if not is_loopback(root_url):
             self.proxies = dict(requests.utils.get_environ_proxies(root_url))
-        self.mount("https://", _SharedTls())
-        self.mount("http://", HTTPAdapter(pool_maxsize=PLACES, pool_block=True))
+        self.mount("https://", _SharedTls(root_url))
+        self.mount("http://", _Direct(root_url))
 
     def request(  # type: ignore[override]
         self,
@@ -80,7 +82,10 @@ class Wire(requests.Session):
         """
         request = requests.PreparedRequest()
         request.prepare_method(method)
-        request.prepare_url(url, params)
+        if params:
+            request.prepare_url(url, params)
+        else:
+            request.url = _normal(url)
         request.prepare_headers(headers)
         request.prepare_body(data, files, json)
         request.prepare_auth(auth)
@@ -89,12 +94,41 @@ class Wire(requests.Session):
         return request
 
 
-class _SharedTls(HTTPAdapter):
+@lru_cache(maxsize=64)
+def _normal(url: str) -> str:
+    """Return `url` as requests would send it; a flock says all its lines to one."""
+    request = requests.PreparedRequest()
+    request.prepare_url(url, None)
+    return request.url or url
+
+
+class _Direct(HTTPAdapter):
+    """Keeps the connections to `root_url` at hand: looking up proxy and pool at each request takes 0.1 ms."""
+
+    def __init__(self, root_url: str) -> None:
+        self._root = f"{root_url}/"
+        self._pool: ConnectionPool | None = None
+        super().__init__(pool_maxsize=PLACES, pool_block=True)
+
+    def get_connection_with_tls_context(
+        self, request: requests.PreparedRequest, verify: Any, proxies: Any = None, cert: Any = None
+    ) -> ConnectionPool:
+        if not (request.url or "").startswith(self._root):
+            return super().get_connection_with_tls_context(request, verify, proxies, cert)
+        if self._pool is None:
+            self._pool = super().get_connection_with_tls_context(request, verify, proxies, cert)
+        return self._pool
+
+    def request_url(self, request: requests.PreparedRequest, proxies: Any) -> str:
+        return super().request_url(request, proxies) if proxies else request.path_url
+
+
+class _SharedTls(_Direct):
     """Hands one TLS context to every connection: reading the CA bundle takes 15 ms and half a megabyte."""
 
-    def __init__(self) -> None:
+    def __init__(self, root_url: str) -> None:
         self._context = tls_context()
-        super().__init__(pool_maxsize=PLACES, pool_block=True)
+        super().__init__(root_url)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, ssl_context=self._context, **kwargs)
