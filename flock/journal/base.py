@@ -61,8 +61,7 @@ class Settlement(NamedTuple):
 class Journal(Protocol):
     """Every method raises JournalError when the journal cannot be used; nothing may be posted then.
 
-    What a call has written when it returns outlasts a crash of the process, and what `intend` has written outlasts
-    a power cut, with all that was written before it.
+    A call that writes returns when its write is durable.
     """
 
     def claim(self, bots: Sequence[str]) -> None:

@@ -1,7 +1,7 @@
 """A journal in one SQLite file.
 
 Sheep threads hand their writes to one writer thread, which commits them in groups and wakes each of them when
-its own write is done: a connection a thread would spend its time waiting for locks.
+its own write is on the disk: a connection a thread would spend its time waiting for locks.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from flock.errors import BotsTaken, JournalError
 from flock.journal.base import Record, Settlement
 
 _GROUP = 500  # writes in one commit, at most
-_PRUNING = 8  # tweets of a sheep from one pruning to the next
 
 _MIGRATIONS = (
     """
@@ -76,12 +75,8 @@ _INTEND = """
 _PRUNE = """
     DELETE FROM tweet
     WHERE bot = (SELECT id FROM sheep WHERE bot = ?1) AND intended_at < ?2
-        AND n < (SELECT min(n) + ?3 FROM tweet WHERE bot = (SELECT id FROM sheep WHERE bot = ?1))
-"""
-_BEGIN = {  # a script is compiled anew each time, and a PRAGMA may take effect only then
-    False: "PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE",
-    True: "PRAGMA synchronous = FULL; BEGIN IMMEDIATE",
-}
+        AND n < (SELECT min(n) + 3 FROM tweet WHERE bot = (SELECT id FROM sheep WHERE bot = ?1))
+"""  # one comes, up to three go: never a long delete, and the file stops growing
 _SETTLE = """
     UPDATE tweet SET outcome = ?, post_id = ?, why = ?, settled_at = ?
     WHERE bot = (SELECT id FROM sheep WHERE bot = ?) AND n = ? AND piece = ?
@@ -91,25 +86,22 @@ _Statement = tuple[str, tuple[object, ...]]
 
 
 class _Write:
-    """Statements that are committed together, whether they are flushed to the disk, and the thread that waits."""
+    """Statements that are committed together, and the thread that waits for it."""
 
-    __slots__ = ("done", "error", "flushed", "statements")
+    __slots__ = ("done", "error", "statements")
 
-    def __init__(self, statements: Sequence[_Statement], *, flushed: bool) -> None:
+    def __init__(self, statements: Sequence[_Statement]) -> None:
         self.statements = statements
-        self.flushed = flushed
         self.error: Exception | None = None
         self.done = threading.Lock()
         self.done.acquire()
 
 
 class SqliteJournal:
-    """A journal in one SQLite file, in WAL mode.
+    """A journal in one SQLite file, durable at each commit (WAL, synchronous=FULL).
 
-    An intent is flushed to the disk, and with it all that was written before; what else is written is with the
-    system when the call returns. What was said is kept for `keep` seconds, and for a day once `latest_posts` was
-    asked for: caps on the posts of a day are counted from it. The place of each sheep, and how much it has said in
-    its life, is kept for ever.
+    What was said is kept for `keep` seconds, and for a day once `latest_posts` was asked for: caps on the posts of
+    a day are counted from it. The place of each sheep, and how much it has said in its life, is kept for ever.
     """
 
     def __init__(self, path: Path, *, keep: float = 2 * DAY) -> None:
@@ -169,13 +161,13 @@ class SqliteJournal:
         return None
 
     def intend(self, record: Record, text: str, at: float) -> None:
-        statements = [
-            _move(record._replace(unsure=True)),
-            (_INTEND, (record.n, record.piece, text, at, record.bot)),
-        ]
-        if record.n % _PRUNING == 0:  # so many come, three times as many may go: never a long delete
-            statements.append((_PRUNE, (record.bot, at - self._keep, 3 * _PRUNING)))
-        self._write(statements, flushed=True)
+        self._write(
+            [
+                _move(record._replace(unsure=True)),
+                (_INTEND, (record.n, record.piece, text, at, record.bot)),
+                (_PRUNE, (record.bot, at - self._keep)),
+            ]
+        )
 
     def settle(self, settlement: Settlement, record: Record) -> None:
         done = (settlement.outcome, settlement.post_id, settlement.why, settlement.at)
@@ -214,6 +206,7 @@ class SqliteJournal:
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, timeout=10, isolation_level=None, check_same_thread=False)
         connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
         return connection
 
     def _fetch(self, query: str, values: Sequence[object] = ()) -> list[Any]:
@@ -223,9 +216,9 @@ class SqliteJournal:
         except sqlite3.Error as error:
             raise self._trouble(error) from error
 
-    def _write(self, statements: Sequence[_Statement], *, flushed: bool = False) -> None:
-        """Wait until `statements` are written, all of them. Raises JournalError if they are not."""
-        write = _Write(statements, flushed=flushed)
+    def _write(self, statements: Sequence[_Statement]) -> None:
+        """Wait until `statements` are on the disk, all of them. Raises JournalError if they are not."""
+        write = _Write(statements)
         with self._closing:
             if self._closed:
                 raise JournalError(f"the journal {self.path}: it is closed")
@@ -252,7 +245,7 @@ class SqliteJournal:
     def _commit(self, group: Sequence[_Write]) -> None:
         error: Exception | None = None
         try:
-            self._writer.executescript(_BEGIN[any(write.flushed for write in group)])
+            self._writer.execute("BEGIN IMMEDIATE")
             for write in group:
                 for statement, values in write.statements:
                     self._writer.execute(statement, values)
