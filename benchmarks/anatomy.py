@@ -38,7 +38,7 @@ PARTS = (
     (2, "sending it", "requests/adapters.py", "send"),
     (3, "connection and TLS", "urllib3/connectionpool.py", "urlopen"),
     (2, "understanding the answer", "flock/networks/answers.py", "meaning"),
-    (1, "handing it to the journal, twice", "flock/journal/sqlite.py", "_write"),
+    (1, "writing it into the journal, twice", "flock/journal/sqlite.py", "_write"),
     (1, "telling it (the log)", "flock/events.py", "tell"),
 )
 PACKAGES = (
@@ -57,10 +57,10 @@ def cpu(land: Ground, tweets: int) -> Iterator[str]:
         (sheep,) = Shepherd(land.keys(1), 0, 0, options=options, commons=commons).all_sheep
         for _ in range(WARM_UP):
             sheep.beat()
-        whole, own = time.process_time(), time.thread_time()
+        whole = time.thread_time()
         for _ in range(tweets):
             sheep.beat()
-        whole, own = time.process_time() - whole, time.thread_time() - own
+        whole = (time.thread_time() - whole) / tweets * 1000
         profile = cProfile.Profile(time.thread_time)
         profile.enable()
         for _ in range(tweets):
@@ -68,8 +68,7 @@ def cpu(land: Ground, tweets: int) -> Iterator[str]:
         profile.disable()
         commons.close()
     shares = _shares(pstats.Stats(profile))
-    yield from (f"{'  ' * depth + name:<40}{shares[name] * own / tweets * 1000:8.2f}" for depth, name, *_ in PARTS)
-    yield f"{'the journal, in its own thread':<40}{(whole - own) / tweets * 1000:8.2f}"
+    yield from (f"{'  ' * depth + name:<40}{shares[name] * whole:8.2f}" for depth, name, *_ in PARTS)
 
 
 def _shares(profile: pstats.Stats) -> Mapping[str, float]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from flock.duration import format_seconds
 from flock.gate import PLACES
 
-_SPARE_THREADS = 16  # the shepherd's, the pool's, the journal's, and a few for the rest of the process
+_SPARE_THREADS = 16  # the shepherd's, the pool's, and a few for the rest of the process
 _MAPS_A_THREAD = 2  # a stack and its guard
 _SPARE_MAPS = 2000
 _SPARE_FILES = 64

@@ -1,7 +1,8 @@
 """A journal in one SQLite file.
 
-Sheep threads hand their writes to one writer thread, which commits them in groups and wakes each of them when
-its own write is on the disk: a connection a thread would spend its time waiting for locks.
+Sheep threads share one connection. The first that comes writes; whoever comes while it does waits, and the first
+of those then commits for all of them: a connection a thread would spend its time waiting for locks, and a thread
+of the journal's own would have to be woken for each write, and then wake the sheep.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ import threading
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
-from queue import Empty, SimpleQueue
 from typing import Any
 
 from flock.budget import DAY
@@ -86,15 +86,16 @@ _Statement = tuple[str, tuple[object, ...]]
 
 
 class _Write:
-    """Statements that are committed together, and the thread that waits for it."""
+    """Statements that are committed together, and the thread that waits for its turn: to commit, or to go on."""
 
-    __slots__ = ("done", "error", "statements")
+    __slots__ = ("error", "is_done", "statements", "turn")
 
     def __init__(self, statements: Sequence[_Statement]) -> None:
         self.statements = statements
-        self.error: Exception | None = None
-        self.done = threading.Lock()
-        self.done.acquire()
+        self.error: BaseException | None = None
+        self.is_done = False
+        self.turn = threading.Lock()
+        self.turn.acquire()
 
 
 class SqliteJournal:
@@ -107,11 +108,12 @@ class SqliteJournal:
     def __init__(self, path: Path, *, keep: float = 2 * DAY) -> None:
         self.path = path
         self._keep = keep
-        self._writes: SimpleQueue[_Write | None] = SimpleQueue()
+        self._queued: list[_Write] = []
+        self._queueing = threading.Lock()
+        self._is_led = False  # somebody commits, or will in a moment
         self._lock_file: int | None = None
         self._claimed: set[str] = set()
         self._reading = threading.Lock()  # an open SELECT would hide newer rows from the other threads
-        self._closing = threading.Lock()
         self._closed = False
         with ExitStack() as opened:
             try:
@@ -122,8 +124,6 @@ class SqliteJournal:
             except (OSError, sqlite3.Error) as error:
                 raise self._trouble(error) from error
             opened.pop_all()
-        self._thread = threading.Thread(target=self._write_for_all, name="journal", daemon=True)
-        self._thread.start()
 
     def claim(self, bots: Sequence[str]) -> None:
         """Lock one byte of the lock file a bot: the kernel lets go of it however this process ends."""
@@ -193,10 +193,9 @@ class SqliteJournal:
 
     def close(self) -> None:
         """Finish what is queued, then let go of the bots. Whoever writes afterwards is told so."""
-        with self._closing:
-            self._closed = True
-            self._writes.put(None)
-        self._thread.join()
+        if self._closed:
+            return
+        self._queue(_Write([]), closing=True)
         self._writer.close()
         self._reader.close()
         if self._lock_file is not None:
@@ -219,46 +218,56 @@ class SqliteJournal:
     def _write(self, statements: Sequence[_Statement]) -> None:
         """Wait until `statements` are on the disk, all of them. Raises JournalError if they are not."""
         write = _Write(statements)
-        with self._closing:
-            if self._closed:
-                raise JournalError(f"the journal {self.path}: it is closed")
-            self._writes.put(write)
-        write.done.acquire()
+        self._queue(write, closing=False)
         if write.error is not None:
             raise self._trouble(write.error) from write.error
 
-    def _write_for_all(self) -> None:
-        """Commit what is queued, as one group, until told to stop: the writer thread's whole life."""
-        while (first := self._writes.get()) is not None:
-            group, last = [first], False
-            while len(group) < _GROUP and not last:
-                try:
-                    write = self._writes.get_nowait()
-                except Empty:
-                    break
-                last = write is None
-                group += [write] if write is not None else []
+    def _queue(self, write: _Write, *, closing: bool) -> None:
+        """Wait until `write` is done. Whoever comes when nobody commits does it, for all who have come by then."""
+        with self._queueing:
+            if self._closed:
+                raise JournalError(f"the journal {self.path}: it is closed")
+            self._closed = closing
+            self._queued.append(write)
+            leads, self._is_led = not self._is_led, True
+        if not leads:
+            write.turn.acquire()
+        if not write.is_done:
+            self._lead()
+
+    def _lead(self) -> None:
+        """Commit one group, and hand the lead to the first of those who have come in the meantime."""
+        with self._queueing:
+            group, self._queued = self._queued[:_GROUP], self._queued[_GROUP:]
+        try:
             self._commit(group)
-            if last:
-                return
+        finally:
+            with self._queueing:
+                self._is_led = bool(self._queued)
+                if self._queued:
+                    self._queued[0].turn.release()
 
     def _commit(self, group: Sequence[_Write]) -> None:
-        error: Exception | None = None
+        error: BaseException | None = None
         try:
             self._writer.execute("BEGIN IMMEDIATE")
             for write in group:
                 for statement, values in write.statements:
                     self._writer.execute(statement, values)
             self._writer.execute("COMMIT")
-        except Exception as problem:  # noqa: BLE001 - passed on to every thread that waits
+        except BaseException as problem:  # every thread that waits is told of it
             error = problem
             if self._writer.in_transaction:
                 self._writer.execute("ROLLBACK")
-        for write in group:
-            write.error = error
-            write.done.release()
+            if not isinstance(problem, Exception):
+                raise
+        finally:
+            for write in group:
+                write.error = error
+                write.is_done = True
+                write.turn.release()
 
-    def _trouble(self, error: Exception) -> JournalError:
+    def _trouble(self, error: BaseException) -> JournalError:
         code = getattr(error, "sqlite_errorname", "") or ""
         for name, advice in _ADVICE:
             if code.startswith(name):

@@ -8,8 +8,9 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,7 @@ import pytest
 from flock.errors import BotsTaken, JournalError
 from flock.journal import Outcome, Record, Settlement, SqliteJournal
 from flock.journal.sqlite import migrate
-
-PATIENCE = 30  # seconds: far more than anything here takes
+from tests.conftest import PATIENCE, until
 
 HOLDER = """
 import sys, pathlib
@@ -59,6 +59,20 @@ def rows(path: Path, query: str) -> list[tuple[object, ...]]:
     """Return what `query` finds in the file, read as any other program would."""
     with closing(sqlite3.connect(path)) as connection:
         return connection.execute(query).fetchall()
+
+
+def together(journal: SqliteJournal, *calls: Callable[[], object]) -> list[Future[object]]:
+    """Make these calls, each in a thread, while another program holds the journal up; return how they ended.
+
+    The first begins to write, and the others come behind it in their order.
+    """
+    made: list[Future[object]] = []
+    with ThreadPoolExecutor(len(calls)) as pool, closing(sqlite3.connect(journal.path)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        for call in calls:
+            made.append(pool.submit(call))
+            until("it has come", lambda: journal._is_led and len(journal._queued) == len(made) - 1)
+    return made
 
 
 def refusal(act: Callable[[], object]) -> str:
@@ -131,6 +145,62 @@ def test_an_intent_is_on_the_disk_before_intend_returns(path: Path) -> None:
         journal.claim(["x:dolly"])
         journal.intend(Record("x:dolly"), "baa", 1.0)
         assert [("baa", "intended")] == rows(path, "SELECT text, outcome FROM tweet")
+
+
+@pytest.mark.parametrize(("at_most", "commits"), [(500, 2), (3, 5), (1, 12)])
+def test_whoever_comes_while_one_writes_is_written_in_one_go(
+    path: Path, monkeypatch: pytest.MonkeyPatch, at_most: int, commits: int
+) -> None:
+    """So many at most; then one of the rest goes on."""
+    monkeypatch.setattr("flock.journal.sqlite._GROUP", at_most)
+    run: list[str] = []
+    with closing(SqliteJournal(path)) as journal:
+        journal._writer.set_trace_callback(run.append)
+        calls = [partial(journal.keep, Record(f"x:sheep{number}")) for number in range(12)]
+        assert [None] * 12 == [call.result() for call in together(journal, *calls)]
+        assert commits == run.count("COMMIT")
+        assert [(12,)] == rows(path, "SELECT count(*) FROM sheep WHERE spoken")
+
+
+def test_what_fails_for_one_fails_for_all_who_are_written_with_it(path: Path) -> None:
+    """Each of them is told, nothing of theirs is there, and the next has no such trouble."""
+    with closing(SqliteJournal(path)) as journal, closing(sqlite3.connect(path)) as other:
+        other.execute(
+            "CREATE TRIGGER no BEFORE INSERT ON sheep WHEN NEW.bot = 'black' BEGIN SELECT RAISE(ABORT, 'baa'); END"
+        )
+        bots = ["x:bellwether", "x:dolly", "black", "x:ewe"]
+        calls = together(journal, *(partial(journal.keep, Record(bot)) for bot in bots))
+        expected = ["None", *[f"the journal {path}: baa"] * 3]
+        assert expected == [str(call.exception()) for call in calls]
+        journal.keep(Record("x:lamb"))
+        assert [("x:bellwether",), ("x:lamb",)] == rows(path, "SELECT bot FROM sheep ORDER BY bot")
+
+
+def test_an_interrupt_while_one_writes_leaves_nobody_waiting(path: Path) -> None:
+    """Ctrl-C comes at any line: whoever was written along is told, and the next can write."""
+
+    class Interrupting:
+        def __iter__(self) -> Iterator[object]:
+            raise KeyboardInterrupt
+
+    def stop() -> None:
+        journal._write([Interrupting()])  # type: ignore[list-item]
+
+    with closing(SqliteJournal(path)) as journal:
+        keeps = [partial(journal.keep, Record(bot)) for bot in ("x:dolly", "x:ewe")]
+        calls = together(journal, keeps[0], stop, keeps[1])
+        assert [type(None), KeyboardInterrupt, JournalError] == [type(call.exception()) for call in calls]
+        journal.keep(Record("x:lamb"))
+        assert [("x:dolly",), ("x:lamb",)] == rows(path, "SELECT bot FROM sheep ORDER BY bot")
+
+
+def test_a_journal_is_closed_when_all_who_came_are_written(path: Path) -> None:
+    """And may be closed again."""
+    journal = SqliteJournal(path)
+    keeps = [partial(journal.keep, Record(f"x:sheep{number}")) for number in range(3)]
+    assert [None] * 4 == [call.result() for call in together(journal, *keeps, journal.close)]
+    journal.close()
+    assert [(3,)] == rows(path, "SELECT count(*) FROM sheep WHERE spoken")
 
 
 def test_a_file_that_is_no_journal_is_refused_in_a_line(path: Path) -> None:
