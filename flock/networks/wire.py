@@ -20,6 +20,7 @@ from urllib3.connectionpool import ConnectionPool
 
 from flock.errors import BadOption
 from flock.gate import PLACES
+from flock.networks.connections import let_rest
 from flock.options import is_loopback
 
 CONNECT_TIMEOUT = 10.0  # seconds
@@ -109,6 +110,17 @@ class _Direct(HTTPAdapter):
         self._root = f"{root_url}/"
         self._pool: ConnectionPool | None = None
         super().__init__(pool_maxsize=PLACES, pool_block=True)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        let_rest(self.poolmanager)
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        is_new = proxy not in self.proxy_manager
+        manager = super().proxy_manager_for(proxy, **kwargs)
+        if is_new:
+            let_rest(manager)
+        return manager
 
     def get_connection_with_tls_context(
         self, request: requests.PreparedRequest, verify: Any, proxies: Any = None, cert: Any = None
