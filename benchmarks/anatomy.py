@@ -3,43 +3,56 @@
     .venv/bin/python benchmarks/anatomy.py      a minute
 
 The CPU is that of one sheep, which posts over TLS with journal and log and has the process to itself: what threads
-cost by getting in each other's way comes on top (`scripts/bench` measures it). The memory is that of a thousand.
+cost by getting in each other's way comes on top (`scripts/bench` measures it). It is measured twice, with the
+tweets back to back, and with a rest before each, in which the processor turns to others. The memory is that of a
+thousand sheep.
 """
 
 from __future__ import annotations
 
 import argparse
-import cProfile
 import os
-import pstats
 import re
 import time
 import tracemalloc
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from multiprocessing.dummy import Pool as ThreadPool
 from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
+from requests.adapters import HTTPAdapter
+from requests_oauthlib import OAuth1
+from urllib3.connectionpool import HTTPConnectionPool
+
+import flock.networks.twitter
 from benchmarks.ground import Ground, ground
 from flock.commons import Commons
 from flock.console import Console
 from flock.events import Events
+from flock.journal import SqliteJournal
+from flock.networks.twitter import Twitter
+from flock.networks.wire import Wire
 from flock.options import Options
+from flock.sheep import Sheep
 from flock.shepherd import Shepherd
 
 WARM_UP = 50  # tweets
+RESTS = (0.0, 0.005)  # seconds before each tweet: none; as many as a thousand sheep leave at 5 s
 STACK, GUARD = 8 << 20, 64 << 10  # bytes that the system sets aside for each thread, and what is taken off at most
-# A part, the function that it is, and how deep it stands in the one before: whatever a function calls is its own.
-PARTS = (
-    (0, "a tweet", "flock/sheep.py", "beat"),
-    (1, "posting it", "flock/networks/twitter.py", "post"),
-    (2, "making the request", "flock/networks/wire.py", "_prepared"),
-    (3, "signing it", "requests_oauthlib/oauth1_auth.py", "__call__"),
-    (2, "sending it", "requests/adapters.py", "send"),
-    (3, "connection and TLS", "urllib3/connectionpool.py", "urlopen"),
-    (2, "understanding the answer", "flock/networks/answers.py", "meaning"),
-    (1, "writing it into the journal, twice", "flock/journal/sqlite.py", "_write"),
-    (1, "telling it (the log)", "flock/events.py", "tell"),
+# How deep a part stands in the one before, what it is, and the function that does it with all that it calls.
+PARTS: tuple[tuple[int, str, Any, str], ...] = (
+    (0, "a tweet", Sheep, "beat"),
+    (1, "posting it", Twitter, "post"),
+    (2, "making the request", Wire, "_prepared"),
+    (3, "signing it", OAuth1, "__call__"),
+    (2, "sending it", HTTPAdapter, "send"),
+    (3, "connection and TLS", HTTPConnectionPool, "urlopen"),
+    (2, "understanding the answer", flock.networks.twitter, "meaning"),
+    (1, "writing it into the journal, twice", SqliteJournal, "_write"),
+    (1, "telling it (the log)", Events, "tell"),
 )
 PACKAGES = (
     ("its key", r"/(flock/key|simplejson/|pydantic|pathlib)"),
@@ -50,38 +63,52 @@ PACKAGES = (
 
 
 def cpu(land: Ground, tweets: int) -> Iterator[str]:
-    """Yield the lines of the first table: milliseconds of CPU by part."""
+    """Yield the lines of the first table: milliseconds of CPU by part, for each of the rests."""
     with land.server() as server, (land.folder / "anatomy.log").open("w") as log:
         options = Options(base_url=server.url, state=land.folder / "anatomy.db", line_interval=0, poem_interval=0)
-        commons = Commons.of(options, Events([Console(log)]))
+        commons = Commons.of(options, Events([Console(log, log_format="json")]))
         (sheep,) = Shepherd(land.keys(1), 0, 0, options=options, commons=commons).all_sheep
-        for _ in range(WARM_UP):
-            sheep.beat()
-        whole = time.thread_time()
-        for _ in range(tweets):
-            sheep.beat()
-        whole = (time.thread_time() - whole) / tweets * 1000
-        profile = cProfile.Profile(time.thread_time)
-        profile.enable()
-        for _ in range(tweets):
-            sheep.beat()
-        profile.disable()
+        _say(sheep, WARM_UP, rest=0)
+        found = [_seconds_by_part(sheep, tweets, rest=rest) for rest in RESTS]
         commons.close()
-    shares = _shares(pstats.Stats(profile))
-    yield from (f"{'  ' * depth + name:<40}{shares[name] * whole:8.2f}" for depth, name, *_ in PARTS)
+    for depth, name, *_ in PARTS:
+        yield f"{'  ' * depth + name:<40}" + "".join(f"{seconds[name] / tweets * 1000:12.2f}" for seconds in found)
 
 
-def _shares(profile: pstats.Stats) -> Mapping[str, float]:
-    """Return which share of the whole each part has; a profiler slows all of them, and some more than others."""
-    times = {
-        name: max(
-            cumulative
-            for (found, _, called), (_, _, _, cumulative, _) in profile.stats.items()  # type: ignore[attr-defined]
-            if found.endswith(file) and called == function
-        )
-        for _, name, file, function in PARTS
-    }
-    return {name: time / times["a tweet"] for name, time in times.items()}
+def _seconds_by_part(sheep: Sheep, tweets: int, *, rest: float) -> dict[str, float]:
+    """Return the CPU seconds of each part of so many tweets; the whole is measured without the other watches."""
+    with _watches(PARTS[:1]) as whole:
+        _say(sheep, tweets, rest=rest)
+    with _watches(PARTS) as parts:
+        _say(sheep, tweets, rest=rest)
+    return {**parts, **whole}
+
+
+def _say(sheep: Sheep, tweets: int, *, rest: float) -> None:
+    for _ in range(tweets):
+        time.sleep(rest)
+        sheep.beat()
+
+
+@contextmanager
+def _watches(parts: Sequence[tuple[int, str, Any, str]]) -> Iterator[dict[str, float]]:
+    """Put a stopwatch on each of the parts; yield the CPU seconds that they have taken."""
+    seconds = dict.fromkeys((name for _, name, *_ in parts), 0.0)
+    with ExitStack() as stack:
+        for _, name, owner, function in parts:
+            stack.enter_context(patch.object(owner, function, _watched(getattr(owner, function), name, seconds)))
+        yield seconds
+
+
+def _watched(function: Callable[..., Any], name: str, seconds: dict[str, float]) -> Callable[..., Any]:
+    def watched(*args: Any, **kwargs: Any) -> Any:
+        start = time.thread_time()
+        try:
+            return function(*args, **kwargs)
+        finally:
+            seconds[name] += time.thread_time() - start
+
+    return watched
 
 
 def memory(land: Ground, sheep: int) -> Iterator[str]:
@@ -140,7 +167,8 @@ def main() -> None:
     wanted = parser.parse_args()
     with ground() as land:
         os.environ["REQUESTS_CA_BUNDLE"] = str(land.bundle)
-        print(f"{'CPU of a tweet':<40}{'ms':>8}", *cpu(land, wanted.tweets), sep="\n")
+        rests = "".join(f"{f'rests {rest * 1000:g} ms' if rest else 'ms':>12}" for rest in RESTS)
+        print(f"{'CPU of a tweet':<40}{rests}", *cpu(land, wanted.tweets), sep="\n")
         print(f"\n{'memory of a sheep':<40}{'KB':>8}", *memory(land, wanted.sheep), sep="\n")
 
 
