@@ -38,6 +38,8 @@ _STUCK = 180.0  # seconds after which a sheep that should have moved hangs; no r
 _THREADS_ONCE = 32
 _TURN = 50e-6  # seconds of Python's switch interval for each thread
 _QUIET_MARGIN = 60.0  # seconds behind its due time after which a sheep has gone quiet
+_UNANSWERED = "no answer from the network yet"
+_WAITS_ITS_TURN = "it waits for its turn, while others wait for the network's answers"
 
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -193,7 +195,7 @@ class Shepherd(SimpleShepherd):
         if silent <= max(_QUIET_MARGIN, sheep.line_interval) or sheep.penned or sheep.waiting:
             self.commons.is_over(topic)
         elif self.commons.first_to_meet(topic):
-            why = sheep.trouble or "no answer from the network yet"
+            why = sheep.trouble or (_UNANSWERED if sheep.busy else _WAITS_ITS_TURN)
             self._tell(GoneQuiet, bot=sheep.name, seconds=silent, why=why)
 
     def _watch(self, inbox: SimpleQueue[int | None]) -> Ending:
