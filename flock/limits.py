@@ -22,12 +22,15 @@ _BYTES_A_TWEET = 200  # in the journal, with a line of middling length
 _ROUND_TRIP = 1.0  # seconds; no network takes one bot's tweets faster for long
 
 
-def shortfalls(sheep: int, root: Path = Path("/")) -> Iterator[str]:
+def shortfalls(sheep: int, root: Path = Path("/"), *, pasture: bool = False) -> Iterator[str]:
     """Yield a line for each limit that so many sheep would hit: what it is, what they need, how to raise it.
 
-    Reads Linux's files under `root`; what is not there is no limit.
+    `pasture` is whether the process has the practice server in it, with the other end of each connection and a
+    thread for it. Reads Linux's files under `root`; what is not there is no limit.
     """
-    threads = sheep + _SPARE_THREADS
+    connections = min(sheep, PLACES)
+    served = connections if pasture else 0
+    threads = sheep + served + _SPARE_THREADS
     allowed = {
         "threads of this user": (
             _soft(resource.RLIMIT_NPROC),
@@ -44,7 +47,7 @@ def shortfalls(sheep: int, root: Path = Path("/")) -> Iterator[str]:
     limit = _number(root / "proc/sys/vm/max_map_count")
     if limit is not None and limit < maps:
         yield f"{sheep} sheep need {maps} memory maps, and a process may have {limit}; raise vm.max_map_count"
-    files = min(sheep, PLACES) + sheep // _SHEEP_A_FILE + _SPARE_FILES
+    files = connections + served + sheep // _SHEEP_A_FILE + _SPARE_FILES
     limit = _soft(resource.RLIMIT_NOFILE)
     if limit is not None and limit < files:
         yield f"{sheep} sheep need {files} open files, and {limit} are allowed; raise LimitNOFILE= or ulimit -n"
@@ -93,10 +96,18 @@ def _pids_max(root: Path) -> int | None:
         lines = (root / "proc/self/cgroup").read_text().splitlines()
     except OSError:
         return None
-    groups = [root / "sys/fs/cgroup" / line[3:].lstrip("/") for line in lines if line.startswith("0::")]
+    groups = [root / "sys/fs/cgroup" / group for line in lines if (group := _group(line))]
     around = [folder for group in groups for folder in (group, *group.parents)]
     found = [limit for folder in around if (limit := _number(folder / "pids.max")) is not None]
     return min(found, default=None)
+
+
+def _group(line: str) -> str:
+    """Return the folder of a control group that may bound the tasks, of version 2 or of 1; empty for others."""
+    number, controllers, path = line.split(":", 2)
+    if number == "0":
+        return path.lstrip("/") or "."
+    return f"pids{path}" if "pids" in controllers.split(",") else ""
 
 
 def _memory_available(root: Path) -> int | None:

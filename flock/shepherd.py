@@ -118,7 +118,8 @@ class Shepherd(SimpleShepherd):
 
         options, intervals = self.commons.options, [sheep.line_interval for sheep in self.all_sheep]
         of_disk = journal_shortfall(intervals, options.keep_history, options.state_file)
-        for line in (*shortfalls(len(intervals)), *(of_disk if not options.dry_run else ())):
+        of_machine = shortfalls(len(intervals), pasture=self.commons.networks.has_pasture)
+        for line in (*of_machine, *(of_disk if not options.dry_run else ())):
             log.warning("%s", line)
 
     def once(self) -> Ending:

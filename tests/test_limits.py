@@ -17,10 +17,12 @@ def machine(tmp_path: Path) -> Path:
         "proc/sys/kernel/threads-max": "1000",
         "proc/sys/kernel/pid_max": "1000",
         "proc/sys/vm/max_map_count": "65530",
-        "proc/self/cgroup": "0::/system.slice/flock.service\n",
+        "proc/self/cgroup": "6:cpu:/docker/box\n4:net_cls,pids:/docker/box\n0::/system.slice/flock.service\n",
         "proc/meminfo": "MemTotal: 999999 kB\nMemAvailable:     500000 kB\n",
         "sys/fs/cgroup/system.slice/flock.service/pids.max": "500",
         "sys/fs/cgroup/system.slice/pids.max": "max",
+        "sys/fs/cgroup/pids/docker/box/pids.max": "500",
+        "sys/fs/cgroup/cpu/docker/box/pids.max": "1",  # of another kind: it bounds no tasks
     }
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -42,6 +44,7 @@ def test_a_flock_that_fits_is_not_warned_about(machine: Path) -> None:
         ("proc/meminfo", "MemAvailable: 50000 kB\n", "add memory"),
         ("sys/fs/cgroup/system.slice/flock.service/pids.max", "64", "raise TasksMax="),
         ("sys/fs/cgroup/system.slice/pids.max", "64", "raise TasksMax="),
+        ("sys/fs/cgroup/pids/docker/box/pids.max", "64", "raise TasksMax="),
     ],
 )
 def test_each_limit_is_named_with_what_to_raise(machine: Path, file: str, text: str, words: str) -> None:
@@ -94,3 +97,14 @@ def test_sheep_share_their_open_files(tmp_path: Path, monkeypatch: pytest.Monkey
     )
     allow(292)
     assert [] == list(shortfalls(10_000, tmp_path))
+    (line,) = shortfalls(10_000, tmp_path, pasture=True)
+    assert line.startswith("10000 sheep need 420 open files")  # it has the other end of each connection
+
+
+def test_the_practice_server_has_a_thread_for_each_connection(machine: Path) -> None:
+    """A hundred sheep have a hundred connections."""
+    (machine / "proc/sys/kernel/threads-max").write_text("215")
+
+    (line,) = shortfalls(100, machine, pasture=True)
+
+    assert line.startswith("100 sheep need 216 threads")

@@ -39,7 +39,14 @@ class Networks:
             return "nowhere (a dry run)"
         if self._options.base_url and (self.realm(key) != "pasture" or self._options.is_practice):
             return self._options.base_url
-        return "the pasture" if self.realm(key) == "pasture" else "X"
+        if self.realm(key) != "pasture":
+            return "X"
+        return f"the pasture at {self._pasture.url}" if self._pasture else "the pasture"
+
+    @property
+    def has_pasture(self) -> bool:
+        """Whether the pasture is in this very process, which then holds both ends of each connection."""
+        return self._pasture is not None
 
     def bot(self, key: Key) -> str:
         """Return the name under which the journal knows this bot."""

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 import simplejson as json
@@ -164,14 +165,17 @@ def test_pasture_keeps_real_keys_off_the_real_network(make_folder: Make, start: 
 
 
 def test_the_flock_starts_a_pasture_for_practice_keys(make_folder: Make, start: Start) -> None:
-    """A key whose network is the pasture needs no option at all."""
+    """A key whose network is the pasture needs no option at all; the first line says where its page is."""
     folder = make_folder(1, lines=3, network="pasture", line_interval=0.05)
 
     flock = start("run", folder.path)
     lines = [flock.process.stdout.readline() for _ in range(3)] if flock.process.stdout else []
+    with urlopen(lines[0].rpartition(" ")[2].strip(), timeout=10) as page:
+        shown = page.read().decode()
     code, _, errors = flock.stop()
 
     assert (0, "") == (code, errors)
+    assert folder.poems["bot0"][0] in shown
     assert folder.poems["bot0"][:2] == [line.rstrip("\n").partition("bot0: ")[2] for line in lines[1:]]
 
 
