@@ -19,6 +19,7 @@ import flock.networks.wire
 from flock import errors
 from flock.networks.answers import meaning, unreachable
 from flock.networks.wire import Wire
+from tests.conftest import no_more_files
 
 NOW = 1_800_000_000.0
 HOUR = 3600.0
@@ -279,6 +280,16 @@ def test_a_refused_connection_means_that_nothing_landed() -> None:
         port = server.getsockname()[1]
     problem = fail(f"http://127.0.0.1:{port}/2/tweets")
     assert (errors.Unavailable, "the-host takes no connection") == (type(problem), str(problem))
+
+
+def test_a_process_that_may_open_no_more_files_blames_no_server() -> None:
+    """It could make no connection, whoever was there."""
+    url = "http://127.0.0.1:1/2/tweets"
+    with Wire(url) as wire, no_more_files(), pytest.raises(requests.RequestException) as caught:
+        wire.post(url)
+    problem = unreachable(caught.value, "the-host")
+    assert errors.Unavailable is type(problem)
+    assert "this process may open no more files; raise LimitNOFILE= or ulimit -n" == str(problem)
 
 
 def test_a_name_that_nobody_knows_means_that_nothing_landed() -> None:

@@ -4,7 +4,11 @@ import gc
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
+
+from flock.errors import BadOption
 from flock.whistle import Whistle
+from tests.conftest import no_more_files
 
 
 def test_the_whistle_wakes_a_flock_that_shares_ears() -> None:
@@ -40,3 +44,11 @@ def test_a_whistle_that_nobody_needs_any_more_leaves_no_files_open() -> None:
     assert before + 8 == open_files()
     del whistle, ears
     assert before == open_files()
+
+
+def test_a_sheep_that_finds_no_file_to_sleep_on_says_what_to_raise() -> None:
+    """It is the first thing that a flock runs short of."""
+    with no_more_files(), pytest.raises(BadOption) as caught:
+        Whistle().ear()
+    assert str(caught.value).startswith("this process may open no more files (")
+    assert str(caught.value).endswith("): raise LimitNOFILE= in the unit, or ulimit -n")

@@ -6,6 +6,7 @@ Covers v2 (problem JSON) and v1.1 (numbered errors); the table is in docs/errors
 
 from __future__ import annotations
 
+import errno
 import re
 import ssl
 from collections.abc import Iterator, Mapping
@@ -197,6 +198,8 @@ def unreachable(error: requests.RequestException, host: str) -> NetworkError:
     Says it in its own words: those of the libraries may hold a proxy's password.
     """
     causes = list(_causes(error))
+    if any(isinstance(cause, OSError) and cause.errno in (errno.EMFILE, errno.ENFILE) for cause in causes):
+        return Unavailable("this process may open no more files; raise LimitNOFILE= or ulimit -n")
     for kind, words in _UNREACHED:
         if any(isinstance(cause, kind) for cause in causes):
             return Unavailable(f"{host} {words}")
