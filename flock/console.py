@@ -179,10 +179,17 @@ class LogFormatter(logging.Formatter):
         """Return the line, or lines: a traceback has more than one, and journald wants a priority on each."""
         level, text = record.levelname.lower(), record.getMessage()
         trace = self.formatException(record.exc_info) if record.exc_info else ""
+        bot = "" if record.threadName == "MainThread" else record.threadName  # threads are named after their sheep
         if self._json:
-            fields = {"time": _iso(record.created), "level": level, "event": "log", "bot": record.threadName}
+            fields = {
+                "time": _iso(record.created),
+                "level": level,
+                "event": "log",
+                "at": record.created,
+                "bot": bot,
+            }
             return _json({**fields, "text": text, "traceback": trace})
-        thread = "" if record.threadName == "MainThread" else f"{record.threadName}: "
+        thread = f"{bot}: " if bot else ""
         lines = [f"flock: {level}: {thread}{text}", *trace.splitlines()]
         prefix = f"<{_SYSLOG.get(record.levelno, 6)}>" if self._journald else ""
         return "\n".join(prefix + line for line in lines)

@@ -285,7 +285,7 @@ class Silenced(Event):
     why: str
 
     def __str__(self) -> str:
-        return f"NOTHING CAN BE SAID: {self.why}"
+        return f"NOTHING CAN BE SAID: {self.why}; the flock goes on when it can be written"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

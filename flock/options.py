@@ -10,6 +10,7 @@ import difflib
 import logging
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from ipaddress import ip_address
 from pathlib import Path
@@ -165,11 +166,11 @@ def parse_count(text: str) -> int:
 
 
 def parse_history(text: str) -> float:
-    """Return the seconds that the journal remembers tweets for. Raises ValueError for less than a minute."""
-    seconds = parse_seconds(text)
-    if seconds < 60:
-        raise ValueError("expected a minute at least, such as 10m or 2d")
-    return seconds
+    """Return for how many seconds the journal remembers. Raises ValueError unless that is a minute to a year."""
+    with suppress(ValueError):
+        if (seconds := parse_seconds(text)) >= 60:
+            return seconds
+    raise ValueError("expected from 1m to 366d, such as 10m or 2d")
 
 
 def parse_scale(text: str) -> float:

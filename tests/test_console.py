@@ -220,8 +220,9 @@ def test_our_own_log_is_told_apart_from_the_sheep() -> None:
 def test_our_own_log_is_json_where_the_events_are() -> None:
     """So that one reader understands both."""
     fields = json.loads(LogFormatter("json").format(record(error=ValueError("why"))))
-    assert {"time", "level", "event", "bot", "text", "traceback"} == set(fields)
+    assert {"time", "at", "level", "event", "bot", "text", "traceback"} == set(fields)
     assert ("warning", "this is odd", "log") == (fields["level"], fields["text"], fields["event"])
+    assert (AT, "") == (fields["at"], fields["bot"])  # the main thread is no bot's
     assert fields["traceback"].endswith("ValueError: why")
 
 

@@ -52,6 +52,8 @@ REFUSED = [
     ("retry_base", "nan"),
     ("retry_base", "0"),
     ("keep_history", "59s"),
+    ("keep_history", "367d"),
+    ("keep_history", "ever"),
     ("temperament", "grumpy"),
 ]
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @options.option("base_url", "URL", "Root of the network's API.  [default: https://api.x.com]")
 @options.option("api", "2|1.1", "Version of the API to post to.  [default: 2]")
 @options.option("state", "PATH", "The journal.  [default: flock.db in systemd's or the platform's state folder]")
-@options.option("keep_history", "T", "How long the journal remembers what was said, such as 30d.  [default: 2d]")
+@options.option("keep_history", "T", "How long the journal remembers what was said, up to 366d.  [default: 2d]")
 @options.sheep
 @options.skip_bad
 @options.seed

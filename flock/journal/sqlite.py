@@ -276,8 +276,8 @@ class SqliteJournal:
 
 
 _ADVICE = (
-    ("SQLITE_FULL", "the disk is full; make room, and the flock goes on"),
-    ("SQLITE_IOERR", "the disk fails; check it, and the flock goes on"),
+    ("SQLITE_FULL", "the disk is full; make room"),
+    ("SQLITE_IOERR", "the disk fails; check it"),
     ("SQLITE_READONLY", "it cannot be written; check its owner and permissions, and those of its folder"),
     ("SQLITE_CANTOPEN", "it cannot be opened; check --state, and the permissions of its folder"),
     ("SQLITE_NOTADB", "it is damaged or no journal; restore a copy, or move it away and all bots start over"),
