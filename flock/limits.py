@@ -26,11 +26,13 @@ def shortfalls(sheep: int, root: Path = Path("/"), *, pasture: bool = False) -> 
     """Yield a line for each limit that so many sheep would hit: what it is, what they need, how to raise it.
 
     `pasture` is whether the process has the practice server in it, with the other end of each connection and a
-    thread for it. Reads Linux's files under `root`; what is not there is no limit.
+    thread for it; another thread makes the connection.
+
+    Reads Linux's files under `root`; what is not there is no limit.
     """
     connections = min(sheep, PLACES)
     served = connections if pasture else 0
-    threads = sheep + served + _SPARE_THREADS
+    threads = sheep + connections + served + _SPARE_THREADS
     allowed = {
         "threads of this user": (
             _soft(resource.RLIMIT_NPROC),

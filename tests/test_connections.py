@@ -1,16 +1,19 @@
 """How long a connection is trusted that has rested, against a server that knows who is connected."""
 
 import http.server
+import socket
 import socketserver
 import threading
 from collections.abc import Iterator
 from multiprocessing.dummy import Pool as ThreadPool
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from urllib3.connection import HTTPConnection
+from urllib3.util.connection import create_connection
 
 from flock.clock import VirtualClock
 from flock.networks import connections
@@ -133,6 +136,36 @@ def test_after_a_burst_only_those_in_use_stay_open(host: Host, clock: VirtualClo
             wire.get(f"{url_of(host)}/")
         assert host.comes_down_to(1)
     assert TOGETHER == host.made
+
+
+def test_one_is_made_in_a_thread_that_ends_with_that(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It bears the sheep's name, and nothing of it is left."""
+    makers: list[threading.Thread] = []
+
+    def connect(*args: Any, **kwargs: Any) -> socket.socket:
+        makers.append(threading.current_thread())
+        return create_connection(*args, **kwargs)
+
+    monkeypatch.setattr("urllib3.util.connection.create_connection", connect)
+    with Wire(url_of(host)) as wire:
+        assert 204 == wire.get(f"{url_of(host)}/").status_code
+    (maker,) = makers
+    assert maker is not threading.current_thread()
+    assert (threading.current_thread().name, False) == (maker.name, maker.is_alive())
+
+
+def test_where_there_can_be_no_more_threads_it_is_made_all_the_same(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine at its limit."""
+    url = url_of(host)
+
+    def start(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(connections, "Thread", type("Thread", (threading.Thread,), {"start": start}))
+    with Wire(url) as wire:
+        assert 204 == wire.get(f"{url}/").status_code
 
 
 @given(st.lists(st.booleans()), st.integers(1, 8))

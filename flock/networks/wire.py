@@ -20,7 +20,7 @@ from urllib3.connectionpool import ConnectionPool
 
 from flock.errors import BadOption
 from flock.gate import PLACES
-from flock.networks.connections import let_rest
+from flock.networks.connections import look_after
 from flock.options import is_loopback
 
 CONNECT_TIMEOUT = 10.0  # seconds
@@ -113,13 +113,13 @@ class _Direct(HTTPAdapter):
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
-        let_rest(self.poolmanager)
+        look_after(self.poolmanager)
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
         is_new = proxy not in self.proxy_manager
         manager = super().proxy_manager_for(proxy, **kwargs)
         if is_new:
-            let_rest(manager)
+            look_after(manager)
         return manager
 
     def get_connection_with_tls_context(
