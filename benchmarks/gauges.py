@@ -6,9 +6,12 @@ import os
 import platform
 import resource
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Event, Thread
 
 from benchmarks.tweets import percentile
 
@@ -57,6 +60,41 @@ class Noise:
     def percent(self) -> float:
         """Return by how many percent the slowest tenth of the pieces took longer than the fastest one."""
         return ((percentile(self._times, 90) or 0) / min(self._times) - 1) * 100
+
+
+class Disk:
+    """Flushes a few bytes now and then, as a journal does: no tweet is faster than the disk it is noted on."""
+
+    _PAUSE = 0.1  # seconds
+
+    def __init__(self, folder: Path) -> None:
+        self._file = folder / "flushed"
+        self._slowest = 0.0
+        self._enough = Event()
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Do so, in a thread, until the block is left."""
+        thread = Thread(target=self._flush)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._enough.set()
+            thread.join()
+
+    def slowest_ms(self) -> float:
+        """Return how long the slowest flush took since this was asked last."""
+        slowest, self._slowest = self._slowest, 0.0
+        return slowest * 1000
+
+    def _flush(self) -> None:
+        with self._file.open("wb", buffering=0) as file:
+            while not self._enough.wait(self._PAUSE):
+                start = time.perf_counter()
+                file.write(b"baa")
+                os.fsync(file.fileno())
+                self._slowest = max(self._slowest, time.perf_counter() - start)
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,7 @@ SAMPLE = soak.Sample(
     late_p50_ms=1.0,
     late_p99_ms=4.0,
     late_max_ms=9.0,
+    disk_max_ms=1.0,
 )
 
 
@@ -198,6 +199,8 @@ def test_no_minute_may_be_a_quarter_of_a_second_late() -> None:
     """The worst of them is named."""
     samples = [SAMPLE, replace(SAMPLE, minute=2, late_p99_ms=250.0)]
     assert soak.punctuality(samples) == "p99 EXCEEDS 250 ms: 250.0 ms at most, in minute 2"
+    stalled = replace(samples[1], disk_max_ms=300.4)
+    assert soak.punctuality([stalled]).endswith("250.0 ms at most, in minute 2, when the disk took 300 ms")
     assert soak.punctuality(samples[:1]) == "p99 stays under 250 ms: 4.0 ms at most, in minute 1"
 
 
