@@ -20,6 +20,7 @@ from flock.key import Key
 from flock.networks.answers import meaning, parse, unreachable
 from flock.networks.base import Post
 from flock.networks.length import fits_a_tweet
+from flock.networks.signing import Signer
 from flock.networks.wire import Wire
 from flock.options import ApiVersion
 from flock.poem import cut
@@ -41,14 +42,10 @@ class Twitter(twitter.Api):  # type: ignore[misc]
     refuses_duplicates: ClassVar[bool] = True
 
     def __init__(self, key: Key, *, wire: Wire, root_url: str = ROOT_URL, api: ApiVersion = "2") -> None:
-        super().__init__(
-            consumer_key=key.consumer_token.get_secret_value(),
-            consumer_secret=key.consumer_token_secret.get_secret_value(),
-            access_token_key=key.oauth_token.get_secret_value(),
-            access_token_secret=key.oauth_token_secret.get_secret_value(),
-            base_url=f"{root_url}/1.1",
-            cache=None,
-        )
+        secrets = (key.consumer_token, key.consumer_token_secret, key.oauth_token, key.oauth_token_secret)
+        tokens = [secret.get_secret_value() for secret in secrets]
+        super().__init__(*tokens, base_url=f"{root_url}/1.1", cache=None)
+        self._Api__auth.client = Signer(*tokens)
         self.api = api
         self.root_url = root_url
         self.rate_limit = None  # it would remember every URL; the headers are believed only on a 429
