@@ -28,6 +28,7 @@ from benchmarks.tweets import half_way, lateness, percentile
 SETTLED, COMPARED = 5, 10  # minutes: flat since the one, and as punctual in the other as in the first
 PUNCTUAL = 250.0  # ms that the 99th percentile of lateness stays under
 SHAKE = 5.0  # ms by which two minutes' lateness may differ for no fault of the flock
+FRUGAL = 2.0  # ms of CPU that a tweet takes at most, over all minutes
 FLAT = 0.02  # of the mean: what may be gained from minute five to the end
 HEAD = (
     f"{'minute':>6}{'MB':>8}{'threads':>9}{'files':>7}{'journal MB':>12}{'tweets':>8}{'ms CPU/tweet':>14}"
@@ -115,6 +116,7 @@ def verdicts(samples: Sequence[Sample]) -> Iterator[str]:
         yield f"{name:<12} {flatness([gauge(sample) for sample in settled])}"
     yield f"{'lateness':<12} {punctuality(samples)}"
     yield f"{'lateness':<12} {constancy(samples)}"
+    yield f"{'CPU':<12} {frugality(samples)}"
 
 
 def flatness(values: Sequence[float]) -> str:
@@ -155,6 +157,18 @@ def constancy(samples: Sequence[Sample]) -> str:
         f"p99 is {word} in minute {later.minute} than in the first ({SHAKE:g} ms do not count): "
         f"{first.late_p99_ms:.1f} ms then, {later.late_p99_ms:.1f} ms now"
     )
+
+
+def frugality(samples: Sequence[Sample]) -> str:
+    """Return whether a tweet took little CPU over all minutes, and how much it took in the dearest."""
+    tweets = sum(sample.tweets for sample in samples)
+    if not tweets:
+        return "nothing said"
+    each = sum((sample.cpu_ms_per_tweet or 0.0) * sample.tweets for sample in samples) / tweets
+    word = "keeps to" if each <= FRUGAL else "EXCEEDS"
+    worst = max(samples, key=lambda sample: sample.cpu_ms_per_tweet or 0.0)
+    most = f"{worst.cpu_ms_per_tweet:.2f} ms in minute {worst.minute}"
+    return f"a tweet {word} {FRUGAL:g} ms: {each:.2f} ms in all minutes, {most}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

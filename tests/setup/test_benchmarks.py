@@ -204,6 +204,16 @@ def test_no_minute_may_be_a_quarter_of_a_second_late() -> None:
     assert soak.punctuality(samples[:1]) == "p99 stays under 250 ms: 4.0 ms at most, in minute 1"
 
 
+def test_cpu_is_counted_over_all_minutes() -> None:
+    """By the tweet; the dearest minute is named."""
+    samples = [SAMPLE, replace(SAMPLE, minute=2, tweets=200, cpu_ms_per_tweet=3.5)]
+    assert soak.frugality(samples) == "a tweet keeps to 2 ms: 2.00 ms in all minutes, 3.50 ms in minute 2"
+    assert "EXCEEDS 2 ms: 3.50 ms in all minutes" in soak.frugality(samples[1:])
+    silent = replace(SAMPLE, minute=3, tweets=0, cpu_ms_per_tweet=None)
+    assert soak.frugality([*samples, silent]) == soak.frugality(samples)
+    assert soak.frugality([silent]) == "nothing said"
+
+
 def test_the_cpu_of_a_process_is_read_from_outside() -> None:
     """To a fraction of what a tweet costs."""
     before = time.process_time()
