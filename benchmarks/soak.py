@@ -143,8 +143,7 @@ def punctuality(samples: Sequence[Sample]) -> str:
     worst = max(samples, key=lambda sample: sample.late_p99_ms or 0.0)
     late = worst.late_p99_ms or 0.0
     word = "stays under" if late < PUNCTUAL else "EXCEEDS"
-    of_disk = f", when the disk took {worst.disk_max_ms:.0f} ms" if worst.disk_max_ms > late else ""
-    return f"p99 {word} {PUNCTUAL:g} ms: {late:.1f} ms at most, in minute {worst.minute}{of_disk}"
+    return f"p99 {word} {PUNCTUAL:g} ms: {late:.1f} ms at most, in minute {worst.minute}{_excuse(worst)}"
 
 
 def constancy(samples: Sequence[Sample]) -> str:
@@ -155,8 +154,14 @@ def constancy(samples: Sequence[Sample]) -> str:
     word = "no worse" if later.late_p99_ms <= first.late_p99_ms + SHAKE else "WORSE"
     return (
         f"p99 is {word} in minute {later.minute} than in the first ({SHAKE:g} ms do not count): "
-        f"{first.late_p99_ms:.1f} ms then, {later.late_p99_ms:.1f} ms now"
+        f"{first.late_p99_ms:.1f} ms then{_excuse(first)}, {later.late_p99_ms:.1f} ms now{_excuse(later)}"
     )
+
+
+def _excuse(minute: Sample) -> str:
+    """Return what the disk did in a minute in which it was slower than the flock."""
+    slower = minute.disk_max_ms > (minute.late_p99_ms or 0.0)
+    return f" when the disk took {minute.disk_max_ms:.0f} ms" if slower else ""
 
 
 def frugality(samples: Sequence[Sample]) -> str:
