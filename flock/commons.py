@@ -35,7 +35,7 @@ class Commons:
     gate: Gate = field(default_factory=Gate)
     calls: int = 0
     good_apps: set[str] = field(default_factory=set, repr=False)
-    _met: set[str] = field(default_factory=set, repr=False)
+    _met: dict[str, object] = field(default_factory=dict, repr=False)  # a trouble, and who met it first
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @classmethod
@@ -59,19 +59,19 @@ class Commons:
 
     def first_to_meet(self, trouble: str) -> bool:
         """Return whether nobody has met this trouble of the whole flock's before: then it should be told."""
+        return self.speaks_for_all(object(), trouble)
+
+    def speaks_for_all(self, who: object, trouble: str) -> bool:
+        """Return whether `who` was the first to meet this trouble: then all that comes of it is theirs to tell."""
         with self._lock:
-            first = trouble not in self._met
-            self._met.add(trouble)
-            return first
+            return self._met.setdefault(trouble, who) is who
 
     def is_over(self, trouble: str) -> bool:
         """Forget a trouble of the whole flock's; return whether there was one."""
         if trouble not in self._met:  # the usual case, without the lock
             return False
         with self._lock:
-            there_was = trouble in self._met
-            self._met.discard(trouble)
-            return there_was
+            return self._met.pop(trouble, None) is not None
 
     def close(self) -> None:
         """Close the connections and the journal."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -106,16 +106,20 @@ class Unsure(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackingOff(Event):
-    """The network is unwell; the line is kept, and tried again after `seconds`. `attempt` counts the failures."""
+    """The network is unwell; the line is kept, and tried again after `seconds`. `attempt` counts the failures.
+
+    `with_others` is whether another bot met with it first, and nobody has been heard since.
+    """
 
     why: str
     seconds: float
     attempt: int
+    with_others: bool = False
 
     @property
     def level(self) -> int:  # type: ignore[override]
-        """A long outage is worth a line now and then, not one a try."""
-        return logging.WARNING if self.attempt % 5 == 1 else logging.DEBUG
+        """A long outage is worth a line now and then, not one a try and not one a bot."""
+        return logging.WARNING if self.attempt % 5 == 1 and not self.with_others else logging.DEBUG
 
     def __str__(self) -> str:
         return f"tries again in {roughly(self.seconds)}: {self.why}"
@@ -183,15 +187,17 @@ class Stumbled(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GoneQuiet(Event):
-    """The bot has said nothing for longer than it should have."""
+    """The bot has said nothing for longer than it should have; or each of `bots`, the longest for `seconds`."""
 
     level: ClassVar[int] = logging.ERROR
 
     seconds: float
     why: str
+    bots: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return f"HAS GONE QUIET: nothing for {roughly(self.seconds)}: {self.why}"
+        who = f"{len(self.bots)} SHEEP HAVE GONE QUIET ({_some(self.bots)})" if self.bots else "HAS GONE QUIET"
+        return f"{who}: nothing for {roughly(self.seconds)}: {self.why}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,8 +241,7 @@ class Rounds(Event):
     def __str__(self) -> str:
         parts = [f"{self.sheep} sheep"]
         if self.penned:
-            names = ", ".join(self.penned[:3]) + (", …" if len(self.penned) > 3 else "")
-            parts.append(f"{len(self.penned)} penned ({names})")
+            parts.append(f"{len(self.penned)} penned ({_some(self.penned)})")
         if self.waiting:
             parts.append(f"{self.waiting} waiting for a limit")
         if self.in_trouble:
@@ -294,6 +299,10 @@ class SpeaksAgain(Event):
 
     def __str__(self) -> str:
         return "the journal can be written again; the flock goes on"
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
 
 
 Listener = Callable[[Event], None]

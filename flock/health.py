@@ -45,7 +45,10 @@ class Health:
             if type(before) is not type(error):
                 self.tell(events.Waiting, why=str(error), seconds=seconds, advice=error.advice)
             return seconds
-        return self._back_off(events.BackingOff, str(error), attempt=self.patience.failures + 1)
+        with_others = not self.commons.speaks_for_all(self, "network")
+        return self._back_off(
+            events.BackingOff, str(error), attempt=self.patience.failures + 1, with_others=with_others
+        )
 
     def sit_down(self, error: JournalError) -> float:
         """Wait for the journal, and return the seconds. The whole flock must; one sheep says so."""
@@ -65,6 +68,7 @@ class Health:
         """All is well again. The journal learns of it with the next line."""
         self.forget()
         self.commons.good_apps.add(self.app)
+        self.commons.is_over("network")
         if self.commons.is_over("journal"):
             self.tell(events.SpeaksAgain)
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from enum import Enum
+from functools import cached_property
 from multiprocessing.dummy import Pool as ThreadPool
 from multiprocessing.pool import ThreadPool as ThreadPoolType
 from pathlib import Path
@@ -23,10 +24,11 @@ import numpy as np
 
 from flock.commons import Commons
 from flock.errors import BadKeys, BadOption
-from flock.events import Called, Event, Events, GoneQuiet, Out, Rounds, Stopped, Stopping
+from flock.events import Called, Event, Events, Out, Rounds, Stopped, Stopping
 from flock.key import Key, read_keys
 from flock.options import LINE_INTERVAL, POEM_INTERVAL, Options
 from flock.sheep import Sheep, runsheep
+from flock.silence import Silence
 from flock.temperament import Temperament
 
 log = logging.getLogger(__name__)
@@ -37,9 +39,6 @@ _WATCH = 1.0  # seconds between the shepherd's looks at the flock
 _STUCK = 180.0  # seconds after which a sheep that should have moved hangs; no request may take so long
 _THREADS_ONCE = 32
 _TURN = 50e-6  # seconds of Python's switch interval for each thread
-_QUIET_MARGIN = 60.0  # seconds behind its due time after which a sheep has gone quiet
-_UNANSWERED = "no answer from the network yet"
-_WAITS_ITS_TURN = "it waits for its turn, while others wait for the network's answers"
 
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -102,14 +101,16 @@ class Shepherd(SimpleShepherd):
     the main one signals are left alone.
     """
 
-    _out_since = 0.0  # steady time; a flock that was down has not been quiet
+    @cached_property
+    def _silence(self) -> Silence:
+        return Silence(self._tell)
 
     def loop(self) -> Ending:
         """Run the flock until it is told to stop, and return why it ended."""
         self._warn_of_limits()
         for sheep in self.all_sheep:
             sheep.start_afresh()
-        self._out_since = self.commons.clock.now()
+        self._silence.since = self.commons.clock.now()
         self.spread()
         return self._send_out(runsheep, self.all_sheep, threads=len(self.all_sheep))
 
@@ -176,8 +177,7 @@ class Shepherd(SimpleShepherd):
     def look_around(self) -> None:
         """Tell how the flock is, and of sheep that have gone quiet."""
         now = self.commons.clock.now()
-        for sheep in self.all_sheep:
-            self._listen_for(sheep, now)
+        self._silence.listen(self.all_sheep, now)
         moving = sum(now - max(sheep.wake, sheep.moved) < _STUCK for sheep in self.all_sheep)
         moved = max(sheep.moved for sheep in self.all_sheep)
         self._tell(
@@ -188,16 +188,6 @@ class Shepherd(SimpleShepherd):
             in_trouble=sum(bool(sheep.trouble) for sheep in self.all_sheep if not (sheep.penned or sheep.waiting)),
             alive=moving * 2 >= len(self.all_sheep) or now - moved < _STUCK / 3,
         )
-
-    def _listen_for(self, sheep: Sheep, now: float) -> None:
-        """Tell if the sheep is long past due, and neither penned nor waiting on purpose; once, until it speaks."""
-        silent = now - max(sheep.due, self._out_since)
-        topic = f"quiet {sheep.bot}"
-        if silent <= max(_QUIET_MARGIN, sheep.line_interval) or sheep.penned or sheep.waiting:
-            self.commons.is_over(topic)
-        elif self.commons.first_to_meet(topic):
-            why = sheep.trouble or (_UNANSWERED if sheep.busy else _WAITS_ITS_TURN)
-            self._tell(GoneQuiet, bot=sheep.name, seconds=silent, why=why)
 
     def _watch(self, inbox: SimpleQueue[int | None]) -> Ending:
         """Look after the flock until there is a reason to stop it, and return the reason."""

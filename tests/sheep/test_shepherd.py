@@ -83,22 +83,6 @@ def test_a_sheep_gone_quiet_is_told_once(world: World, shepherd: Shepherd) -> No
     assert ["ben"] == [event.bot for event in world.told(GoneQuiet)]
 
 
-def test_what_a_quiet_sheep_waits_for_is_told(world: World, shepherd: Shepherd) -> None:
-    """One has asked the network, and another waits behind it at the gate."""
-    asks, waits = shepherd.all_sheep[:2]
-    asks.busy = True
-    world.clock.advance_to(START + 600)
-
-    for sheep in (asks, waits):
-        shepherd._listen_for(sheep, world.clock.now())
-
-    expected = [
-        (asks.name, "no answer from the network yet"),
-        (waits.name, "it waits for its turn, while others wait for the network's answers"),
-    ]
-    assert expected == [(event.bot, event.why) for event in world.told(GoneQuiet) if isinstance(event, GoneQuiet)]
-
-
 def test_a_penned_sheep_has_not_gone_quiet(world: World, shepherd: Shepherd) -> None:
     """It was told already, and louder."""
     world.stage("ben").always = Suspended("403")

@@ -1,0 +1,133 @@
+"""Which sheep have gone quiet, and in how many lines that is told."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from flock.errors import RateLimited, Unavailable
+from flock.events import BackingOff, GoneQuiet
+from flock.sheep import Sheep
+from flock.silence import Silence
+from tests.sheep.conftest import START, World
+
+AWAY = Unavailable("api.x.com refuses connections")
+
+
+@pytest.fixture
+def flock(world: World) -> list[Sheep]:
+    """Return thirty sheep, a second between two of them."""
+    flock = [world.raise_sheep(f"sheep{number:02}", lines=1000) for number in range(30)]
+    for place, sheep in enumerate(flock):
+        sheep.due = sheep.wake = START + place
+    return flock
+
+
+@pytest.fixture
+def silence(world: World) -> Silence:
+    """Return what listens, and tells the world."""
+    return Silence(lambda kind, **fields: world.events.append(kind(at=world.clock.wall(), **fields)))
+
+
+def look_after(world: World, flock: list[Sheep], silence: Silence, *, seconds: int) -> None:
+    """Let so much time pass, with a look each second."""
+    for _ in range(seconds):
+        world.live(1, *flock)
+        silence.listen(flock, world.clock.now())
+
+
+def part(world: World, flock: list[Sheep]) -> None:
+    """Take the network away from some of the sheep, and give it back to all others."""
+    for name, stage in world.stages.by_name.items():
+        stage.always = AWAY if name in {sheep.name for sheep in flock} else None
+
+
+def quiet(world: World) -> list[tuple[str, int]]:
+    """Return whom each line was about, and how many bots it counted besides."""
+    return [(event.bot, len(event.bots)) for event in world.told(GoneQuiet) if isinstance(event, GoneQuiet)]
+
+
+def test_an_outage_is_three_lines_however_many_sheep(world: World, flock: list[Sheep], silence: Silence) -> None:
+    """The first that cannot speak, the first that is quiet, and all others a minute later."""
+    look_after(world, flock, silence, seconds=300)
+    part(world, flock)
+    look_after(world, flock, silence, seconds=1800)
+
+    (first, nobody), (everybody, others) = quiet(world)
+    assert (first.startswith("sheep"), nobody) == (True, 0)
+    assert (everybody, others) == ("", 29)
+    loud = {event.bot for event in world.told(BackingOff) if event.level >= logging.WARNING}
+    assert len(loud) == 1
+    last = str(world.told(GoneQuiet)[-1])
+    assert last.startswith("29 SHEEP HAVE GONE QUIET (sheep"), last
+    assert last.endswith(", …): nothing for 2m: api.x.com refuses connections"), last
+
+
+def test_a_second_outage_is_told_again(world: World, flock: list[Sheep], silence: Silence) -> None:
+    """Whoever has spoken can go quiet; and whoever told of the first need not be in the second."""
+    for away in (flock, flock[10:]):
+        part(world, away)
+        look_after(world, flock, silence, seconds=1800)
+        part(world, [])
+        look_after(world, flock, silence, seconds=1800)
+
+    assert 50 == sum(count or 1 for _, count in quiet(world))
+    assert len(quiet(world)) <= 2 * (5 + 1)
+    loud = [event for event in world.told(BackingOff) if event.level >= logging.WARNING]
+    assert 2 == len({event.at // 3600 for event in loud})
+
+
+def test_a_few_are_named_one_by_one(world: World, flock: list[Sheep], silence: Silence) -> None:
+    """Three bots have trouble of their own, and the others go on."""
+    part(world, flock[4:7])
+    look_after(world, flock, silence, seconds=600)
+
+    assert {("sheep04", 0), ("sheep05", 0), ("sheep06", 0)} == set(quiet(world))
+    assert 3 == len(quiet(world))
+    assert "sheep04" in {event.bot for event in world.told(BackingOff) if event.level >= logging.WARNING}
+
+
+def test_who_speaks_again_in_time_is_not_told_of(world: World, flock: list[Sheep], silence: Silence) -> None:
+    """They were overdue, but another had been told of just then; by the time of the next line they had spoken."""
+    part(world, flock[:1])
+    look_after(world, flock, silence, seconds=70)
+    assert [("sheep00", 0)] == quiet(world)
+    for sheep in flock[20:22]:
+        sheep.due -= 200
+    silence.listen(flock, world.clock.now())
+    look_after(world, flock, silence, seconds=300)
+
+    assert [("sheep00", 0)] == quiet(world)
+
+
+def test_who_waits_on_purpose_is_not_quiet(world: World, flock: list[Sheep], silence: Silence) -> None:
+    """It was told that it waits."""
+    world.stage("sheep03").always = RateLimited("429", until=START + 3000)
+    look_after(world, flock, silence, seconds=1800)
+
+    assert [] == quiet(world)
+
+
+def test_a_flock_that_was_down_has_not_been_quiet(world: World, flock: list[Sheep], silence: Silence) -> None:
+    """All of them were due long ago, and the flock is out since now."""
+    world.clock.advance_to(START + 86400)
+    silence.since = world.clock.now()
+    silence.listen(flock, world.clock.now() + 60)
+    assert [] == quiet(world)
+
+    silence.listen(flock, world.clock.now() + 61)
+    assert [("", 30)] == quiet(world)
+
+
+def test_what_a_quiet_sheep_waits_for_is_told(world: World, flock: list[Sheep], silence: Silence) -> None:
+    """One has asked the network, and another waits behind it at the gate."""
+    asks, waits = flock[:2]
+    asks.busy = True
+    silence.listen([asks, waits], START + 600)
+
+    expected = [
+        (asks.name, "no answer from the network yet"),
+        (waits.name, "it waits for its turn, while others wait for the network's answers"),
+    ]
+    assert expected == [(event.bot, event.why) for event in world.told(GoneQuiet) if isinstance(event, GoneQuiet)]
