@@ -9,7 +9,7 @@ from typing import Any
 
 from flock import events
 from flock.commons import Commons
-from flock.errors import AppRefused, JournalError, NetworkError, Pen, Unauthorized, Wait
+from flock.errors import AppRefused, JournalError, NetworkError, Pen, Retry, Unauthorized, Wait
 from flock.patience import Patience
 
 log = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ class Health:
             if type(before) is not type(error):
                 self.tell(events.Waiting, why=str(error), seconds=seconds, advice=error.advice)
             return seconds
-        with_others = not self.commons.speaks_for_all(self, "network")
+        with_others = isinstance(error, Retry) and not self.commons.speaks_for_all(self, "network")
         return self._back_off(
             events.BackingOff, str(error), attempt=self.patience.failures + 1, with_others=with_others
         )

@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from flock.errors import RateLimited, Unavailable
+from flock.errors import RateLimited, Unauthorized, Unavailable
 from flock.events import BackingOff, GoneQuiet
 from flock.sheep import Sheep
 from flock.silence import Silence
@@ -86,6 +86,17 @@ def test_a_few_are_named_one_by_one(world: World, flock: list[Sheep], silence: S
     assert {("sheep04", 0), ("sheep05", 0), ("sheep06", 0)} == set(quiet(world))
     assert 3 == len(quiet(world))
     assert "sheep04" in {event.bot for event in world.told(BackingOff) if event.level >= logging.WARNING}
+
+
+def test_a_strike_is_a_bots_own(world: World, flock: list[Sheep]) -> None:
+    """Its tokens are doubted, whatever befalls the others meanwhile."""
+    part(world, flock[:1])
+    for sheep in flock[1:3]:
+        world.stage(sheep.name).trouble.append(Unauthorized("401"))
+    world.live(4, *flock)
+
+    loud = {event.bot for event in world.told(BackingOff) if event.level >= logging.WARNING}
+    assert {"sheep00", "sheep01", "sheep02"} == loud
 
 
 def test_who_speaks_again_in_time_is_not_told_of(world: World, flock: list[Sheep], silence: Silence) -> None:
