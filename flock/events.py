@@ -201,6 +201,14 @@ class GoneQuiet(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NobodyQuiet(Event):
+    """All bots that had gone quiet have spoken again, or are penned or waiting by now."""
+
+    def __str__(self) -> str:
+        return "nobody is quiet any more"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PickedUp(Event):
     """The poem was edited since the bot last spoke; it goes on at another line (counted from 0)."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
-from flock.events import GoneQuiet
+from flock.events import GoneQuiet, NobodyQuiet
 from flock.sheep import Sheep
 
 MARGIN = 60.0  # seconds behind its due time after which a sheep has gone quiet
@@ -19,8 +19,8 @@ class Silence:
     """Hears which sheep are long past due, neither penned nor waiting on purpose, and tells of each once.
 
     Once it has spoken again, a sheep can go quiet again. When more than a few fall silent, the trouble is not
-    theirs, and one event tells of them all. `tell` takes the event's kind and its fields. The flock is out since
-    `since`, in steady time: before that, nobody was silent.
+    theirs, and one event tells of them all. When nobody is quiet any more, that is told, too. `tell` takes an
+    event's kind and its fields. The flock is out since `since`, in steady time: before that, nobody was silent.
     """
 
     def __init__(self, tell: Callable[..., None]) -> None:
@@ -29,6 +29,7 @@ class Silence:
         self._quiet: set[str] = set()  # bots that were told of, or are about to be
         self._untold: dict[str, Sheep] = {}
         self._next = float("-inf")  # steady time before which no more are told of
+        self._was_told = False  # and not yet that it is over
 
     def listen(self, flock: Iterable[Sheep], now: float) -> None:
         """Tell of those of `flock` that have fallen silent; `now` is in steady time."""
@@ -43,6 +44,10 @@ class Silence:
             self._tell_of(list(self._untold.values()), now)
             self._untold.clear()
             self._next = now + _PAUSE
+            self._was_told = True
+        if self._was_told and not self._quiet:
+            self._was_told = False
+            self._tell(NobodyQuiet)
 
     def _tell_of(self, flock: Sequence[Sheep], now: float) -> None:
         if len(flock) <= _NAMED:

@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from flock.errors import RateLimited, Unauthorized, Unavailable
-from flock.events import BackingOff, GoneQuiet
+from flock.events import BackingOff, GoneQuiet, NobodyQuiet
 from flock.sheep import Sheep
 from flock.silence import Silence
 from tests.sheep.conftest import START, World
@@ -62,6 +62,20 @@ def test_an_outage_is_three_lines_however_many_sheep(world: World, flock: list[S
     last = str(world.told(GoneQuiet)[-1])
     assert last.startswith("29 SHEEP HAVE GONE QUIET (sheep"), last
     assert last.endswith(", …): nothing for 2m: api.x.com refuses connections"), last
+
+
+def test_the_end_of_an_outage_is_told_once(world: World, flock: list[Sheep], silence: Silence) -> None:
+    """When the last of those that were told of has spoken; and nothing is told of where nothing was."""
+    look_after(world, flock, silence, seconds=300)
+    assert [] == world.told(NobodyQuiet)
+
+    part(world, flock)
+    look_after(world, flock, silence, seconds=600)
+    assert [] == world.told(NobodyQuiet)
+
+    part(world, [])
+    look_after(world, flock, silence, seconds=1800)
+    assert 1 == len(world.told(NobodyQuiet))
 
 
 def test_a_second_outage_is_told_again(world: World, flock: list[Sheep], silence: Silence) -> None:
