@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from flock.events import GoneQuiet, NobodyQuiet
 from flock.sheep import Sheep
 
-MARGIN = 60.0  # seconds behind its due time after which a sheep has gone quiet
+_MARGIN = 60.0  # seconds behind its due time after which a sheep has gone quiet
 _NAMED = 5  # sheep that are told of one by one
 _PAUSE = 60.0  # seconds between two times that any are told of
 _UNANSWERED = "no answer from the network yet"
@@ -34,7 +34,7 @@ class Silence:
     def listen(self, flock: Iterable[Sheep], now: float) -> None:
         """Tell of those of `flock` that have fallen silent; `now` is in steady time."""
         for sheep in flock:
-            if self._seconds(sheep, now) <= max(MARGIN, sheep.line_interval) or sheep.penned or sheep.waiting:
+            if self._seconds(sheep, now) <= max(_MARGIN, sheep.line_interval) or sheep.penned or sheep.waiting:
                 self._quiet.discard(sheep.bot)
                 self._untold.pop(sheep.bot, None)
             elif sheep.bot not in self._quiet:

@@ -83,6 +83,18 @@ def test_a_sheep_gone_quiet_is_told_once(world: World, shepherd: Shepherd) -> No
     assert ["ben"] == [event.bot for event in world.told(GoneQuiet)]
 
 
+def test_a_flock_that_goes_out_was_not_quiet_before(world: World, shepherd: Shepherd) -> None:
+    """Its sheep were due a day ago, when it was down."""
+    world.clock.advance_to(START + 86400)
+    world.commons.stop.blow()
+    shepherd.loop()
+    for sheep in shepherd.all_sheep:
+        sheep.due = START
+    shepherd.look_around()
+
+    assert [] == world.told(GoneQuiet)
+
+
 def test_a_penned_sheep_has_not_gone_quiet(world: World, shepherd: Shepherd) -> None:
     """It was told already, and louder."""
     world.stage("ben").always = Suspended("403")
