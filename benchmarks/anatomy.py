@@ -27,16 +27,16 @@ from requests.adapters import HTTPAdapter
 from requests_oauthlib import OAuth1
 from urllib3.connectionpool import HTTPConnectionPool
 
-import flock.networks.twitter
+import flock.networks.x.api
 from benchmarks.ground import Ground, ground
-from flock.commons import Commons
 from flock.console import Console
+from flock.context import Commons
 from flock.events import Events
 from flock.journal import SqliteJournal
-from flock.networks.twitter import Twitter
 from flock.networks.wire import Wire
+from flock.networks.x.api import Twitter
 from flock.options import Options
-from flock.sheep import Sheep
+from flock.sheep.sheep import Sheep
 from flock.shepherd import Shepherd
 
 WARM_UP = 50  # tweets
@@ -50,7 +50,7 @@ PARTS: tuple[tuple[int, str, Any, str], ...] = (
     (3, "signing it", OAuth1, "__call__"),
     (2, "sending it", HTTPAdapter, "send"),
     (3, "connection and TLS", HTTPConnectionPool, "urlopen"),
-    (2, "understanding the answer", flock.networks.twitter, "meaning"),
+    (2, "understanding the answer", flock.networks.x.api, "meaning"),
     (1, "writing it into the journal, twice", SqliteJournal, "_write"),
     (1, "telling it (the log)", Events, "tell"),
 )

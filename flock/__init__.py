@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from flock.errors import BadKeys, FlockError, NetworkError
     from flock.options import Options
-    from flock.sheep import Sheep, runsheep
+    from flock.sheep.sheep import Sheep, runsheep
     from flock.shepherd import Shepherd, SimpleShepherd
 
 __version__ = "0.1.0"
@@ -24,10 +24,10 @@ _HOMES = {
     "FlockError": "flock.errors",
     "NetworkError": "flock.errors",
     "Options": "flock.options",
-    "Sheep": "flock.sheep",
+    "Sheep": "flock.sheep.sheep",
     "Shepherd": "flock.shepherd",
     "SimpleShepherd": "flock.shepherd",
-    "runsheep": "flock.sheep",
+    "runsheep": "flock.sheep.sheep",
 }
 
 

@@ -22,14 +22,14 @@ from typing import Any
 
 import numpy as np
 
-from flock.commons import Commons
+from flock.context import Commons
 from flock.errors import BadKeys, BadOption
 from flock.events import Called, Event, Events, Out, Rounds, Stopped, Stopping
 from flock.key import Key, read_keys
 from flock.options import LINE_INTERVAL, POEM_INTERVAL, Options
-from flock.sheep import Sheep, runsheep
-from flock.silence import Silence
+from flock.sheep.sheep import Sheep, runsheep
 from flock.temperament import Temperament
+from flock.watch import Silence
 
 log = logging.getLogger(__name__)
 

@@ -160,7 +160,7 @@ def _plotter(file: Path) -> Any:
     if not file.absolute().parent.is_dir():
         raise click.UsageError(f"--plot {file}: there is no folder {file.parent}")
     try:
-        from flock.plots import AgingPlot  # noqa: PLC0415 - an extra
+        from flock.rehearsal.plots import AgingPlot  # noqa: PLC0415 - an extra
     except ImportError as error:
         raise click.UsageError("--plot needs matplotlib: pip install 'poem-flock[plots]'") from error
     return AgingPlot()

@@ -57,7 +57,7 @@ class Networks:
         if self._options.dry_run:
             return DryRun()
         # Imported late: a dry run and a rehearsal need no network stack.
-        from flock.networks.twitter import ROOT_URL, Twitter  # noqa: PLC0415
+        from flock.networks.x.api import ROOT_URL, Twitter  # noqa: PLC0415
 
         root_url = self._options.base_url or ROOT_URL
         if self.realm(key) == "pasture" and not is_loopback(root_url):

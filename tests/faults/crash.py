@@ -13,14 +13,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from flock.clock import VirtualClock
-from flock.commons import Commons
+from flock.context import Commons
 from flock.errors import Duplicate, OutcomeUnknown, Refused
 from flock.events import Events
 from flock.journal import Record, Settlement, SqliteJournal
 from flock.key import Key
 from flock.networks import Network, Networks, Post
 from flock.options import Options
-from flock.sheep import Sheep
+from flock.sheep.sheep import Sheep
 
 
 @dataclass

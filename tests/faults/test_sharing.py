@@ -7,8 +7,8 @@ from multiprocessing.dummy import Pool as ThreadPool
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from flock.key import read_key
-from flock.networks.twitter import Twitter
 from flock.networks.wire import Wire
+from flock.networks.x.api import Twitter
 from flock.pasture import Pasture
 from tests.endtoend.conftest import Folder
 

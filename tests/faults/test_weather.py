@@ -20,7 +20,7 @@ BOTS, KILLS = 20, 10
 LONG_ENOUGH = 4000  # lines in a poem: more than anybody says here, so that no text comes twice
 UNTOLD = """
 from flock import Sheep
-from flock.networks.twitter import Twitter
+from flock.networks.x.api import Twitter
 
 
 class Telling(Twitter):

@@ -11,14 +11,14 @@ import pytest
 import simplejson as json
 
 from flock.clock import VirtualClock
-from flock.commons import Commons, allowance
+from flock.context import Commons, allowance
 from flock.errors import NetworkError
 from flock.events import Event, Events
 from flock.journal import Journal, MemoryJournal
 from flock.key import Key
 from flock.networks import Network, Networks, Post
 from flock.options import Options
-from flock.sheep import Sheep
+from flock.sheep.sheep import Sheep
 
 START = 1_800_000_000.0
 

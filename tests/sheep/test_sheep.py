@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from flock.errors import BadKeys, BadPoem
 from flock.events import Birthday, PickedUp, Said, Stumbled
 from flock.journal import SqliteJournal
-from flock.sheep import Sheep
+from flock.sheep.sheep import Sheep
 from tests.sheep.conftest import START, World
 
 

@@ -15,7 +15,7 @@ from flock.errors import Suspended, Unavailable
 from flock.events import GoneQuiet, Rounds
 from flock.gate import Gate
 from flock.options import Options
-from flock.sheep import Sheep
+from flock.sheep.sheep import Sheep
 from flock.shepherd import Ending, Shepherd, patient_threads
 from tests.conftest import PATIENCE, until
 from tests.sheep.conftest import START, World

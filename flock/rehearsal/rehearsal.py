@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from flock.clock import VirtualClock
-from flock.commons import Commons, allowance
+from flock.context import Commons, allowance
 from flock.errors import BadOption
 from flock.events import Event, Events, Said
 from flock.journal import MemoryJournal

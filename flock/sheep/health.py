@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flock import events
-from flock.commons import Commons
+from flock.context import Commons
 from flock.errors import AppRefused, JournalError, NetworkError, Pen, Retry, Unauthorized, Wait
-from flock.patience import Patience
+from flock.sheep.patience import Patience
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from flock.clock import Clock
 from flock.errors import Duplicate, NetworkError, OutcomeUnknown, RateLimited, Refused, Retry, Skip
 from flock.journal import Journal, Outcome, Record, Settlement
 from flock.networks import Network, Post
-from flock.patience import STRIKES
+from flock.sheep.patience import STRIKES
 
 _LINK = re.compile(r"https?://\S+")
 

@@ -18,7 +18,7 @@ from flock.errors import (
 )
 from flock.journal import MemoryJournal, Outcome, Record, Settlement
 from flock.networks import Post
-from flock.speaker import Speaker, Spoken
+from flock.sheep.delivery import Speaker, Spoken
 
 TEXT = "Roll call at four & the dark: baa"
 RECORD = Record("x:dolly", n=3, line=1, saying=TEXT, next_line=TEXT, last_id="7")

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 from flock.events import GoneQuiet, NobodyQuiet
-from flock.sheep import Sheep
+from flock.sheep.sheep import Sheep
 
 _MARGIN = 60.0  # seconds behind its due time after which a sheep has gone quiet
 _NAMED = 5  # sheep that are told of one by one

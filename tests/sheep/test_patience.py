@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flock import errors
-from flock.patience import LONG_WAIT, LONGEST_BACK_OFF, RATE_LIMIT_WAIT, STRIKES, Patience
+from flock.sheep.patience import LONG_WAIT, LONGEST_BACK_OFF, RATE_LIMIT_WAIT, STRIKES, Patience
 
 
 @pytest.mark.parametrize("error", [errors.Suspended("x"), errors.Locked("x")])

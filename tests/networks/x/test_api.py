@@ -21,10 +21,10 @@ from oauthlib.oauth1 import RequestValidator, ResourceEndpoint
 from benchmarks.ground import make_certificate
 from flock import errors
 from flock.key import Key, read_key
-from flock.networks.answers import parse
 from flock.networks.base import Post
-from flock.networks.twitter import Twitter
 from flock.networks.wire import Wire, _normal, tls_context
+from flock.networks.x.answers import parse
+from flock.networks.x.api import Twitter
 from flock.options import ApiVersion, is_loopback
 
 APIS: list[ApiVersion] = ["2", "1.1"]

@@ -8,9 +8,11 @@ import pytest
 
 from flock.errors import RateLimited, Unauthorized, Unavailable
 from flock.events import BackingOff, GoneQuiet, NobodyQuiet
-from flock.sheep import Sheep
-from flock.silence import Silence
-from tests.sheep.conftest import START, World
+from flock.sheep.sheep import Sheep
+from flock.watch import Silence
+from tests.sheep.conftest import START, World, world
+
+__all__ = ["world"]  # a fixture
 
 AWAY = Unavailable("api.x.com refuses connections")
 

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 import flock.networks.wire
 from flock import errors
-from flock.networks.answers import meaning, unreachable
 from flock.networks.wire import Wire
+from flock.networks.x.answers import meaning, unreachable
 from tests.conftest import no_more_files
 
 NOW = 1_800_000_000.0

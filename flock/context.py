@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 
-from flock.budget import UNLIMITED, Allowance
 from flock.clock import Clock, SystemClock
 from flock.console import Console
 from flock.events import Events
@@ -13,6 +12,7 @@ from flock.gate import Gate
 from flock.journal import Journal, MemoryJournal, SqliteJournal
 from flock.networks import Networks
 from flock.options import Options
+from flock.sheep.allowance import UNLIMITED, Allowance
 from flock.whistle import Whistle
 
 

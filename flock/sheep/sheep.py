@@ -10,17 +10,17 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from flock import events
-from flock.budget import DAY, take_from_all
-from flock.commons import Commons, allowance
+from flock.context import Commons, allowance
 from flock.errors import BadInput, DailyLimit, JournalError, NetworkError, Pen, Wait
-from flock.health import PEN_CHECK, Health
 from flock.journal import Outcome, Record, Settlement
 from flock.key import Key, Params, read_key
 from flock.networks import Network
 from flock.options import Options
-from flock.patience import RATE_LIMIT_WAIT, Patience
 from flock.poem import cut, find_again, read_poem
-from flock.speaker import Speaker, Spoken
+from flock.sheep.allowance import DAY, take_from_all
+from flock.sheep.delivery import Speaker, Spoken
+from flock.sheep.health import PEN_CHECK, Health
+from flock.sheep.patience import RATE_LIMIT_WAIT, Patience
 from flock.temperament import TEMPERAMENTS, Recitation, Temperament, seed_of
 
 log = logging.getLogger(__name__)

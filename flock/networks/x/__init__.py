@@ -1,0 +1,1 @@
+"""X, formerly Twitter: its API, what its answers mean, and how it counts."""

@@ -1,0 +1,5 @@
+"""The same sheep on virtual time: what a flock will say, and when, with nothing posted."""
+
+from flock.rehearsal.rehearsal import DAY, Rehearsal, Tally
+
+__all__ = ["DAY", "Rehearsal", "Tally"]
