@@ -20,10 +20,10 @@ from typing import Annotated, Any, Literal
 import simplejson as json
 from pydantic import BeforeValidator, ConfigDict, SecretStr, TypeAdapter, ValidationError
 
-from flock.duration import parse_seconds
 from flock.errors import BadKeys, BadPoem, Problem
 from flock.poem import read_poem
 from flock.temperament import Character, parse_temperament
+from flock.units import parse_seconds
 
 _NAMED = 3  # how many key files with loose permissions are named, before they are only counted
 

@@ -17,8 +17,8 @@ from flock.networks import Networks
 from flock.networks.length import holds_url
 from flock.options import Options
 from flock.shepherd import Shepherd
+from flock.units import DAY
 
-DAY = 86400.0
 _SILENCE = 1000  # tries without a word after which a rehearsal gives up on a bot
 POST_PRICE, POST_WITH_URL_PRICE = 0.015, 0.20  # dollars a post on X, in November 2026
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from flock import events
-from flock.budget import DAY, take_from_all
+from flock.budget import take_from_all
 from flock.commons import Commons, allowance
 from flock.errors import BadInput, DailyLimit, JournalError, NetworkError, Pen, Wait
 from flock.health import PEN_CHECK, Health
@@ -22,6 +22,7 @@ from flock.patience import RATE_LIMIT_WAIT, Patience
 from flock.poem import cut, find_again, read_poem
 from flock.speaker import Speaker, Spoken
 from flock.temperament import TEMPERAMENTS, Recitation, Temperament, seed_of
+from flock.units import DAY
 
 log = logging.getLogger(__name__)
 

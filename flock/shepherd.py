@@ -115,7 +115,7 @@ class Shepherd(SimpleShepherd):
         return self._send_out(runsheep, self.all_sheep, threads=len(self.all_sheep))
 
     def _warn_of_limits(self) -> None:
-        from flock.limits import journal_shortfall, shortfalls  # noqa: PLC0415 - a rehearsal has no threads
+        from flock.preflight import journal_shortfall, shortfalls  # noqa: PLC0415 - a rehearsal has no threads
 
         options, intervals = self.commons.options, [sheep.line_interval for sheep in self.all_sheep]
         of_disk = journal_shortfall(intervals, options.keep_history, options.state_file)

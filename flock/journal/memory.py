@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 
-from flock.budget import DAY
 from flock.journal.base import Outcome, Record, Settlement
+from flock.units import DAY
 
 
 class MemoryJournal:

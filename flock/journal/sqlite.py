@@ -16,9 +16,9 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
-from flock.budget import DAY
 from flock.errors import BotsTaken, JournalError
 from flock.journal.base import Record, Settlement
+from flock.units import DAY
 
 _GROUP = 500  # writes in one commit, at most
 

@@ -19,9 +19,10 @@ import simplejson as json
 
 from flock.events import Birthday, Event, Events, Said
 from flock.options import Options
-from flock.rehearsal import DAY, Rehearsal
+from flock.rehearsal import Rehearsal
 from flock.shepherd import Shepherd
 from flock.temperament import TEMPERAMENTS, Recitation, Temperament, Utterance, parse_temperament
+from flock.units import DAY
 from tests.endtoend.conftest import Flock, Folder, WatchedPasture
 from tests.sheep.conftest import World
 
