@@ -25,7 +25,7 @@ import numpy as np
 from flock.commons import Commons
 from flock.errors import BadKeys, BadOption
 from flock.events import Called, Event, Events, Out, Rounds, Stopped, Stopping
-from flock.key import Key, read_keys
+from flock.keys import Key, read_keys
 from flock.options import LINE_INTERVAL, POEM_INTERVAL, Options
 from flock.sheep import Sheep, runsheep
 from flock.silence import Silence

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from flock.key import Key
+from flock.keys import Key
 from flock.networks.base import Network, Post
 from flock.networks.dry_run import DryRun
 from flock.options import Options, is_loopback
@@ -62,7 +62,8 @@ class Networks:
         root_url = self._options.base_url or ROOT_URL
         if self.realm(key) == "pasture" and not is_loopback(root_url):
             root_url = self._graze(key)  # practice keys may also go to a pasture that runs alone, but not further
-        return Twitter(key, wire=self._wire(root_url), root_url=root_url, api=key.api or self._options.api)
+        api = key.credentials.api or self._options.api
+        return Twitter(key, wire=self._wire(root_url), root_url=root_url, api=api)
 
     def close(self) -> None:
         """Close every connection, and the pasture."""

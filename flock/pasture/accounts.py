@@ -11,7 +11,7 @@ from enum import Enum, auto
 from pydantic import SecretStr
 
 from flock.errors import BadOption
-from flock.key import Key
+from flock.keys import Key
 
 _MADE_UP_IDS = 10**18  # far above X's own user ids
 
@@ -33,14 +33,14 @@ class Account:
     @classmethod
     def of(cls, key: Key) -> Account:
         """Return the account that a bot's key opens. A token that names no user id gets one made from its text."""
-        token = key.oauth_token.get_secret_value()
+        token = key.credentials.oauth_token.get_secret_value()
         return cls(
             screen_name=key.screen_name,
-            user_id=key.account_id or _made_up_id(token),
-            consumer_key=key.consumer_token.get_secret_value(),
-            consumer_secret=key.consumer_token_secret,
+            user_id=key.credentials.account_id or _made_up_id(token),
+            consumer_key=key.credentials.consumer_token.get_secret_value(),
+            consumer_secret=key.credentials.consumer_token_secret,
             token=token,
-            token_secret=key.oauth_token_secret,
+            token_secret=key.credentials.oauth_token_secret,
         )
 
     def __post_init__(self) -> None:

@@ -11,7 +11,7 @@ import simplejson as json
 from pydantic import SecretStr
 
 from flock.errors import BadKeys
-from flock.key import read_keys
+from flock.keys import read_keys
 from flock.pasture.accounts import Account
 from flock.pasture.server import Pasture
 

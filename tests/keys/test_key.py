@@ -1,9 +1,7 @@
-"""Key files: what is a good one, what is said of a bad one, and that no secret ever gets out."""
+"""Key files: what is a good one, what is said of a bad one, and that no secret is ever shown."""
 
 import json
 import re
-import traceback
-from collections.abc import Callable, Iterator
 from dataclasses import FrozenInstanceError, asdict
 from pathlib import Path
 from typing import Any
@@ -12,41 +10,23 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from flock.errors import BadKeys, lines_by_file
-from flock.key import FIELDS, Key, KeyRing, Params, find_poem, read_key, read_keys
-
-WriteKey = Callable[..., Path]
-SECRET = "sesame"  # is in every token and secret that these tests write
-EXAMPLES = Path(__file__).parents[1] / "keys.example"
-
-
-def causes(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield `error` and all that it was raised from or during, suppressed or not."""
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
-
-
-def all_that_shows(error: BaseException) -> str:
-    """Return everything that a log, a traceback or a crash reporter may print of `error`."""
-    shown = traceback.format_exception(error)
-    for cause in causes(error):
-        cause.__suppress_context__ = False
-        shown += [str(cause), repr(cause), *map(repr, cause.args)]
-    return "".join([*shown, *traceback.format_exception(error)])
-
-
-def lines(ring: KeyRing) -> list[str]:
-    """Return what an operator reads of a folder's bad files."""
-    return list(lines_by_file(ring.problems))
+from flock.errors import BadKeys
+from flock.keys import KeyRing, Params, XCredentials, find_poem, read_key, read_keys
+from flock.keys.key import known_fields
+from tests.keys.conftest import SECRET, WriteKey, all_that_shows, lines
 
 
 def test_a_good_key_holds_its_fields(write_key: WriteKey) -> None:
     """Tokens are there for who asks for them; the at sign that people write is not part of the name."""
     key = read_key(write_key(screen_name="@Dolly", line_interval="90s", poem_interval=3600, api="1.1"))
     assert "Dolly" == key.screen_name
-    assert "1001-token-sesame" == key.oauth_token.get_secret_value()
-    assert (90.0, 3600.0, "1.1", "twitter") == (key.line_interval, key.poem_interval, key.api, key.network)
+    assert "1001-token-sesame" == key.credentials.oauth_token.get_secret_value()
+    assert (90.0, 3600.0, "1.1", "twitter") == (
+        key.line_interval,
+        key.poem_interval,
+        key.credentials.api,
+        key.network,
+    )
 
 
 def test_the_params_are_the_files_fields_as_they_stand_there(write_key: WriteKey) -> None:
@@ -62,24 +42,6 @@ def test_the_field_file_of_rainbow_mind_machine_names_the_poem(write_key: WriteK
     ring = read_keys(file.parent)
     assert [file.parent / "poem.txt"] == [key.poem_file for key in ring.keys]
     assert ((), ()) == (ring.problems, ring.warnings)
-
-
-@pytest.mark.parametrize(
-    ("user_id", "token", "expected"),
-    [
-        (..., "1001-token", "1001"),
-        ("77", "1001-token", "77"),
-        (77, "token", "77"),
-        (..., "token", None),
-        (..., "to-ken", None),
-        (..., "1001", None),
-    ],
-)
-def test_the_accounts_number_is_given_or_read_off_the_token(
-    write_key: WriteKey, user_id: object, token: str, expected: str | None
-) -> None:
-    """The digits before the dash of an OAuth 1.0a access token are the user's id."""
-    assert expected == read_key(write_key(user_id=user_id, oauth_token=token)).account_id
 
 
 def test_a_poem_is_looked_for_beside_the_key_then_in_the_working_directory(
@@ -144,8 +106,8 @@ BAD_FIELDS = [
     ({"user_id": True}, "user_id", "expected the account's number"),
     ({"user_id": "dolly"}, "user_id", "expected the account's number"),
     ({"user_id": -4}, "user_id", "expected the account's number"),
-    ({"network": "mastodon"}, "network", 'expected "twitter" or "pasture"'),
-    ({"network": 1}, "network", 'expected "twitter" or "pasture"'),
+    ({"network": "mastodon"}, "network", 'expected "x", "twitter" or "pasture"'),
+    ({"network": 1}, "network", 'expected "x", "twitter" or "pasture"'),
     ({"api": 2}, "api", 'expected "2" or "1.1", in quotes'),
     ({"api": "3"}, "api", 'expected "2" or "1.1", in quotes'),
 ]
@@ -225,57 +187,7 @@ def test_a_key_file_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
     file.mkdir()
     with pytest.raises(BadKeys) as caught:
         read_key(file)
-    assert f"{file}: cannot be read: Is a directory; check its owner and permissions" == str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("content", "text"),
-    [(b"", "no line to say"), (b"\n \n", "no line to say"), (b"na\xefve\n", "not UTF-8 (byte 3 of")],
-)
-def test_a_bad_poem_is_the_keys_problem(write_key: WriteKey, content: bytes, text: str) -> None:
-    """Empty, or not UTF-8: the line names the key file, for that is what the operator listed."""
-    file = write_key()
-    file.with_name("poem.txt").write_bytes(content)
-    (line,) = lines(read_keys(file.parent))
-    assert line.startswith(f"{file}: poem_file: {text}")
-
-
-def test_two_files_for_one_bot_are_told(write_key: WriteKey) -> None:
-    """Upper and lower case are one account; so is one token under two names. The first by file name is used."""
-    first = write_key("a.json")
-    second = write_key("b.json", screen_name="DOLLY", oauth_token="other")
-    third = write_key("c.json", screen_name="ewe")
-    ring = read_keys(first.parent)
-    assert ["dolly"] == [key.screen_name for key in ring.keys]
-    assert [
-        f"{second}: screen_name: DOLLY has a key in {first} too; keep one",
-        f"{third}: oauth_token: the same as in {first}; authorize this bot's account",
-    ] == lines(ring)
-
-
-def test_one_name_on_two_networks_is_two_bots(write_key: WriteKey) -> None:
-    """The pasture's dolly is not X's."""
-    folder = write_key("a.json").parent
-    write_key("b.json", network="pasture", oauth_token="other")
-    assert 2 == len(read_keys(folder).keys)
-
-
-def test_an_unknown_field_is_a_warning_with_the_nearest_name(write_key: WriteKey) -> None:
-    """The bot runs all the same."""
-    file = write_key(line_intervall=5, mood="woolly")
-    ring = read_keys(file.parent)
-    assert 1 == len(ring.keys)
-    assert (
-        f"{file}: line_intervall: unknown field; did you mean 'line_interval'?",
-        f"{file}: mood: unknown field; it is ignored",
-    ) == ring.warnings
-
-
-def test_an_unknown_fields_name_cannot_break_the_warnings_line(write_key: WriteKey) -> None:
-    """A line feed or an escape sequence in a field's name reaches no terminal."""
-    ring = read_keys(write_key(**{"mood\n\x1b[31m": 1}).parent)
-    (warning,) = ring.warnings
-    assert warning.isprintable()
+    assert f"{file}: expected a plain file, found a folder; take it out of the folder" == str(caught.value)
 
 
 def test_everything_wrong_with_a_file_is_one_line(write_key: WriteKey) -> None:
@@ -284,55 +196,6 @@ def test_everything_wrong_with_a_file_is_one_line(write_key: WriteKey) -> None:
     assert ["oauth_token: ", "api: ", "line_interval: "] == re.findall(
         r"(?:oauth_token|api|line_interval): ", line
     )
-
-
-def test_a_folder_of_six_kinds_of_trouble_gives_six_lines(write_key: WriteKey) -> None:
-    """And the good keys beside them are still found."""
-    folder = write_key("good.json").parent
-    (folder / "a.json").write_text("{")
-    write_key("b.json", screen_name="b", oauth_token=...)
-    write_key("c.json", screen_name="c", poem_file="lost.txt")
-    write_key("d.json", screen_name="d", line_interval=-5)
-    (folder / "e.json").write_text("[]")
-    write_key("h.json", oauth_token="other")
-    ring = read_keys(folder)
-    assert ["dolly"] == [key.screen_name for key in ring.keys]
-    assert ["a", "b", "c", "d", "e", "h"] == [Path(line.split(": ")[0]).stem for line in lines(ring)]
-
-
-def test_a_folder_without_keys_is_refused(tmp_path: Path) -> None:
-    """Missing, empty, or a file: each is one line that says what to give."""
-    (tmp_path / ".hidden.json").write_text("{}")
-    (tmp_path / "notes.txt").write_text("{}")
-    for folder, text in (
-        (tmp_path, "no key file; put one .json file a bot into it"),
-        (tmp_path / "lost", "no such folder; give the folder"),
-        (tmp_path / "notes.txt", "expected a folder of key files, found a file; give the folder"),
-    ):
-        with pytest.raises(BadKeys) as caught:
-            read_keys(folder)
-        assert str(caught.value).startswith(f"{folder}: {text}")
-
-
-def test_keys_that_others_can_read_are_told_with_the_remedy(write_key: WriteKey) -> None:
-    """Three by name, the others by their number."""
-    files = [write_key(f"{name} .json", screen_name=name, oauth_token=name) for name in "abcde"]
-    for file in files:
-        file.chmod(0o644)
-    warnings = read_keys(files[0].parent).warnings
-    assert [f"{file}: others can read its secrets; run: chmod 600 '{file}'" for file in files[:3]] == [
-        *warnings[:3]
-    ]
-    assert "others can read the secrets of 2 more key files" in warnings[3]
-    assert 4 == len(warnings)
-
-
-@pytest.mark.parametrize(("mode", "network"), [(0o600, "twitter"), (0o400, "twitter"), (0o644, "pasture")])
-def test_private_keys_and_practice_keys_need_no_warning(write_key: WriteKey, mode: int, network: str) -> None:
-    """A pasture's key is worth nothing to anybody."""
-    file = write_key(network=network)
-    file.chmod(mode)
-    assert () == read_keys(file.parent).warnings
 
 
 def test_a_key_never_prints_its_secrets(write_key: WriteKey) -> None:
@@ -358,7 +221,9 @@ JSON = st.recursive(
     max_leaves=6,
 )
 SECRETS = st.sampled_from(["sesame", "1-sesame", "sesame\n", "sesame-é", ["sesame"], {"sesame": "sesame"}])
-ANYTHING = st.dictionaries(st.sampled_from([*FIELDS, "file", "params", "consumer_key"]), JSON | SECRETS)
+ANYTHING = st.dictionaries(
+    st.sampled_from([*known_fields(XCredentials), "file", "params", "consumer_key"]), JSON | SECRETS
+)
 GOOD = st.fixed_dictionaries(
     {
         "screen_name": st.just("dolly"),
@@ -397,11 +262,3 @@ def test_params_are_a_mapping_that_equals_its_fields() -> None:
     assert {"a": 1, "b": 2} == dict(Params({"a": 1, "b": 2}))
     with pytest.raises(KeyError):
         Params({})["a"]
-
-
-def test_the_example_keys_are_good() -> None:
-    """Every one of them, with its poem and without a warning."""
-    ring = read_keys(EXAMPLES)
-    assert ((), ()) == (ring.problems, ring.warnings)
-    assert {"pasture"} == {key.network for key in ring.keys}
-    assert all(isinstance(key, Key) for key in ring.keys)
