@@ -303,7 +303,7 @@ def load_sheep_class(spec: str | None) -> type[Sheep]:
 
 def _usable_keys(folder: Path, options: Options) -> tuple[Key, ...]:
     """Return the usable keys; raises BadKeys if there are others, unless they are to be skipped."""
-    ring = read_keys(folder, pasture=options.is_practice)
+    ring = read_keys(folder)
     for warning in ring.warnings:
         log.warning("%s", warning)
     if ring.problems and not (options.skip_bad and ring.keys):

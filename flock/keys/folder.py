@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import stat
+import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,11 +52,11 @@ def key_files(folder: Path) -> list[Path]:
     return [folder / name for name in names]
 
 
-def read_keys(folder: Path, *, pasture: bool = False) -> KeyRing:
+def read_keys(folder: Path) -> KeyRing:
     """Read and check every key file of `folder` and the poems that they name, in one go.
 
-    With `pasture`, all bots post to the practice server, whatever their networks. Raises BadKeys only when there
-    is no key file at all, or the folder cannot be read.
+    A bot is identified by its network and its screen name: the same name on two networks is two bots. Raises
+    BadKeys only when there is no key file at all, or the folder cannot be read.
     """
     keys: dict[tuple[str, str], Key] = {}
     by_token: dict[str, Key] = {}
@@ -68,7 +69,7 @@ def read_keys(folder: Path, *, pasture: bool = False) -> KeyRing:
         except BadKeys as error:
             problems += error.problems
             continue
-        bot = ("pasture" if pasture else key.network, key.screen_name.casefold())
+        bot = (key.network, key.screen_name.casefold())
         token = key.credentials.own_token.get_secret_value()
         if twin := keys.get(bot):
             text = f"{key.screen_name} has a key in {twin.file} too; keep one"
@@ -81,6 +82,26 @@ def read_keys(folder: Path, *, pasture: bool = False) -> KeyRing:
             warnings += _unknown_fields(key)
     warnings += _readable_by_others(keys.values())
     return KeyRing(tuple(keys.values()), tuple(problems), tuple(warnings))
+
+
+class PracticeNames:
+    """Gives each bot that practises a name of its own, also where bots of two networks have one screen name.
+
+    A bot's practice name is its screen name. If a bot of another network has that name already, it is the name
+    with the bot's own network behind it, such as "dolly (twitter)"; no account on a network is called so. The
+    first bot that is asked for gets the plain name, and a flock asks in the order of its key files. The answers
+    stay the same for the life of this object. Safe to share between threads.
+    """
+
+    def __init__(self) -> None:
+        self._networks: dict[str, str] = {}  # of the bots with the plain name, by that name
+        self._lock = threading.Lock()
+
+    def of(self, key: Key) -> str:
+        """Return the practice name of the key's bot."""
+        with self._lock:
+            network = self._networks.setdefault(key.screen_name.casefold(), key.network)
+        return key.screen_name if network == key.network else f"{key.screen_name} ({key.network})"
 
 
 def _check_poem(key: Key) -> None:
