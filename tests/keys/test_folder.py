@@ -1,11 +1,13 @@
 """Folders of key files: what is said of them, and which keys are usable."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from flock.errors import BadKeys
 from flock.keys import Key, read_keys
+from tests.conftest import no_more_files
 from tests.keys.conftest import WriteKey, lines
 
 EXAMPLES = Path(__file__).parents[2] / "keys.example"
@@ -87,6 +89,31 @@ def test_a_folder_without_keys_is_refused(tmp_path: Path) -> None:
         with pytest.raises(BadKeys) as caught:
             read_keys(folder)
         assert str(caught.value).startswith(f"{folder}: {text}")
+
+
+def test_a_folder_that_cannot_be_read_is_not_called_empty(write_key: WriteKey) -> None:
+    """It is told why."""
+    folder = write_key().parent
+    with no_more_files(), pytest.raises(BadKeys) as caught:
+        read_keys(folder)
+    expected = "cannot be read: Too many open files; raise LimitNOFILE= or ulimit -n"
+    assert f"{folder}: {expected}" == str(caught.value)
+
+
+def test_what_is_no_key_file_harms_no_other(write_key: WriteKey) -> None:
+    """A line for each, and the good key beside them is found."""
+    good = write_key()
+    folder = good.parent
+    os.mkfifo(folder / "a.json")
+    (folder / "b.json").symlink_to("/dev/zero")
+    (folder / "c.json").mkdir()
+    (folder / "d.json").write_bytes(b" " * 1_000_001)
+    (folder / "e.json").write_text("[" * 100_000)
+    (folder / "f.json").symlink_to("nowhere")
+    ring = read_keys(folder)
+    assert [good] == [key.file for key in ring.keys]
+    assert ["a", "b", "c", "d", "e", "f"] == [problem.file.stem for problem in ring.problems]
+    assert 6 == len(lines(ring))
 
 
 def test_keys_that_others_can_read_are_told_with_the_remedy(write_key: WriteKey) -> None:

@@ -1,7 +1,10 @@
 """Key files: what is a good one, what is said of a bad one, and that no secret is ever shown."""
 
 import json
+import os
 import re
+import socket
+from collections.abc import Callable
 from dataclasses import FrozenInstanceError, asdict
 from pathlib import Path
 from typing import Any
@@ -12,7 +15,8 @@ from hypothesis import strategies as st
 
 from flock.errors import BadKeys
 from flock.keys import KeyRing, Params, XCredentials, find_poem, read_key, read_keys
-from flock.keys.key import known_fields
+from flock.keys.key import LARGEST, known_fields
+from tests.conftest import no_more_files
 from tests.keys.conftest import SECRET, WriteKey, all_that_shows, lines
 
 
@@ -21,12 +25,8 @@ def test_a_good_key_holds_its_fields(write_key: WriteKey) -> None:
     key = read_key(write_key(screen_name="@Dolly", line_interval="90s", poem_interval=3600, api="1.1"))
     assert "Dolly" == key.screen_name
     assert "1001-token-sesame" == key.credentials.oauth_token.get_secret_value()
-    assert (90.0, 3600.0, "1.1", "twitter") == (
-        key.line_interval,
-        key.poem_interval,
-        key.credentials.api,
-        key.network,
-    )
+    assert (90.0, 3600.0) == (key.line_interval, key.poem_interval)
+    assert ("twitter", "1.1") == (key.network, key.credentials.api)
 
 
 def test_the_params_are_the_files_fields_as_they_stand_there(write_key: WriteKey) -> None:
@@ -69,6 +69,10 @@ def test_a_poem_may_be_in_the_home_directory(
     assert tmp_path / "poem.txt" == read_key(write_key("keys/dolly.json", poem_file="~/poem.txt")).poem_file
 
 
+NESTED: Any = []  # as far down as Python reads JSON without a complaint
+for _ in range(300):
+    NESTED = [NESTED]
+
 BAD_FIELDS = [
     ({"screen_name": ...}, "screen_name", "missing; add the account's name"),
     ({"screen_name": 7}, "screen_name", "expected the account's name"),
@@ -103,10 +107,16 @@ BAD_FIELDS = [
     ({"posts_per_day": -1}, "posts_per_day", "expected"),
     ({"posts_per_day": 1.5}, "posts_per_day", "expected"),
     ({"posts_per_day": True}, "posts_per_day", "expected"),
+    ({"posts_per_day": 2**63}, "posts_per_day", "expected a whole number under 2**63"),
+    ({"posts_per_day": 10**400}, "posts_per_day", "expected a whole number under 2**63"),
+    ({"temperament": {"forget": NESTED}}, "temperament", "forget: expected a number from 0 to 1"),
     ({"user_id": True}, "user_id", "expected the account's number"),
     ({"user_id": "dolly"}, "user_id", "expected the account's number"),
     ({"user_id": -4}, "user_id", "expected the account's number"),
+    ({"user_id": "١٢٣"}, "user_id", "expected the account's number"),
     ({"network": "mastodon"}, "network", 'expected "x", "twitter" or "pasture"'),
+    ({"network": None}, "network", 'expected "x", "twitter" or "pasture"'),
+    ({"network": ["x"]}, "network", 'expected "x", "twitter" or "pasture"'),
     ({"network": 1}, "network", 'expected "x", "twitter" or "pasture"'),
     ({"api": 2}, "api", 'expected "2" or "1.1", in quotes'),
     ({"api": "3"}, "api", 'expected "2" or "1.1", in quotes'),
@@ -181,13 +191,128 @@ def test_a_byte_order_mark_is_taken_in_stride(write_key: WriteKey) -> None:
     assert "dolly" == read_key(file).screen_name
 
 
-def test_a_key_file_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
-    """Here a folder whose name ends in .json; a lost permission reads the same."""
-    file = tmp_path / "dolly.json"
-    file.mkdir()
+def refusal_of(file: Path) -> str:
+    """Return what read_key says of a bad file: one line that begins with its path."""
     with pytest.raises(BadKeys) as caught:
         read_key(file)
-    assert f"{file}: expected a plain file, found a folder; take it out of the folder" == str(caught.value)
+    (line,) = str(caught.value).splitlines()
+    assert line.startswith(f"{file}: ")
+    assert SECRET not in all_that_shows(caught.value)
+    return line.removeprefix(f"{file}: ")
+
+
+def make_folder_at(file: Path) -> None:
+    """Make a folder where a file is expected."""
+    file.mkdir()
+
+
+def bind_socket_at(file: Path) -> None:
+    """Leave a socket's name behind, as a server does that was killed."""
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(os.path.relpath(file))  # such a name may have no more than 107 bytes
+
+
+@pytest.mark.parametrize(
+    ("make", "found"),
+    [
+        (make_folder_at, "a folder"),
+        (os.mkfifo, "a named pipe"),
+        (bind_socket_at, "a socket"),
+        (lambda file: file.symlink_to("/dev/zero"), "a device"),
+        (lambda file: file.symlink_to("/dev/null"), "a device"),
+    ],
+)
+def test_what_is_no_plain_file_is_not_read(tmp_path: Path, make: Callable[[Path], None], found: str) -> None:
+    """Reading a named pipe would block, and /dev/zero has no end."""
+    file = tmp_path / "dolly.json"
+    make(file)
+    assert f"expected a plain file, found {found}; take it out of the folder" == refusal_of(file)
+
+
+def test_a_file_that_becomes_a_pipe_while_it_is_read_does_not_block(
+    write_key: WriteKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is exchanged between the look at it and the opening."""
+    file = write_key()
+    plain = file.stat()
+    file.unlink()
+    os.mkfifo(file)
+    monkeypatch.setattr(Path, "stat", lambda *_, **__: plain)
+    assert refusal_of(file).endswith("the file is empty; copy one from keys.example/")
+
+
+def test_a_file_over_a_megabyte_is_not_read(write_key: WriteKey) -> None:
+    """Neither one that is too large from the start, nor one that says so only when it is read (as in /proc)."""
+    file = write_key()
+    text = file.read_text()
+    file.write_text(text + " " * (LARGEST - len(text)))
+    assert "dolly" == read_key(file).screen_name
+    file.write_text(text + " " * (LARGEST - len(text) + 1))
+    too_large = "too large for a key file (over 1 MB); write it like the files in keys.example/"
+    assert too_large == refusal_of(file)
+    with file.open("ab") as opened:
+        opened.truncate(10**12)  # sparse: it takes no room on the disk
+    assert too_large == refusal_of(file)
+
+
+def test_a_process_without_file_descriptors_says_so(write_key: WriteKey) -> None:
+    """The key file is good, and its permissions too."""
+    file = write_key()
+    with no_more_files(), pytest.raises(BadKeys) as caught:
+        read_key(file)
+    expected = "cannot be read: Too many open files; raise LimitNOFILE= or ulimit -n"
+    assert f"{file}: {expected}" == str(caught.value)
+
+
+def test_a_link_that_leads_nowhere_is_one_line(tmp_path: Path) -> None:
+    """To a missing file, or in a circle."""
+    (tmp_path / "lost.json").symlink_to("nowhere")
+    (tmp_path / "round.json").symlink_to("round.json")
+    advice = "check its path, and where it leads if it is a link"
+    assert f"cannot be read: No such file or directory; {advice}" == refusal_of(tmp_path / "lost.json")
+    assert f"cannot be read: Too many levels of symbolic links; {advice}" == refusal_of(tmp_path / "round.json")
+
+
+@pytest.mark.parametrize("name", ["nul\0.json", "half\ud800.json"])
+def test_a_path_that_no_file_can_have_is_one_line(tmp_path: Path, name: str) -> None:
+    """A Sheep can be made of any text."""
+    with pytest.raises(BadKeys, match="no file can have that name") as caught:
+        read_key(tmp_path / name)
+    assert str(caught.value).isprintable()
+
+
+def test_a_file_whose_name_is_not_utf8_is_read(write_key: WriteKey, tmp_path: Path) -> None:
+    """Python stands in for such bytes with lone surrogates, which no check may stumble over."""
+    file = tmp_path / "d\udcfflly.json"
+    write_key().rename(file)
+    assert file == read_key(file).file
+
+
+def test_a_fields_name_or_value_may_be_half_a_character(write_key: WriteKey) -> None:
+    """JSON can say a lone surrogate: it is a warning or a problem like any other, and can be printed."""
+    file = write_key(**{"\ud800": "\ud800", "mood": "\udfff"})
+    ring = read_keys(file.parent)
+    assert [f"{file}: {name}: unknown field; it is ignored" for name in ("\\ud800", "mood")] == [*ring.warnings]
+    for field in ("screen_name", "consumer_token", "user_id", "network", "api", "line_interval", "temperament"):
+        line = refusal_of(write_key(**{field: "\ud800"}))
+        assert line.startswith(f"{field}: expected ")
+        assert line.isprintable()
+
+
+@pytest.mark.parametrize(
+    "field", ["line_interval", "poem_interval", "posts_per_day", "temperament", "api", "user_id"]
+)
+def test_what_a_key_file_does_not_say_is_none(write_key: WriteKey, field: str) -> None:
+    """Also when it said so once, and when it says null: then the flock's own setting holds (again)."""
+    said = {"line_interval": 30, "poem_interval": "1h", "posts_per_day": 9, "temperament": "senile", "api": "2"}
+
+    def read(**fields: Any) -> Any:
+        key = read_key(write_key(**fields))
+        return getattr(key.credentials if field in ("api", "user_id") else key, field)
+
+    assert read(**{"user_id": "7", **said, field: said.get(field, "7")}) is not None
+    assert read(**{"user_id": "7", **said, field: ...}) is None
+    assert read(**{"user_id": "7", **said, field: None}) is None
 
 
 def test_everything_wrong_with_a_file_is_one_line(write_key: WriteKey) -> None:
@@ -221,9 +346,8 @@ JSON = st.recursive(
     max_leaves=6,
 )
 SECRETS = st.sampled_from(["sesame", "1-sesame", "sesame\n", "sesame-é", ["sesame"], {"sesame": "sesame"}])
-ANYTHING = st.dictionaries(
-    st.sampled_from([*known_fields(XCredentials), "file", "params", "consumer_key"]), JSON | SECRETS
-)
+NAMES = [*known_fields(XCredentials), "file", "params", "credentials", "consumer_key", "\ud800"]
+ANYTHING = st.dictionaries(st.sampled_from(NAMES), JSON | SECRETS)
 GOOD = st.fixed_dictionaries(
     {
         "screen_name": st.just("dolly"),
