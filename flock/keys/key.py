@@ -113,7 +113,6 @@ _CREDENTIALS: dict[type[Credentials], TypeAdapter[Credentials]] = {
 }
 _NOT_IN_THE_FILE = ("file", "params", "credentials")
 _COMMON_FIELDS = tuple(each.name for each in fields(Key) if each.name not in _NOT_IN_THE_FILE)
-_TOO_DEEP = "a nesting too deep; write it like the files in keys.example/"
 _HOW_TO_GET = {
     "screen_name": "add the account's name",
     "poem_file": "add the path of the poem",
@@ -121,7 +120,7 @@ _HOW_TO_GET = {
 
 
 class _Fault(NamedTuple):
-    """What is wrong with one field; `field` is empty when it is no single one."""
+    """What is wrong with one field of a key file."""
 
     field: str
     message: str
@@ -154,7 +153,7 @@ def read_key(file: Path) -> Key:
     parts = {"file": file, "params": Params(params), "credentials": credentials}
     key: Key | None
     key, others = _validate(_KEY, _part_of(given, _COMMON_FIELDS) | parts)
-    faults = sorted([*faults, *others], key=lambda fault: ("", *known_fields(chosen)).index(fault.field))
+    faults = sorted([*faults, *others], key=lambda fault: known_fields(chosen).index(fault.field))
     if key is None or faults:
         raise BadKeys(_problem(file, params, fault, chosen) for fault in faults)
     return replace(key, poem_file=find_poem(key))
@@ -165,7 +164,9 @@ def find_poem(key: Key) -> Path:
 
     Where none of these is a file, returns the first.
     """
-    candidates = [key.file.parent / key.poem_file, Path.cwd() / key.poem_file]
+    candidates = [key.file.parent / key.poem_file]
+    with suppress(OSError):  # the working directory has been removed
+        candidates.append(Path.cwd() / key.poem_file)
     return next((path for path in candidates if _is_file(path)), candidates[0])
 
 
@@ -209,11 +210,8 @@ def _validate(adapter: TypeAdapter[Any], given: Mapping[str, Any]) -> tuple[Any,
     try:
         return adapter.validate_python(given), []
     except ValidationError as error:
-        return None, [
-            _Fault(str(each["loc"][0]), each["msg"], each["type"] == "missing") for each in error.errors()
-        ]
-    except RecursionError:
-        return None, [_Fault("", _TOO_DEEP)]
+        found = error.errors()
+        return None, [_Fault(str(each["loc"][0]), each["msg"], each["type"] == "missing") for each in found]
 
 
 def _problem(
@@ -285,10 +283,8 @@ def _decode(content: bytes) -> tuple[Any, str]:
     except json.JSONDecodeError as error:
         return None, f"broken JSON at line {error.lineno}, column {error.colno}; {_hint(text)}"
     except (ValueError, RecursionError):
-        return (
-            None,
-            "broken JSON: a number too long or a nesting too deep; write it like the files in keys.example/",
-        )
+        wrong = "a number too long or a nesting too deep; write it like the files in keys.example/"
+        return None, f"broken JSON: {wrong}"
     if not isinstance(value, dict):
         return None, f"expected one JSON object in braces, found {kind_of(value)}"
     return value, ""

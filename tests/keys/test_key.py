@@ -60,6 +60,18 @@ def test_a_poem_is_looked_for_beside_the_key_then_in_the_working_directory(
     assert tmp_path / "keys" / "no.txt" == find_poem(read_key(write_key("keys/ewe.json", poem_file="no.txt")))
 
 
+def test_a_key_is_read_in_a_working_directory_that_was_removed(
+    write_key: WriteKey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The poem beside the key is found all the same."""
+    file = write_key()
+    away = tmp_path / "away"
+    away.mkdir()
+    monkeypatch.chdir(away)
+    away.rmdir()
+    assert tmp_path / "poem.txt" == read_key(file).poem_file
+
+
 def test_a_poem_may_be_in_the_home_directory(
     write_key: WriteKey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
