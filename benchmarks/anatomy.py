@@ -55,7 +55,7 @@ PARTS: tuple[tuple[int, str, Any, str], ...] = (
     (1, "telling it (the log)", Events, "tell"),
 )
 PACKAGES = (
-    ("its key", r"/(flock/key|simplejson/|pydantic|pathlib)"),
+    ("its key", r"/(flock/keys|simplejson/|pydantic|pathlib)"),
     ("its API object", r"/(twitter|requests|requests_oauthlib|oauthlib|urllib3)/|/flock/networks/"),
     ("its thread's objects", r"/(threading|weakref|_weakrefset|multiprocessing/.*)\.py"),
     ("its place, its health, and itself", r"/flock/|/dataclasses.py"),

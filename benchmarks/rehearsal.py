@@ -19,11 +19,11 @@ from pathlib import Path
 
 import click
 
-from flock.duration import parse_seconds
 from flock.events import Said
 from flock.options import LINE_INTERVAL, POEM_INTERVAL, Options
-from flock.rehearsal import DAY, Rehearsal
+from flock.rehearsal import Rehearsal
 from flock.temperament import TEMPERAMENTS
+from flock.units import DAY, parse_seconds
 
 POEMS = sorted(Path(__file__).parents[1].glob("poems/*.txt"))
 YEAR = 365 * DAY

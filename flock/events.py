@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from flock.duration import roughly
+from flock.units import roughly
 
 log = logging.getLogger(__name__)
 

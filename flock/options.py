@@ -19,8 +19,8 @@ from urllib.parse import urlsplit
 
 import platformdirs
 
-from flock.duration import parse_seconds
 from flock.errors import BadOption
+from flock.units import DAY, HOUR, parse_seconds
 
 if TYPE_CHECKING:
     from flock.temperament import Temperament
@@ -33,7 +33,7 @@ _COMMAND_LINE_ONLY = (
 )
 
 LINE_INTERVAL = 30.0
-POEM_INTERVAL = 1.5 * 3600
+POEM_INTERVAL = 1.5 * HOUR
 
 ApiVersion = Literal["2", "1.1"]
 
@@ -60,7 +60,7 @@ class Options:
     seed: int = 0
     posts_per_day: int | None = None
     flock_posts_per_day: int | None = None
-    keep_history: float = 2 * 86400.0
+    keep_history: float = 2 * DAY
     retry_base: float = 1.0
     temperament: Temperament | None = None
 

@@ -25,7 +25,7 @@ import numpy as np
 from flock.context import Commons
 from flock.errors import BadKeys, BadOption
 from flock.events import Called, Event, Events, Out, Rounds, Stopped, Stopping
-from flock.key import Key, read_keys
+from flock.keys import Key, read_keys
 from flock.options import LINE_INTERVAL, POEM_INTERVAL, Options
 from flock.sheep.sheep import Sheep, runsheep
 from flock.temperament import Temperament
@@ -115,7 +115,7 @@ class Shepherd(SimpleShepherd):
         return self._send_out(runsheep, self.all_sheep, threads=len(self.all_sheep))
 
     def _warn_of_limits(self) -> None:
-        from flock.limits import journal_shortfall, shortfalls  # noqa: PLC0415 - a rehearsal has no threads
+        from flock.preflight import journal_shortfall, shortfalls  # noqa: PLC0415 - a rehearsal has no threads
 
         options, intervals = self.commons.options, [sheep.line_interval for sheep in self.all_sheep]
         of_disk = journal_shortfall(intervals, options.keep_history, options.state_file)
@@ -303,7 +303,7 @@ def load_sheep_class(spec: str | None) -> type[Sheep]:
 
 def _usable_keys(folder: Path, options: Options) -> tuple[Key, ...]:
     """Return the usable keys; raises BadKeys if there are others, unless they are to be skipped."""
-    ring = read_keys(folder, pasture=options.is_practice)
+    ring = read_keys(folder)
     for warning in ring.warnings:
         log.warning("%s", warning)
     if ring.problems and not (options.skip_bad and ring.keys):

@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from flock.duration import format_seconds
 from flock.options import LINE_INTERVAL, PARSERS, POEM_INTERVAL, Options
+from flock.units import format_seconds
 
 
 class _Parsed(click.ParamType[Any]):

@@ -80,7 +80,8 @@ def rehearse(
     with NamedExits():
         chosen = options.chosen(given)
         from flock.events import Said  # noqa: PLC0415
-        from flock.rehearsal import DAY, Rehearsal, Tally  # noqa: PLC0415
+        from flock.rehearsal import Rehearsal, Tally  # noqa: PLC0415
+        from flock.units import DAY  # noqa: PLC0415
 
         log_to_stderr()
         draw = _plotter(plot) if plot else None

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Sequence
 
 from flock.journal.base import Outcome, Record, Settlement
-from flock.sheep.allowance import DAY
+from flock.units import DAY
 
 
 class MemoryJournal:

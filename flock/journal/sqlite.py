@@ -18,7 +18,7 @@ from typing import Any
 
 from flock.errors import BotsTaken, JournalError
 from flock.journal.base import Record, Settlement
-from flock.sheep.allowance import DAY
+from flock.units import DAY
 
 _GROUP = 500  # writes in one commit, at most
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from flock.key import Key
+from flock.keys import Key, PracticeNames
 from flock.networks.base import Network, Post
 from flock.networks.dry_run import DryRun
 from flock.options import Options, is_loopback
@@ -27,6 +28,7 @@ class Networks:
         self._options = options
         self._wires: dict[str, Wire] = {}
         self._pasture: Pasture | None = None
+        self._practice_names = PracticeNames()
         self._lock = threading.Lock()
 
     def realm(self, key: Key) -> str:
@@ -49,8 +51,15 @@ class Networks:
         return self._pasture is not None
 
     def bot(self, key: Key) -> str:
-        """Return the name under which the journal knows this bot."""
-        return f"{self.realm(key)}:{key.screen_name.casefold()}"
+        """Return the name under which the journal knows this bot: `network:name`, in lower case.
+
+        A bot that practises is `pasture:name`, whatever network its key is for, so that its place in its poem is
+        kept from earlier versions. If a bot of another network in this flock has that name already, it is
+        `pasture:name (network)`; the bots take their names in the order of the key files.
+        """
+        realm = self.realm(key)
+        name = self._practice_names.of(key) if realm == "pasture" else key.screen_name
+        return f"{realm}:{name.casefold()}"
 
     def connect(self, key: Key) -> Network:
         """Return `key`'s way to its network. Raises BadOption when the environment makes that impossible."""
@@ -61,8 +70,10 @@ class Networks:
 
         root_url = self._options.base_url or ROOT_URL
         if self.realm(key) == "pasture" and not is_loopback(root_url):
-            root_url = self._graze(key)  # practice keys may also go to a pasture that runs alone, but not further
-        return Twitter(key, wire=self._wire(root_url), root_url=root_url, api=key.api or self._options.api)
+            # Practice keys may also go to a pasture that runs alone, but not further.
+            root_url, key = self._graze(key)
+        api = key.credentials.api or self._options.api
+        return Twitter(key, wire=self._wire(root_url), root_url=root_url, api=api)
 
     def close(self) -> None:
         """Close every connection, and the pasture."""
@@ -71,16 +82,20 @@ class Networks:
         if self._pasture:
             self._pasture.close()
 
-    def _graze(self, key: Key) -> str:
-        """Let the bot onto the embedded pasture, started on first need, and return the pasture's URL."""
+    def _graze(self, key: Key) -> tuple[str, Key]:
+        """Give the bot an account on the embedded pasture, which is started when the first bot needs it.
+
+        Returns the pasture's URL, and the key with the number that the account has there.
+        """
         from flock.pasture import Account, Pasture  # noqa: PLC0415 - a flock on X needs no server
 
         with self._lock:
             if self._pasture is None:
                 self._pasture = Pasture((), state=self._options.state_file.with_name("pasture.db"))
                 self._pasture.start()
-            self._pasture.admit(Account.of(key))
-            return self._pasture.url
+            account = self._pasture.admit(Account.of(key, self._practice_names.of(key)))
+            own = replace(key.credentials, user_id=account.user_id)
+            return self._pasture.url, replace(key, credentials=own)
 
     def _wire(self, root_url: str) -> Wire:
         from flock.networks.wire import Wire  # noqa: PLC0415

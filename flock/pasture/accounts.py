@@ -11,7 +11,7 @@ from enum import Enum, auto
 from pydantic import SecretStr
 
 from flock.errors import BadOption
-from flock.key import Key
+from flock.keys import Key
 
 _MADE_UP_IDS = 10**18  # far above X's own user ids
 
@@ -31,16 +31,19 @@ class Account:
     token_secret: SecretStr = field(repr=False)
 
     @classmethod
-    def of(cls, key: Key) -> Account:
-        """Return the account that a bot's key opens. A token that names no user id gets one made from its text."""
-        token = key.oauth_token.get_secret_value()
+    def of(cls, key: Key, screen_name: str) -> Account:
+        """Return the account that a bot's key opens, under this name.
+
+        Where neither the key nor its token says the account's number, it is computed from the token's text.
+        """
+        token = key.credentials.oauth_token.get_secret_value()
         return cls(
-            screen_name=key.screen_name,
-            user_id=key.account_id or _made_up_id(token),
-            consumer_key=key.consumer_token.get_secret_value(),
-            consumer_secret=key.consumer_token_secret,
+            screen_name=screen_name,
+            user_id=key.credentials.account_id or _made_up_id(token),
+            consumer_key=key.credentials.consumer_token.get_secret_value(),
+            consumer_secret=key.credentials.consumer_token_secret,
             token=token,
-            token_secret=key.oauth_token_secret,
+            token_secret=key.credentials.oauth_token_secret,
         )
 
     def __post_init__(self) -> None:
@@ -74,14 +77,18 @@ class Accounts:
         self._by_id = {account.user_id: account for account in everyone}
         self._standings = dict.fromkeys(everyone, Standing.GOOD)
 
-    def admit(self, account: Account) -> None:
-        """Let one more account in, in good standing; it takes the place of one with the same screen name.
+    def admit(self, account: Account) -> Account:
+        """Add an account in good standing. Return it as it was added: if its number is taken, it gets another one.
 
-        If its user id is taken, it gets another. Raises BadOption if another account has its token.
+        An account with the same screen name is replaced: it is the same bot, with new tokens. Bots of two networks
+        that share a name must be told apart by the caller (`PracticeNames`). Raises BadOption if another account
+        has its token.
         """
         before = self.named(account.screen_name)
-        if self.with_id(account.user_id) not in (None, before):
-            account = replace(account, user_id=_made_up_id(account.token))
+        number = int(_made_up_id(account.token))
+        while self.with_id(account.user_id) not in (None, before):
+            account = replace(account, user_id=str(number))
+            number += 1
         if self.with_token(account.token) not in (None, before):
             raise BadOption(f"another account of the pasture has {account.screen_name}'s token: give each its own")
         if before is not None:
@@ -90,6 +97,7 @@ class Accounts:
         self._by_name[account.screen_name.lower()] = account
         self._by_id[account.user_id] = account
         self._by_token[account.token] = account
+        return account
 
     def with_token(self, token: str) -> Account | None:
         """The account that an access token was given to."""

@@ -11,7 +11,7 @@ import simplejson as json
 from pydantic import SecretStr
 
 from flock.errors import BadKeys
-from flock.key import read_keys
+from flock.keys import PracticeNames, read_keys
 from flock.pasture.accounts import Account
 from flock.pasture.server import Pasture
 
@@ -52,7 +52,8 @@ def _accounts(keys: Path | None) -> list[Account]:
     ring = read_keys(keys)
     if ring.problems:
         raise BadKeys(ring.problems)
-    return [Account.of(key) for key in ring.keys]
+    names = PracticeNames()
+    return [Account.of(key, names.of(key)) for key in ring.keys]
 
 
 def _key_file(account: Account) -> str:

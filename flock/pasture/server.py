@@ -58,9 +58,12 @@ class Pasture:
         host = f"[{self._host}]" if ":" in self._host else self._host
         return f"http://{host}:{self._port}"
 
-    def admit(self, account: Account) -> None:
-        """Let one more account in, or an account with new keys. Raises BadOption if it cannot be told apart."""
-        self._accounts.admit(account)
+    def admit(self, account: Account) -> Account:
+        """Add an account, or give an account new tokens; return it as it was added.
+
+        Its number is another one where its own is taken. Raises BadOption if another account has its token.
+        """
+        return self._accounts.admit(account)
 
     def start(self) -> None:
         """Listen, in a thread of its own. Raises BadOption if the address cannot be had."""

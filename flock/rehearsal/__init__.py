@@ -1,5 +1,5 @@
 """The same sheep on virtual time: what a flock will say, and when, with nothing posted."""
 
-from flock.rehearsal.rehearsal import DAY, Rehearsal, Tally
+from flock.rehearsal.rehearsal import Rehearsal, Tally
 
-__all__ = ["DAY", "Rehearsal", "Tally"]
+__all__ = ["Rehearsal", "Tally"]

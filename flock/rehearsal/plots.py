@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 
 from flock.errors import BadOption
 from flock.events import Said
+from flock.units import DAY
 
-_DAY = 86400.0
 _POINTS = 400  # of a curve
 _CURVES = 8  # bots that are drawn one by one
 _MOST_RECITATIONS = 600  # columns of the heat map
@@ -32,7 +32,7 @@ class AgingPlot:
 
     def hear(self, event: Said) -> None:
         """Keep what the drawing needs of one tweet."""
-        self._days.setdefault(event.bot, []).append(event.at / _DAY)
+        self._days.setdefault(event.bot, []).append(event.at / DAY)
         self._entropy.setdefault(event.bot, []).append(event.entropy)
         self._memory.setdefault(event.bot, []).append(event.memory)
         self._heard.setdefault(event.bot, Counter())[int(event.age), event.source] += 1

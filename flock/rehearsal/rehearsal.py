@@ -17,8 +17,8 @@ from flock.networks import Networks
 from flock.networks.length import holds_url
 from flock.options import Options
 from flock.shepherd import Shepherd
+from flock.units import DAY
 
-DAY = 86400.0
 _SILENCE = 1000  # tries without a word after which a rehearsal gives up on a bot
 POST_PRICE, POST_WITH_URL_PRICE = 0.015, 0.20  # dollars a post on X, in November 2026
 
@@ -60,27 +60,28 @@ class Rehearsal:
             for sheep in self.flock:
                 if not (sheep.line_interval or sheep.poem_interval):
                     raise BadOption(f"{sheep.name} would never come to the end of a day; give it an interval")
-        said = dict.fromkeys((sheep.name for sheep in self.flock), 0)
-        silent = dict.fromkeys(said, 0)
-        grown = {sheep.name: int(sheep.age) + recitations for sheep in self.flock}
+        # By number, since two sheep on two networks may have one name.
+        said = [0] * len(self.flock)
+        silent = [0] * len(self.flock)
+        grown = [int(sheep.age) + recitations for sheep in self.flock]
         awake = [(sheep.wake, number, sheep) for number, sheep in enumerate(self.flock)]
         heapq.heapify(awake)
         while awake and awake[0][0] <= seconds:
             wake, number, sheep = awake[0]
             self._clock.advance_to(wake)
             sheep.beat()
-            silent[sheep.name] += 1
+            silent[number] += 1
             for event in self._heard:
                 if isinstance(event, Said):
-                    said[event.bot] += 1
-                    silent[event.bot] = 0
-                    if said[event.bot] > tweets:
+                    said[number] += 1
+                    silent[number] = 0
+                    if said[number] > tweets:
                         continue
                 yield event
             self._heard.clear()
-            if silent[sheep.name] > _SILENCE:
+            if silent[number] > _SILENCE:
                 raise BadOption(f"{sheep.name} has nothing to say: {sheep.trouble}")
-            if said[sheep.name] >= tweets or sheep.age >= grown[sheep.name]:
+            if said[number] >= tweets or sheep.age >= grown[number]:
                 heapq.heappop(awake)
             else:
                 heapq.heapreplace(awake, (sheep.wake, number, sheep))

@@ -6,7 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Iterable, Sequence
 
-DAY = 86400.0
+from flock.units import DAY
 
 
 class Allowance:

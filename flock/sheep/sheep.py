@@ -13,15 +13,16 @@ from flock import events
 from flock.context import Commons, allowance
 from flock.errors import BadInput, DailyLimit, JournalError, NetworkError, Pen, Wait
 from flock.journal import Outcome, Record, Settlement
-from flock.key import Key, Params, read_key
+from flock.keys import Key, Params, read_key
 from flock.networks import Network
 from flock.options import Options
 from flock.poem import cut, find_again, read_poem
-from flock.sheep.allowance import DAY, take_from_all
+from flock.sheep.allowance import take_from_all
 from flock.sheep.delivery import Speaker, Spoken
 from flock.sheep.health import PEN_CHECK, Health
 from flock.sheep.patience import RATE_LIMIT_WAIT, Patience
 from flock.temperament import TEMPERAMENTS, Recitation, Temperament, seed_of
+from flock.units import DAY
 
 log = logging.getLogger(__name__)
 
@@ -116,7 +117,7 @@ class Sheep:
         self.busy = False
         self.health = Health(
             self.commons,
-            self.key.consumer_token.get_secret_value(),
+            self.key.credentials.consumer_token.get_secret_value(),
             self._tell,
             Patience(self.commons.options.retry_base),
         )
@@ -427,7 +428,7 @@ class Sheep:
             return False
         self._speaker.network = self.api
         self.health.leave_the_pen("its key file has changed" if changed else "the shepherd calls")
-        self.health.app = self.key.consumer_token.get_secret_value()
+        self.health.app = self.key.credentials.consumer_token.get_secret_value()
         return True
 
     def _is_called(self) -> bool:

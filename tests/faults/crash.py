@@ -17,7 +17,7 @@ from flock.context import Commons
 from flock.errors import Duplicate, OutcomeUnknown, Refused
 from flock.events import Events
 from flock.journal import Record, Settlement, SqliteJournal
-from flock.key import Key
+from flock.keys import Key
 from flock.networks import Network, Networks, Post
 from flock.options import Options
 from flock.sheep.sheep import Sheep

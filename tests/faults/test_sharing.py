@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from multiprocessing.dummy import Pool as ThreadPool
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from flock.key import read_key
+from flock.keys import read_key
 from flock.networks.wire import Wire
 from flock.networks.x.api import Twitter
 from flock.pasture import Pasture

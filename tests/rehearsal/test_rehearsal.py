@@ -19,9 +19,10 @@ import simplejson as json
 
 from flock.events import Birthday, Event, Events, Said
 from flock.options import Options
-from flock.rehearsal import DAY, Rehearsal
+from flock.rehearsal import Rehearsal
 from flock.shepherd import Shepherd
 from flock.temperament import TEMPERAMENTS, Recitation, Temperament, Utterance, parse_temperament
+from flock.units import DAY
 from tests.endtoend.conftest import Flock, Folder, WatchedPasture
 from tests.sheep.conftest import World
 
@@ -59,6 +60,16 @@ def test_tweets_is_how_many_each_bot_says(make_folder: Make, start: Start) -> No
     for name, poem in folder.poems.items():
         assert list(range(13)) == [tweet["n"] for tweet in tweets if tweet["bot"] == name]
         assert [poem[n % 6] for n in range(13)] == texts_of(tweets, name)
+
+
+def test_bots_of_two_networks_with_one_name_are_counted_apart(write_key: Callable[..., Path]) -> None:
+    """N of each, not N of both together."""
+    folder = write_key("a.json").parent
+    write_key("b.json", network="pasture", oauth_token="other")
+
+    said = [event for event in Rehearsal(folder, Options()).play(tweets=5) if isinstance(event, Said)]
+
+    assert [0, 0, 1, 1, 2, 2, 3, 3, 4, 4] == sorted(event.n for event in said)
 
 
 def test_tweets_counts_the_pieces_of_a_long_line(make_folder: Make, start: Start) -> None:

@@ -15,7 +15,7 @@ from flock.context import Commons, allowance
 from flock.errors import NetworkError
 from flock.events import Event, Events
 from flock.journal import Journal, MemoryJournal
-from flock.key import Key
+from flock.keys import Key
 from flock.networks import Network, Networks, Post
 from flock.options import Options
 from flock.sheep.sheep import Sheep

@@ -16,7 +16,7 @@ import requests
 import twitter
 
 from flock.errors import OutcomeUnknown, Refused, Unavailable
-from flock.key import Key
+from flock.keys import Key
 from flock.networks.base import Post
 from flock.networks.length import fits_a_tweet
 from flock.networks.signing import Signer
@@ -42,7 +42,8 @@ class Twitter(twitter.Api):  # type: ignore[misc]
     refuses_duplicates: ClassVar[bool] = True
 
     def __init__(self, key: Key, *, wire: Wire, root_url: str = ROOT_URL, api: ApiVersion = "2") -> None:
-        secrets = (key.consumer_token, key.consumer_token_secret, key.oauth_token, key.oauth_token_secret)
+        own = key.credentials
+        secrets = (own.consumer_token, own.consumer_token_secret, own.oauth_token, own.oauth_token_secret)
         tokens = [secret.get_secret_value() for secret in secrets]
         super().__init__(*tokens, base_url=f"{root_url}/1.1", cache=None)
         self._Api__auth.client = Signer(*tokens)
@@ -50,7 +51,7 @@ class Twitter(twitter.Api):  # type: ignore[misc]
         self.root_url = root_url
         self.rate_limit = None  # it would remember every URL; the headers are believed only on a 429
         self._session = wire
-        self._account_id = key.account_id
+        self._account_id = own.account_id
 
     def fits(self, text: str) -> bool:
         return fits_a_tweet(text)

@@ -20,7 +20,7 @@ from oauthlib.oauth1 import RequestValidator, ResourceEndpoint
 
 from benchmarks.ground import make_certificate
 from flock import errors
-from flock.key import Key, read_key
+from flock.keys import Key, read_key
 from flock.networks.base import Post
 from flock.networks.wire import Wire, _normal, tls_context
 from flock.networks.x.answers import parse
@@ -163,10 +163,10 @@ class Verifier(RequestValidator):
         return bool(nonce)
 
     def validate_client_key(self, client_key: str, *_: Any) -> bool:
-        return client_key == self._key.consumer_token.get_secret_value()
+        return client_key == self._key.credentials.consumer_token.get_secret_value()
 
     def validate_access_token(self, *named: Any) -> bool:
-        return bool(named[1] == self._key.oauth_token.get_secret_value())
+        return bool(named[1] == self._key.credentials.oauth_token.get_secret_value())
 
     def validate_timestamp_and_nonce(self, *_: Any, **__: Any) -> bool:
         return True
@@ -175,10 +175,10 @@ class Verifier(RequestValidator):
         return True
 
     def get_client_secret(self, *_: Any) -> str:
-        return self._key.consumer_token_secret.get_secret_value()
+        return self._key.credentials.consumer_token_secret.get_secret_value()
 
     def get_access_token_secret(self, *_: Any) -> str:
-        return self._key.oauth_token_secret.get_secret_value()
+        return self._key.credentials.oauth_token_secret.get_secret_value()
 
 
 def is_signed(asked: Asked, url: str, key: Key) -> bool:
@@ -216,7 +216,8 @@ def test_every_request_is_signed_with_the_bots_keys(
     """oauthlib's server side takes the signature for this key's, and for no other's."""
     connect(api).post(text)
     (asked,) = stub.asked
-    other = replace(key, oauth_token_secret=key.consumer_token)
+    own = key.credentials
+    other = replace(key, credentials=replace(own, oauth_token_secret=own.consumer_token))
     assert is_signed(asked, stub.url, key)
     assert not is_signed(asked, stub.url, other)
     assert SECRET not in asked.path + asked.body.decode()

@@ -1,9 +1,10 @@
-"""Key files: what is a good one, what is said of a bad one, and that no secret ever gets out."""
+"""Key files: what is a good one, what is said of a bad one, and that no secret is ever shown."""
 
 import json
+import os
 import re
-import traceback
-from collections.abc import Callable, Iterator
+import socket
+from collections.abc import Callable
 from dataclasses import FrozenInstanceError, asdict
 from pathlib import Path
 from typing import Any
@@ -12,41 +13,20 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from flock.errors import BadKeys, lines_by_file
-from flock.key import FIELDS, Key, KeyRing, Params, find_poem, read_key, read_keys
-
-WriteKey = Callable[..., Path]
-SECRET = "sesame"  # is in every token and secret that these tests write
-EXAMPLES = Path(__file__).parents[1] / "keys.example"
-
-
-def causes(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield `error` and all that it was raised from or during, suppressed or not."""
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
-
-
-def all_that_shows(error: BaseException) -> str:
-    """Return everything that a log, a traceback or a crash reporter may print of `error`."""
-    shown = traceback.format_exception(error)
-    for cause in causes(error):
-        cause.__suppress_context__ = False
-        shown += [str(cause), repr(cause), *map(repr, cause.args)]
-    return "".join([*shown, *traceback.format_exception(error)])
-
-
-def lines(ring: KeyRing) -> list[str]:
-    """Return what an operator reads of a folder's bad files."""
-    return list(lines_by_file(ring.problems))
+from flock.errors import BadKeys
+from flock.keys import KeyRing, Params, XCredentials, find_poem, read_key, read_keys
+from flock.keys.key import LARGEST, known_fields
+from tests.conftest import no_more_files
+from tests.keys.conftest import SECRET, WriteKey, all_that_shows, lines
 
 
 def test_a_good_key_holds_its_fields(write_key: WriteKey) -> None:
     """Tokens are there for who asks for them; the at sign that people write is not part of the name."""
     key = read_key(write_key(screen_name="@Dolly", line_interval="90s", poem_interval=3600, api="1.1"))
     assert "Dolly" == key.screen_name
-    assert "1001-token-sesame" == key.oauth_token.get_secret_value()
-    assert (90.0, 3600.0, "1.1", "twitter") == (key.line_interval, key.poem_interval, key.api, key.network)
+    assert "1001-token-sesame" == key.credentials.oauth_token.get_secret_value()
+    assert (90.0, 3600.0) == (key.line_interval, key.poem_interval)
+    assert ("twitter", "1.1") == (key.network, key.credentials.api)
 
 
 def test_the_params_are_the_files_fields_as_they_stand_there(write_key: WriteKey) -> None:
@@ -62,24 +42,6 @@ def test_the_field_file_of_rainbow_mind_machine_names_the_poem(write_key: WriteK
     ring = read_keys(file.parent)
     assert [file.parent / "poem.txt"] == [key.poem_file for key in ring.keys]
     assert ((), ()) == (ring.problems, ring.warnings)
-
-
-@pytest.mark.parametrize(
-    ("user_id", "token", "expected"),
-    [
-        (..., "1001-token", "1001"),
-        ("77", "1001-token", "77"),
-        (77, "token", "77"),
-        (..., "token", None),
-        (..., "to-ken", None),
-        (..., "1001", None),
-    ],
-)
-def test_the_accounts_number_is_given_or_read_off_the_token(
-    write_key: WriteKey, user_id: object, token: str, expected: str | None
-) -> None:
-    """The digits before the dash of an OAuth 1.0a access token are the user's id."""
-    assert expected == read_key(write_key(user_id=user_id, oauth_token=token)).account_id
 
 
 def test_a_poem_is_looked_for_beside_the_key_then_in_the_working_directory(
@@ -98,6 +60,18 @@ def test_a_poem_is_looked_for_beside_the_key_then_in_the_working_directory(
     assert tmp_path / "keys" / "no.txt" == find_poem(read_key(write_key("keys/ewe.json", poem_file="no.txt")))
 
 
+def test_a_key_is_read_in_a_working_directory_that_was_removed(
+    write_key: WriteKey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The poem beside the key is found all the same."""
+    file = write_key()
+    away = tmp_path / "away"
+    away.mkdir()
+    monkeypatch.chdir(away)
+    away.rmdir()
+    assert tmp_path / "poem.txt" == read_key(file).poem_file
+
+
 def test_a_poem_may_be_in_the_home_directory(
     write_key: WriteKey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -106,6 +80,10 @@ def test_a_poem_may_be_in_the_home_directory(
     write_key()
     assert tmp_path / "poem.txt" == read_key(write_key("keys/dolly.json", poem_file="~/poem.txt")).poem_file
 
+
+NESTED: Any = []  # as far down as Python reads JSON without a complaint
+for _ in range(300):
+    NESTED = [NESTED]
 
 BAD_FIELDS = [
     ({"screen_name": ...}, "screen_name", "missing; add the account's name"),
@@ -141,11 +119,17 @@ BAD_FIELDS = [
     ({"posts_per_day": -1}, "posts_per_day", "expected"),
     ({"posts_per_day": 1.5}, "posts_per_day", "expected"),
     ({"posts_per_day": True}, "posts_per_day", "expected"),
+    ({"posts_per_day": 2**63}, "posts_per_day", "expected a whole number under 2**63"),
+    ({"posts_per_day": 10**400}, "posts_per_day", "expected a whole number under 2**63"),
+    ({"temperament": {"forget": NESTED}}, "temperament", "forget: expected a number from 0 to 1"),
     ({"user_id": True}, "user_id", "expected the account's number"),
     ({"user_id": "dolly"}, "user_id", "expected the account's number"),
     ({"user_id": -4}, "user_id", "expected the account's number"),
-    ({"network": "mastodon"}, "network", 'expected "twitter" or "pasture"'),
-    ({"network": 1}, "network", 'expected "twitter" or "pasture"'),
+    ({"user_id": "١٢٣"}, "user_id", "expected the account's number"),
+    ({"network": "mastodon"}, "network", 'expected "x", "twitter" or "pasture"'),
+    ({"network": None}, "network", 'expected "x", "twitter" or "pasture"'),
+    ({"network": ["x"]}, "network", 'expected "x", "twitter" or "pasture"'),
+    ({"network": 1}, "network", 'expected "x", "twitter" or "pasture"'),
     ({"api": 2}, "api", 'expected "2" or "1.1", in quotes'),
     ({"api": "3"}, "api", 'expected "2" or "1.1", in quotes'),
 ]
@@ -219,63 +203,128 @@ def test_a_byte_order_mark_is_taken_in_stride(write_key: WriteKey) -> None:
     assert "dolly" == read_key(file).screen_name
 
 
-def test_a_key_file_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
-    """Here a folder whose name ends in .json; a lost permission reads the same."""
-    file = tmp_path / "dolly.json"
-    file.mkdir()
+def refusal_of(file: Path) -> str:
+    """Return what read_key says of a bad file: one line that begins with its path."""
     with pytest.raises(BadKeys) as caught:
         read_key(file)
-    assert f"{file}: cannot be read: Is a directory; check its owner and permissions" == str(caught.value)
+    (line,) = str(caught.value).splitlines()
+    assert line.startswith(f"{file}: ")
+    assert SECRET not in all_that_shows(caught.value)
+    return line.removeprefix(f"{file}: ")
+
+
+def make_folder_at(file: Path) -> None:
+    """Make a folder where a file is expected."""
+    file.mkdir()
+
+
+def bind_socket_at(file: Path) -> None:
+    """Leave a socket's name behind, as a server does that was killed."""
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(os.path.relpath(file))  # such a name may have no more than 107 bytes
 
 
 @pytest.mark.parametrize(
-    ("content", "text"),
-    [(b"", "no line to say"), (b"\n \n", "no line to say"), (b"na\xefve\n", "not UTF-8 (byte 3 of")],
+    ("make", "found"),
+    [
+        (make_folder_at, "a folder"),
+        (os.mkfifo, "a named pipe"),
+        (bind_socket_at, "a socket"),
+        (lambda file: file.symlink_to("/dev/zero"), "a device"),
+        (lambda file: file.symlink_to("/dev/null"), "a device"),
+    ],
 )
-def test_a_bad_poem_is_the_keys_problem(write_key: WriteKey, content: bytes, text: str) -> None:
-    """Empty, or not UTF-8: the line names the key file, for that is what the operator listed."""
+def test_what_is_no_plain_file_is_not_read(tmp_path: Path, make: Callable[[Path], None], found: str) -> None:
+    """Reading a named pipe would block, and /dev/zero has no end."""
+    file = tmp_path / "dolly.json"
+    make(file)
+    assert f"expected a plain file, found {found}; take it out of the folder" == refusal_of(file)
+
+
+def test_a_file_that_becomes_a_pipe_while_it_is_read_does_not_block(
+    write_key: WriteKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is exchanged between the look at it and the opening."""
     file = write_key()
-    file.with_name("poem.txt").write_bytes(content)
-    (line,) = lines(read_keys(file.parent))
-    assert line.startswith(f"{file}: poem_file: {text}")
+    plain = file.stat()
+    file.unlink()
+    os.mkfifo(file)
+    monkeypatch.setattr(Path, "stat", lambda *_, **__: plain)
+    assert refusal_of(file).endswith("the file is empty; copy one from keys.example/")
 
 
-def test_two_files_for_one_bot_are_told(write_key: WriteKey) -> None:
-    """Upper and lower case are one account; so is one token under two names. The first by file name is used."""
-    first = write_key("a.json")
-    second = write_key("b.json", screen_name="DOLLY", oauth_token="other")
-    third = write_key("c.json", screen_name="ewe")
-    ring = read_keys(first.parent)
-    assert ["dolly"] == [key.screen_name for key in ring.keys]
-    assert [
-        f"{second}: screen_name: DOLLY has a key in {first} too; keep one",
-        f"{third}: oauth_token: the same as in {first}; authorize this bot's account",
-    ] == lines(ring)
+def test_a_file_over_a_megabyte_is_not_read(write_key: WriteKey) -> None:
+    """Neither one that is too large from the start, nor one that says so only when it is read (as in /proc)."""
+    file = write_key()
+    text = file.read_text()
+    file.write_text(text + " " * (LARGEST - len(text)))
+    assert "dolly" == read_key(file).screen_name
+    file.write_text(text + " " * (LARGEST - len(text) + 1))
+    too_large = "too large for a key file (over 1 MB); write it like the files in keys.example/"
+    assert too_large == refusal_of(file)
+    with file.open("ab") as opened:
+        opened.truncate(10**12)  # sparse: it takes no room on the disk
+    assert too_large == refusal_of(file)
 
 
-def test_one_name_on_two_networks_is_two_bots(write_key: WriteKey) -> None:
-    """The pasture's dolly is not X's."""
-    folder = write_key("a.json").parent
-    write_key("b.json", network="pasture", oauth_token="other")
-    assert 2 == len(read_keys(folder).keys)
+def test_a_process_without_file_descriptors_says_so(write_key: WriteKey) -> None:
+    """The key file is good, and its permissions too."""
+    file = write_key()
+    with no_more_files(), pytest.raises(BadKeys) as caught:
+        read_key(file)
+    expected = "cannot be read: Too many open files; raise LimitNOFILE= or ulimit -n"
+    assert f"{file}: {expected}" == str(caught.value)
 
 
-def test_an_unknown_field_is_a_warning_with_the_nearest_name(write_key: WriteKey) -> None:
-    """The bot runs all the same."""
-    file = write_key(line_intervall=5, mood="woolly")
+def test_a_link_that_leads_nowhere_is_one_line(tmp_path: Path) -> None:
+    """To a missing file, or in a circle."""
+    (tmp_path / "lost.json").symlink_to("nowhere")
+    (tmp_path / "round.json").symlink_to("round.json")
+    advice = "check its path, and where it leads if it is a link"
+    assert f"cannot be read: No such file or directory; {advice}" == refusal_of(tmp_path / "lost.json")
+    assert f"cannot be read: Too many levels of symbolic links; {advice}" == refusal_of(tmp_path / "round.json")
+
+
+@pytest.mark.parametrize("name", ["nul\0.json", "half\ud800.json"])
+def test_a_path_that_no_file_can_have_is_one_line(tmp_path: Path, name: str) -> None:
+    """A Sheep can be made of any text."""
+    with pytest.raises(BadKeys, match="no file can have that name") as caught:
+        read_key(tmp_path / name)
+    assert str(caught.value).isprintable()
+
+
+def test_a_file_whose_name_is_not_utf8_is_read(write_key: WriteKey, tmp_path: Path) -> None:
+    """Python stands in for such bytes with lone surrogates, which no check may stumble over."""
+    file = tmp_path / "d\udcfflly.json"
+    write_key().rename(file)
+    assert file == read_key(file).file
+
+
+def test_a_fields_name_or_value_may_be_half_a_character(write_key: WriteKey) -> None:
+    """JSON can say a lone surrogate: it is a warning or a problem like any other, and can be printed."""
+    file = write_key(**{"\ud800": "\ud800", "mood": "\udfff"})
     ring = read_keys(file.parent)
-    assert 1 == len(ring.keys)
-    assert (
-        f"{file}: line_intervall: unknown field; did you mean 'line_interval'?",
-        f"{file}: mood: unknown field; it is ignored",
-    ) == ring.warnings
+    assert [f"{file}: {name}: unknown field; it is ignored" for name in ("\\ud800", "mood")] == [*ring.warnings]
+    for field in ("screen_name", "consumer_token", "user_id", "network", "api", "line_interval", "temperament"):
+        line = refusal_of(write_key(**{field: "\ud800"}))
+        assert line.startswith(f"{field}: expected ")
+        assert line.isprintable()
 
 
-def test_an_unknown_fields_name_cannot_break_the_warnings_line(write_key: WriteKey) -> None:
-    """A line feed or an escape sequence in a field's name reaches no terminal."""
-    ring = read_keys(write_key(**{"mood\n\x1b[31m": 1}).parent)
-    (warning,) = ring.warnings
-    assert warning.isprintable()
+@pytest.mark.parametrize(
+    "field", ["line_interval", "poem_interval", "posts_per_day", "temperament", "api", "user_id"]
+)
+def test_what_a_key_file_does_not_say_is_none(write_key: WriteKey, field: str) -> None:
+    """Also when it said so once, and when it says null: then the flock's own setting holds (again)."""
+    said = {"line_interval": 30, "poem_interval": "1h", "posts_per_day": 9, "temperament": "senile", "api": "2"}
+
+    def read(**fields: Any) -> Any:
+        key = read_key(write_key(**fields))
+        return getattr(key.credentials if field in ("api", "user_id") else key, field)
+
+    assert read(**{"user_id": "7", **said, field: said.get(field, "7")}) is not None
+    assert read(**{"user_id": "7", **said, field: ...}) is None
+    assert read(**{"user_id": "7", **said, field: None}) is None
 
 
 def test_everything_wrong_with_a_file_is_one_line(write_key: WriteKey) -> None:
@@ -284,55 +333,6 @@ def test_everything_wrong_with_a_file_is_one_line(write_key: WriteKey) -> None:
     assert ["oauth_token: ", "api: ", "line_interval: "] == re.findall(
         r"(?:oauth_token|api|line_interval): ", line
     )
-
-
-def test_a_folder_of_six_kinds_of_trouble_gives_six_lines(write_key: WriteKey) -> None:
-    """And the good keys beside them are still found."""
-    folder = write_key("good.json").parent
-    (folder / "a.json").write_text("{")
-    write_key("b.json", screen_name="b", oauth_token=...)
-    write_key("c.json", screen_name="c", poem_file="lost.txt")
-    write_key("d.json", screen_name="d", line_interval=-5)
-    (folder / "e.json").write_text("[]")
-    write_key("h.json", oauth_token="other")
-    ring = read_keys(folder)
-    assert ["dolly"] == [key.screen_name for key in ring.keys]
-    assert ["a", "b", "c", "d", "e", "h"] == [Path(line.split(": ")[0]).stem for line in lines(ring)]
-
-
-def test_a_folder_without_keys_is_refused(tmp_path: Path) -> None:
-    """Missing, empty, or a file: each is one line that says what to give."""
-    (tmp_path / ".hidden.json").write_text("{}")
-    (tmp_path / "notes.txt").write_text("{}")
-    for folder, text in (
-        (tmp_path, "no key file; put one .json file a bot into it"),
-        (tmp_path / "lost", "no such folder; give the folder"),
-        (tmp_path / "notes.txt", "expected a folder of key files, found a file; give the folder"),
-    ):
-        with pytest.raises(BadKeys) as caught:
-            read_keys(folder)
-        assert str(caught.value).startswith(f"{folder}: {text}")
-
-
-def test_keys_that_others_can_read_are_told_with_the_remedy(write_key: WriteKey) -> None:
-    """Three by name, the others by their number."""
-    files = [write_key(f"{name} .json", screen_name=name, oauth_token=name) for name in "abcde"]
-    for file in files:
-        file.chmod(0o644)
-    warnings = read_keys(files[0].parent).warnings
-    assert [f"{file}: others can read its secrets; run: chmod 600 '{file}'" for file in files[:3]] == [
-        *warnings[:3]
-    ]
-    assert "others can read the secrets of 2 more key files" in warnings[3]
-    assert 4 == len(warnings)
-
-
-@pytest.mark.parametrize(("mode", "network"), [(0o600, "twitter"), (0o400, "twitter"), (0o644, "pasture")])
-def test_private_keys_and_practice_keys_need_no_warning(write_key: WriteKey, mode: int, network: str) -> None:
-    """A pasture's key is worth nothing to anybody."""
-    file = write_key(network=network)
-    file.chmod(mode)
-    assert () == read_keys(file.parent).warnings
 
 
 def test_a_key_never_prints_its_secrets(write_key: WriteKey) -> None:
@@ -358,7 +358,8 @@ JSON = st.recursive(
     max_leaves=6,
 )
 SECRETS = st.sampled_from(["sesame", "1-sesame", "sesame\n", "sesame-é", ["sesame"], {"sesame": "sesame"}])
-ANYTHING = st.dictionaries(st.sampled_from([*FIELDS, "file", "params", "consumer_key"]), JSON | SECRETS)
+NAMES = [*known_fields(XCredentials), "file", "params", "credentials", "consumer_key", "\ud800"]
+ANYTHING = st.dictionaries(st.sampled_from(NAMES), JSON | SECRETS)
 GOOD = st.fixed_dictionaries(
     {
         "screen_name": st.just("dolly"),
@@ -397,11 +398,3 @@ def test_params_are_a_mapping_that_equals_its_fields() -> None:
     assert {"a": 1, "b": 2} == dict(Params({"a": 1, "b": 2}))
     with pytest.raises(KeyError):
         Params({})["a"]
-
-
-def test_the_example_keys_are_good() -> None:
-    """Every one of them, with its poem and without a warning."""
-    ring = read_keys(EXAMPLES)
-    assert ((), ()) == (ring.problems, ring.warnings)
-    assert {"pasture"} == {key.network for key in ring.keys}
-    assert all(isinstance(key, Key) for key in ring.keys)

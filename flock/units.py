@@ -1,22 +1,26 @@
-"""Durations as people write them: `90`, `90s`, `30m`, `1.5h`, `2d`."""
+"""Durations in seconds, and how people write them: `90`, `90s`, `30m`, `1.5h`, `2d`."""
 
 from __future__ import annotations
 
 import math
 import re
 
-_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+MINUTE = 60.0  # seconds
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+
+_SECONDS = {"": 1.0, "s": 1.0, "m": MINUTE, "h": HOUR, "d": DAY}
 _PATTERN = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*([smhd]?)", re.IGNORECASE)
 
 EXPECTED = "seconds, 0 or more, such as 60, 0.5, 90s, 30m or 1.5h"
-LONGEST = 366 * 86400.0
+LONGEST = 366 * DAY
 
 
 def parse_seconds(value: str | float) -> float:
     """Return `value` in seconds.
 
-    Takes a number of seconds, or a text such as `90s`, `30m`, `1.5h` or `2d`. Raises ValueError, whose text
-    says what was expected, for anything else: a negative, endless or unreadable duration, or one over a year.
+    `value` is a number of seconds, or a text such as `90s`, `30m`, `1.5h` or `2d`. Raises ValueError, whose text
+    says what was expected, for anything else, and for a duration that is negative, infinite or over 366 days.
     """
     if isinstance(value, str):
         match = _PATTERN.fullmatch(value.strip())
@@ -29,13 +33,13 @@ def parse_seconds(value: str | float) -> float:
 
 
 def format_seconds(seconds: float) -> str:
-    """Return `seconds` in the largest unit that keeps it short: `45s`, `15m`, `1.5h`, `2d`."""
-    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
+    """Return `seconds` in the largest unit that keeps the text short: `45s`, `15m`, `1.5h`, `2d`."""
+    for unit, size in (("d", DAY), ("h", HOUR), ("m", MINUTE)):
         if seconds >= size and round(seconds / size, 1) * size == seconds:
             return f"{round(seconds / size, 1):.10g}{unit}"
     return f"{seconds:.0f}s" if seconds >= 10 else f"{seconds:.3g}s"
 
 
 def roughly(seconds: float) -> str:
-    """Return `seconds` for a person's eyes: from ten minutes on, whole minutes will do."""
-    return format_seconds(seconds if seconds < 600 else round(seconds / 60) * 60)
+    """Return `seconds` as a short text for people; ten minutes or more are rounded to whole minutes."""
+    return format_seconds(seconds if seconds < 10 * MINUTE else round(seconds / MINUTE) * MINUTE)

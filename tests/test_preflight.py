@@ -1,4 +1,4 @@
-"""What a machine allows, and what a flock needs."""
+"""The checks before the start: what a machine allows, and what a flock needs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from flock.limits import journal_shortfall, shortfalls
+from flock.preflight import journal_shortfall, shortfalls
+from flock.units import DAY
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def machine(tmp_path: Path) -> Path:
         "sys/fs/cgroup/system.slice/flock.service/pids.max": "500",
         "sys/fs/cgroup/system.slice/pids.max": "max",
         "sys/fs/cgroup/pids/docker/box/pids.max": "500",
-        "sys/fs/cgroup/cpu/docker/box/pids.max": "1",  # of another kind: it bounds no tasks
+        "sys/fs/cgroup/cpu/docker/box/pids.max": "1",  # another controller: it does not limit tasks
     }
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -31,7 +32,7 @@ def machine(tmp_path: Path) -> Path:
 
 
 def test_a_flock_that_fits_is_not_warned_about(machine: Path) -> None:
-    """A hundred sheep need none of it raised."""
+    """For a hundred sheep no limit is too low."""
     assert [] == list(shortfalls(100, machine))
 
 
@@ -58,33 +59,33 @@ def test_each_limit_is_named_with_what_to_raise(machine: Path, file: str, text: 
 
 
 def test_a_system_without_these_files_has_no_limits(tmp_path: Path) -> None:
-    """macOS knows none of them."""
+    """macOS has none of these files."""
     assert [] == list(shortfalls(1000, tmp_path))
 
 
-def test_a_journal_that_would_outgrow_its_disk_is_told_of(tmp_path: Path) -> None:
-    """Ten thousand sheep that babble for a year: the line names the file, both numbers, and the option."""
+def test_a_journal_that_needs_more_room_than_its_disk_has_is_told(tmp_path: Path) -> None:
+    """Ten thousand sheep that tweet each second for a year: the line names file, both numbers, and the option."""
     state = tmp_path / "flock.db"
     state.write_bytes(b"")
-    (line,) = journal_shortfall([1.0] * 10_000, 365 * 86400.0, state)
-    assert line.startswith(f"what is said in 365d takes about 63072000 MB in {state}, and there is room for ")
+    (line,) = journal_shortfall([1.0] * 10_000, 365 * DAY, state)
+    assert line.startswith(f"the tweets of 365d take about 63072000 MB in {state}, and the disk has room for ")
     assert line.endswith("; choose a shorter --keep-history")
 
 
 def test_a_journal_that_fits_is_not_warned_about(tmp_path: Path) -> None:
-    """A sheep without an interval says no more than the network takes."""
+    """A sheep without an interval is counted with one tweet a second."""
     state = tmp_path / "flock.db"
     state.write_bytes(b"")
     assert [] == list(journal_shortfall([0.0, 60.0], 60.0, state))
 
 
-def test_a_journal_that_is_not_there_yet_has_troubles_of_its_own(tmp_path: Path) -> None:
-    """Whoever opens it says so."""
-    assert [] == list(journal_shortfall([1.0] * 10_000, 365 * 86400.0, tmp_path / "away" / "flock.db"))
+def test_nothing_is_said_of_a_journal_in_a_folder_that_does_not_exist(tmp_path: Path) -> None:
+    """Opening the journal reports that."""
+    assert [] == list(journal_shortfall([1.0] * 10_000, 365 * DAY, tmp_path / "away" / "flock.db"))
 
 
 def test_sheep_share_their_open_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ten thousand need a few hundred: the connections, and what they sleep on."""
+    """Ten thousand sheep need a few hundred files: their connections, and the pipes that they sleep on."""
     unlimited = resource.RLIM_INFINITY
 
     def allow(files: int) -> None:
@@ -98,7 +99,7 @@ def test_sheep_share_their_open_files(tmp_path: Path, monkeypatch: pytest.Monkey
     allow(292)
     assert [] == list(shortfalls(10_000, tmp_path))
     (line,) = shortfalls(10_000, tmp_path, pasture=True)
-    assert line.startswith("10000 sheep need 420 open files")  # it has the other end of each connection
+    assert line.startswith("10000 sheep need 420 open files")  # with the other end of each connection
 
 
 def test_the_practice_server_has_a_thread_for_each_connection(machine: Path) -> None:

@@ -1,4 +1,4 @@
-"""Durations as people write them."""
+"""Durations in seconds, and as people write them."""
 
 import math
 
@@ -6,9 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flock.duration import LONGEST, format_seconds, parse_seconds
+from flock.units import DAY, HOUR, LONGEST, MINUTE, format_seconds, parse_seconds
 
-UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+UNITS = {"": 1, "s": 1, "m": MINUTE, "h": HOUR, "d": DAY}
+
+
+def test_the_units_are_seconds() -> None:
+    """A day of 86,400 seconds; leap seconds and daylight saving time are not counted."""
+    assert (60.0, 3600.0, 86400.0) == (MINUTE, HOUR, DAY)
 
 
 @pytest.mark.parametrize(
@@ -42,14 +47,14 @@ def test_a_duration_is_read_as_people_write_it(text: str | float, seconds: float
     ids=lambda value: str(value)[:12],
 )
 def test_nonsense_is_refused_with_what_was_expected(nonsense: str | float) -> None:
-    """Whatever cannot be slept for is a ValueError that shows how to write it."""
+    """A text or number that is no duration raises ValueError, which shows how to write one."""
     with pytest.raises(ValueError, match=r"expected seconds, 0 or more, such as 60, .* or 1\.5h"):
         parse_seconds(nonsense)
 
 
 @given(st.floats(0, 1000), st.sampled_from(sorted(UNITS)), st.sampled_from(["", " "]))
 def test_a_unit_multiplies_its_number(number: float, unit: str, gap: str) -> None:
-    """`1.5h` is one and a half times 3600 seconds, and so for all that last at most a year."""
+    """`1.5h` is one and a half times 3600 seconds, and likewise for every duration of at most a year."""
     written = f"{number:f}"
     expected = float(written) * UNITS[unit]
     if expected > LONGEST:
@@ -92,6 +97,6 @@ def test_a_duration_is_shown_in_the_largest_unit_that_keeps_it_short(seconds: fl
 
 @given(st.integers(0, int(LONGEST)))
 def test_whole_seconds_are_shown_exactly(seconds: int) -> None:
-    """What is shown of whole seconds can be read back without loss."""
+    """Reading the shown text gives the same number of seconds."""
     shown = format_seconds(seconds)
     assert seconds == pytest.approx(parse_seconds(shown), abs=1e-6)

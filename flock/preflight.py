@@ -1,4 +1,4 @@
-"""Which limit of this machine a flock would run into, said before it starts. `docs/scaling.md` explains them."""
+"""Checks before the start: which limits of this machine a flock would exceed. `docs/scaling.md` explains them."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from flock.duration import format_seconds
 from flock.gate import PLACES
+from flock.units import format_seconds
 
 _SPARE_THREADS = 16  # the shepherd's, the pool's, and a few for the rest of the process
-_MAPS_A_THREAD = 2  # a stack and its guard
+_MAPS_A_THREAD = 2  # memory maps: its stack and the guard page
 _SPARE_MAPS = 2000
 _SPARE_FILES = 64
-_SHEEP_A_FILE = 100  # they sleep on pipes, which they share
+_SHEEP_A_FILE = 100  # sheep sleep on pipes, and many of them share one
 _KILOBYTES_A_SHEEP = 60
-_KILOBYTES_AT_REST = 100_000
-_BYTES_A_TWEET = 200  # in the journal, with a line of middling length
-_ROUND_TRIP = 1.0  # seconds; no network takes one bot's tweets faster for long
+_KILOBYTES_AT_REST = 100_000  # of the process without a sheep
+_BYTES_A_TWEET = 200  # in the journal, with a line of average length
+_ROUND_TRIP = 1.0  # seconds; no network takes the tweets of one bot faster than that for long
 
 
 def shortfalls(sheep: int, root: Path = Path("/"), *, pasture: bool = False) -> Iterator[str]:
-    """Yield a line for each limit that so many sheep would hit: what it is, what they need, how to raise it.
+    """Yield a line for each limit that so many sheep would exceed: the limit, the need, and how to raise it.
 
-    `pasture` is whether the process has the practice server in it, with the other end of each connection and a
-    thread for it; another thread makes the connection.
+    `pasture` says whether the practice server runs in this process: then each connection has its other end here,
+    and a thread that serves it. One more thread opens each connection.
 
-    Reads Linux's files under `root`; what is not there is no limit.
+    Reads Linux's files under `root`. A file that is missing means that there is no such limit.
     """
     connections = min(sheep, PLACES)
     served = connections if pasture else 0
@@ -60,25 +60,25 @@ def shortfalls(sheep: int, root: Path = Path("/"), *, pasture: bool = False) -> 
 
 
 def journal_shortfall(line_intervals: Iterable[float], keep: float, state: Path) -> Iterator[str]:
-    """Yield a line if the journal `state` would outgrow its disk before it forgets what is `keep` seconds old.
+    """Yield a line if the tweets of `keep` seconds take more room in the journal `state` than its disk has.
 
-    `line_intervals` are those of the sheep, in seconds; rests are left out of account.
+    `line_intervals` are those of the sheep, in seconds. The rests between recitations are not counted.
     """
     tweets = keep * sum(1 / max(interval, _ROUND_TRIP) for interval in line_intervals)
     megabytes = tweets * _BYTES_A_TWEET / 1e6
     try:
         room = (shutil.disk_usage(state.parent).free + state.stat().st_size) / 1e6
-    except OSError:  # the journal itself will say what is wrong there
+    except OSError:  # opening the journal reports what is wrong with its file
         return
     if room < megabytes:
         yield (
-            f"what is said in {format_seconds(keep)} takes about {megabytes:.0f} MB in {state}, "
-            f"and there is room for {room:.0f} MB; choose a shorter --keep-history"
+            f"the tweets of {format_seconds(keep)} take about {megabytes:.0f} MB in {state}, "
+            f"and the disk has room for {room:.0f} MB; choose a shorter --keep-history"
         )
 
 
 def _soft(kind: int) -> int | None:
-    """Return a limit of this process; None for none, and for root, whom RLIMIT_NPROC does not hold."""
+    """Return a soft limit of this process. None is no limit; RLIMIT_NPROC does not limit root."""
     if kind == resource.RLIMIT_NPROC and os.geteuid() == 0:
         return None
     soft, _ = resource.getrlimit(kind)
@@ -88,12 +88,12 @@ def _soft(kind: int) -> int | None:
 def _number(file: Path) -> int | None:
     try:
         return int(file.read_text())
-    except (OSError, ValueError):  # another system; or "max"
+    except (OSError, ValueError):  # the file of another system, or the text "max"
         return None
 
 
 def _pids_max(root: Path) -> int | None:
-    """Return the tightest pids.max of this process's control group and of those around it."""
+    """Return the smallest pids.max of this process's control group and of the groups that contain it."""
     try:
         lines = (root / "proc/self/cgroup").read_text().splitlines()
     except OSError:
@@ -105,7 +105,7 @@ def _pids_max(root: Path) -> int | None:
 
 
 def _group(line: str) -> str:
-    """Return the folder of a control group that may bound the tasks, of version 2 or of 1; empty for others."""
+    """Return the folder of a control group (version 2, or version 1 with pids); empty for the other groups."""
     number, controllers, path = line.split(":", 2)
     if number == "0":
         return path.lstrip("/") or "."
@@ -113,7 +113,7 @@ def _group(line: str) -> str:
 
 
 def _memory_available(root: Path) -> int | None:
-    """Return the kilobytes that a program may still have."""
+    """Return how many kilobytes of memory are still available to programs."""
     try:
         lines = (root / "proc/meminfo").read_text().splitlines()
     except OSError:

@@ -1,0 +1,19 @@
+"""Key files: one JSON file a bot. `docs/keys.md` describes them to the people who write them."""
+
+from flock.keys.credentials import CREDENTIALS, Credentials, XCredentials
+from flock.keys.folder import KeyRing, PracticeNames, key_files, read_keys
+from flock.keys.key import Key, Params, find_poem, read_key
+
+__all__ = [
+    "CREDENTIALS",
+    "Credentials",
+    "Key",
+    "KeyRing",
+    "Params",
+    "PracticeNames",
+    "XCredentials",
+    "find_poem",
+    "key_files",
+    "read_key",
+    "read_keys",
+]

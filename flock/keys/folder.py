@@ -1,0 +1,141 @@
+"""A folder of key files -> the usable keys, and everything that is wrong with the others."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import stat
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from flock.errors import BadKeys, BadPoem, Problem
+from flock.keys.key import Key, known_fields, nearest, read_key, unreadable
+from flock.poem import read_poem
+
+_NAMED = 3  # key files with loose permissions that get a line each; the others are counted
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRing:
+    """What a folder of keys holds: the usable keys, by file name, and what is wrong with the others.
+
+    `warnings` are lines for the operator about keys that are usable all the same.
+    """
+
+    keys: tuple[Key, ...]
+    problems: tuple[Problem, ...]
+    warnings: tuple[str, ...] = field(default=())
+
+
+def key_files(folder: Path) -> list[Path]:
+    """Return the folder's `*.json` files by name, without hidden ones.
+
+    Raises BadKeys when there is none, or the folder cannot be read.
+    """
+    wrong = ""
+    names: list[str] = []
+    try:
+        # pathlib's glob would return nothing for a folder that cannot be read.
+        names = sorted(name for name in os.listdir(folder) if name.endswith(".json") and name[0] != ".")  # noqa: PTH208
+        wrong = "" if names else "no key file; put one .json file a bot into it (see docs/keys.md)"
+    except (FileNotFoundError, NotADirectoryError):
+        what = "expected a folder of key files, found a file" if folder.exists() else "no such folder"
+        wrong = f"{what}; give the folder that holds the bots' .json files"
+    except OSError as error:
+        wrong = unreadable(error)
+    except ValueError:  # a NUL or a lone surrogate in its name
+        wrong = "no such folder; give the folder that holds the bots' .json files"
+    if wrong:
+        raise BadKeys([Problem(folder, "", wrong)])
+    return [folder / name for name in names]
+
+
+def read_keys(folder: Path) -> KeyRing:
+    """Read and check every key file of `folder` and the poems that they name, in one go.
+
+    A bot is identified by its network and its screen name: the same name on two networks is two bots. Raises
+    BadKeys only when there is no key file at all, or the folder cannot be read.
+    """
+    keys: dict[tuple[str, str], Key] = {}
+    by_token: dict[str, Key] = {}
+    problems: list[Problem] = []
+    warnings: list[str] = []
+    for file in key_files(folder):
+        try:
+            key = read_key(file)
+            _check_poem(key)
+        except BadKeys as error:
+            problems += error.problems
+            continue
+        bot = (key.network, key.screen_name.casefold())
+        token = key.credentials.own_token.get_secret_value()
+        if twin := keys.get(bot):
+            text = f"{key.screen_name} has a key in {twin.file} too; keep one"
+            problems.append(Problem(file, "screen_name", text))
+        elif twin := by_token.get(token):
+            text = f"the same as in {twin.file}; authorize this bot's account"
+            problems.append(Problem(file, key.credentials.OWN_FIELD, text))
+        else:
+            keys[bot] = by_token[token] = key
+            warnings += _unknown_fields(key)
+    warnings += _readable_by_others(keys.values())
+    return KeyRing(tuple(keys.values()), tuple(problems), tuple(warnings))
+
+
+class PracticeNames:
+    """Gives each bot that practises a name of its own, also where bots of two networks have one screen name.
+
+    A bot's practice name is its screen name. If a bot of another network has that name already, it is the name
+    with the bot's own network behind it, such as "dolly (twitter)"; no account on a network is called so. The
+    first bot that is asked for gets the plain name, and a flock asks in the order of its key files. The answers
+    stay the same for the life of this object. Safe to share between threads.
+    """
+
+    def __init__(self) -> None:
+        self._networks: dict[str, str] = {}  # of the bots with the plain name, by that name
+        self._lock = threading.Lock()
+
+    def of(self, key: Key) -> str:
+        """Return the practice name of the key's bot."""
+        with self._lock:
+            network = self._networks.setdefault(key.screen_name.casefold(), key.network)
+        return key.screen_name if network == key.network else f"{key.screen_name} ({key.network})"
+
+
+def _check_poem(key: Key) -> None:
+    try:
+        read_poem(key.poem_file)
+    except BadPoem as error:
+        raise BadKeys([Problem(key.file, "poem_file", str(error))]) from None
+
+
+def _unknown_fields(key: Key) -> Iterator[str]:
+    known = known_fields(type(key.credentials))
+    for name in key.params:
+        if name not in known and name != "file":
+            near = nearest(name, known)
+            hint = f"did you mean {near!r}?" if near else "it is ignored"
+            yield str(Problem(key.file, name, f"unknown field; {hint}"))
+
+
+def _readable_by_others(keys: Iterable[Key]) -> Iterator[str]:
+    """Warn of key files that other users may read; practice keys are no secret."""
+    open_files = [key.file for key in keys if key.network != "pasture" and _is_readable_by_others(key.file)]
+    for file in open_files[:_NAMED]:
+        yield f"{file}: others can read its secrets; run: chmod 600 {shlex.quote(str(file))}"
+    if len(open_files) > _NAMED:
+        folder = open_files[0].parent
+        more = f"others can read the secrets of {len(open_files) - _NAMED} more key files"
+        yield f"{folder}: {more}; run: chmod 600 {shlex.quote(str(folder))}/*.json"
+
+
+def _is_readable_by_others(file: Path) -> bool:
+    guarded = os.environ.get("CREDENTIALS_DIRECTORY")  # systemd's; an ACL protects it, not its mode
+    if guarded and file.is_relative_to(guarded):
+        return False
+    try:
+        return bool(file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO))
+    except OSError:  # removed since it was read
+        return False

@@ -1,0 +1,301 @@
+"""One bot's key file -> a Key. simplejson reads the file, pydantic checks its fields, secrets never print."""
+
+from __future__ import annotations
+
+import difflib
+import errno
+import os
+import re
+import stat
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from sys import intern
+from typing import Annotated, Any, NamedTuple
+
+import simplejson as json
+from pydantic import BeforeValidator, ConfigDict, SkipValidation, TypeAdapter, ValidationError
+
+from flock.errors import BadKeys, Problem
+from flock.keys.credentials import (
+    CREDENTIALS,
+    DEFAULT_NETWORK,
+    Credentials,
+    field_names,
+    kind_of,
+    parse_network,
+)
+from flock.temperament import Character, parse_temperament
+from flock.units import parse_seconds
+
+LARGEST = 1_000_000  # bytes; a key file has some hundreds
+_COUNT_LIMIT = 2**63  # the journal's database counts in 64 bits
+
+
+class Params(Mapping[str, Any]):
+    """The fields of a key file, as they stand there. `repr` shows only their names: values may be secrets."""
+
+    __slots__ = ("_fields",)
+
+    def __init__(self, fields: Mapping[str, Any]) -> None:
+        # Interned: the key files of a flock have the same names, which are then in memory once.
+        self._fields = {intern(name): value for name, value in fields.items()}
+
+    def __getitem__(self, name: str) -> Any:
+        return self._fields[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._fields)
+
+    def __len__(self) -> int:
+        return len(self._fields)
+
+    def __repr__(self) -> str:
+        return f"Params({', '.join(f'{name}=…' for name in self._fields)})"
+
+
+def _seconds(value: object) -> float:
+    if isinstance(value, str | int | float):
+        return parse_seconds(value)
+    return parse_seconds("")
+
+
+def _name(value: object) -> str:
+    if isinstance(value, str) and re.fullmatch(r"@?[\w.-]+(@[\w.-]+)?", value.strip()):
+        return value.strip().removeprefix("@")
+    raise ValueError("expected the account's name, such as dolly (letters, digits and _)")
+
+
+def _count(value: object) -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        if value < _COUNT_LIMIT:
+            return value
+        raise ValueError("expected a whole number under 2**63, such as 48; leave it out where there is no cap")
+    raise ValueError("expected a whole number, 0 or more, such as 48")
+
+
+def _file(value: object) -> Path:
+    if isinstance(value, str) and value.strip() and "\0" not in value:
+        with suppress(RuntimeError):  # what expanduser raises for ~name when the machine has no user of that name
+            return Path(value).expanduser()
+    raise ValueError('expected the path of a text file, such as "../poems/howl.txt"')
+
+
+Seconds = Annotated[float, BeforeValidator(_seconds)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """One bot's account and what it recites. Immutable; `repr` shows neither tokens nor other secrets.
+
+    `network` and `screen_name`, without regard to case, identify the bot. `network` is "twitter" for bots on X.
+    Intervals are in seconds. Optional fields that the key file does not have, or has as null, are None.
+    """
+
+    __pydantic_config__ = ConfigDict(hide_input_in_errors=True, arbitrary_types_allowed=True)
+
+    file: Annotated[Path, SkipValidation]
+    params: Annotated[Params, SkipValidation] = field(repr=False)
+    screen_name: Annotated[str, BeforeValidator(_name)]
+    credentials: Annotated[Credentials, SkipValidation]
+    poem_file: Annotated[Path, BeforeValidator(_file)]
+    network: Annotated[str, BeforeValidator(parse_network)] = DEFAULT_NETWORK
+    line_interval: Seconds | None = None
+    poem_interval: Seconds | None = None
+    posts_per_day: Annotated[int, BeforeValidator(_count)] | None = None
+    temperament: Annotated[Character, BeforeValidator(parse_temperament)] | None = None
+
+
+_KEY: TypeAdapter[Key] = TypeAdapter(Key)
+_CREDENTIALS: dict[type[Credentials], TypeAdapter[Credentials]] = {
+    each: TypeAdapter(each) for each in set(CREDENTIALS.values())
+}
+_NOT_IN_THE_FILE = ("file", "params", "credentials")
+_COMMON_FIELDS = tuple(each.name for each in fields(Key) if each.name not in _NOT_IN_THE_FILE)
+_HOW_TO_GET = {
+    "screen_name": "add the account's name",
+    "poem_file": "add the path of the poem",
+}
+
+
+class _Fault(NamedTuple):
+    """What is wrong with one field of a key file."""
+
+    field: str
+    message: str
+    is_missing: bool = False
+
+
+def known_fields(credentials: type[Credentials] | None) -> tuple[str, ...]:
+    """Return the fields that a key file with such credentials may have; without credentials, the common ones.
+
+    The order is that in which problems are told: the name, the credentials, and then the rest.
+    """
+    name, *others = _COMMON_FIELDS
+    return (name, *(field_names(credentials) if credentials else ()), *others)
+
+
+def read_key(file: Path) -> Key:
+    """Read one key file. The poem is not read, only found.
+
+    Raises BadKeys with every problem of the file. The exceptions behind it hold nothing that the file says.
+    """
+    params = _parse(file)
+    given = dict(params)
+    if "poem_file" not in given and "file" in given:  # the name that rainbow-mind-machine writes
+        given["poem_file"] = given["file"]
+    chosen = _credentials_class(given)
+    credentials: Credentials | None = None
+    faults: list[_Fault] = []
+    if chosen:  # otherwise the network is a fault, and which credentials it takes is unknown
+        credentials, faults = _validate(_CREDENTIALS[chosen], _part_of(given, field_names(chosen)))
+    parts = {"file": file, "params": Params(params), "credentials": credentials}
+    key: Key | None
+    key, others = _validate(_KEY, _part_of(given, _COMMON_FIELDS) | parts)
+    faults = sorted([*faults, *others], key=lambda fault: known_fields(chosen).index(fault.field))
+    if key is None or faults:
+        raise BadKeys(_problem(file, params, fault, chosen) for fault in faults)
+    return replace(key, poem_file=find_poem(key))
+
+
+def find_poem(key: Key) -> Path:
+    """Return the path of the key's poem: absolute, or beside the key file, or in the working directory.
+
+    Where none of these is a file, returns the first.
+    """
+    candidates = [key.file.parent / key.poem_file]
+    with suppress(OSError):  # the working directory has been removed
+        candidates.append(Path.cwd() / key.poem_file)
+    return next((path for path in candidates if _is_file(path)), candidates[0])
+
+
+def nearest(name: str, names: Iterable[str]) -> str | None:
+    """Return the one of `names` that looks most like `name`, or None where none looks like it."""
+    return next(iter(difflib.get_close_matches(name, list(names), n=1, cutoff=0.6)), None)
+
+
+def unreadable(error: OSError) -> str:
+    """Return why a key file or folder cannot be read, and what the operator can do about it."""
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        advice = "raise LimitNOFILE= or ulimit -n"
+    elif error.errno in (errno.ENOENT, errno.ELOOP):
+        advice = "check its path, and where it leads if it is a link"
+    else:
+        advice = "check its owner and permissions"
+    return f"cannot be read: {error.strerror}; {advice}"
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a folder without permission, a name too long: reading the poem reports it
+        return False
+
+
+def _credentials_class(given: Mapping[str, Any]) -> type[Credentials] | None:
+    """Return the class of credentials of the key's network; None for an unknown network."""
+    try:
+        return CREDENTIALS[parse_network(given.get("network", DEFAULT_NETWORK))]
+    except ValueError:
+        return None
+
+
+def _part_of(given: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    return {name: given[name] for name in names if name in given}
+
+
+def _validate(adapter: TypeAdapter[Any], given: Mapping[str, Any]) -> tuple[Any, list[_Fault]]:
+    """Return what pydantic makes of `given`; or None, and every fault that it finds."""
+    try:
+        return adapter.validate_python(given), []
+    except ValidationError as error:
+        found = error.errors()
+        return None, [_Fault(str(each["loc"][0]), each["msg"], each["type"] == "missing") for each in found]
+
+
+def _problem(
+    file: Path, params: Mapping[str, Any], fault: _Fault, credentials: type[Credentials] | None
+) -> Problem:
+    """Return a fault as the operator reads it: what was expected, or how to get what is missing."""
+    if not fault.is_missing:
+        return Problem(file, fault.field, fault.message.removeprefix("Value error, "))
+    known = known_fields(credentials)
+    near = nearest(fault.field, [other for other in params if other not in known])
+    if near:
+        return Problem(file, fault.field, f"missing; rename {near!r}, if that is it")
+    how = _HOW_TO_GET.get(fault.field) or (credentials.HOW_TO_GET if credentials else "add it")
+    return Problem(file, fault.field, f"missing; {how}")
+
+
+def _parse(file: Path) -> dict[str, Any]:
+    """Return the JSON object in `file`. Raises BadKeys, which says where it is broken but never quotes it."""
+    params: Any = None
+    content, wrong = _read(file)
+    if not wrong:
+        params, wrong = _decode(content)
+    if wrong:  # raised outside of every `except`, so that no exception behind it holds what the file says
+        raise BadKeys([Problem(file, "", wrong)])
+    found: dict[str, Any] = params
+    return found
+
+
+def _read(file: Path) -> tuple[bytes, str]:
+    """Return what is in `file`, and an empty text; or nothing, and what is wrong.
+
+    Only plain files are read, and never more than LARGEST bytes: a named pipe would block, and some devices have
+    no end.
+    """
+    try:
+        status = file.stat()
+        if not stat.S_ISREG(status.st_mode):
+            return b"", f"expected a plain file, found {_kind_of_file(status.st_mode)}; take it out of the folder"
+        content = b""
+        if status.st_size <= LARGEST:
+            descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # should it be a pipe by now
+            with open(descriptor, "rb") as opened:  # noqa: PTH123 - pathlib opens no descriptors
+                content = opened.read(LARGEST + 1) or b""
+        if max(status.st_size, len(content)) > LARGEST:
+            return b"", "too large for a key file (over 1 MB); write it like the files in keys.example/"
+    except OSError as error:
+        return b"", unreadable(error)
+    except ValueError:  # a NUL or a lone surrogate in its name
+        return b"", "no file can have that name; give the path of a key file"
+    return content, ""
+
+
+def _kind_of_file(mode: int) -> str:
+    if stat.S_ISDIR(mode):
+        return "a folder"
+    if stat.S_ISFIFO(mode):
+        return "a named pipe"
+    return "a socket" if stat.S_ISSOCK(mode) else "a device"
+
+
+def _decode(content: bytes) -> tuple[Any, str]:
+    """Return the JSON object in `content`, and an empty text; or None, and what is wrong."""
+    text = ""
+    try:
+        text = content.decode("utf-8-sig")
+        value = json.loads(text)
+    except UnicodeDecodeError as error:
+        return None, f"expected UTF-8, found another encoding at byte {error.start + 1}; save it as UTF-8"
+    except json.JSONDecodeError as error:
+        return None, f"broken JSON at line {error.lineno}, column {error.colno}; {_hint(text)}"
+    except (ValueError, RecursionError):
+        wrong = "a number too long or a nesting too deep; write it like the files in keys.example/"
+        return None, f"broken JSON: {wrong}"
+    if not isinstance(value, dict):
+        return None, f"expected one JSON object in braces, found {kind_of(value)}"
+    return value, ""
+
+
+def _hint(text: str) -> str:
+    """Return what is probably wrong with the JSON, for the most frequent mistakes."""
+    if not text.strip():
+        return "the file is empty; copy one from keys.example/"
+    if "\0" in text:
+        return "it looks like UTF-16; save it as UTF-8"
+    if any(mark in text for mark in "“”„«»"):
+        return 'it holds curly quotes; use straight ones (")'
+    return "look for a missing or surplus comma, quote or brace just before it"

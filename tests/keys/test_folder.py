@@ -1,0 +1,145 @@
+"""Folders of key files: what is said of them, and which keys are usable."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from flock.errors import BadKeys
+from flock.keys import Key, read_keys
+from tests.conftest import no_more_files
+from tests.keys.conftest import WriteKey, lines
+
+EXAMPLES = Path(__file__).parents[2] / "keys.example"
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [(b"", "no line to say"), (b"\n \n", "no line to say"), (b"na\xefve\n", "not UTF-8 (byte 3 of")],
+)
+def test_a_bad_poem_is_the_keys_problem(write_key: WriteKey, content: bytes, text: str) -> None:
+    """Empty, or not UTF-8: the line names the key file, for that is what the operator listed."""
+    file = write_key()
+    file.with_name("poem.txt").write_bytes(content)
+    (line,) = lines(read_keys(file.parent))
+    assert line.startswith(f"{file}: poem_file: {text}")
+
+
+def test_two_files_for_one_bot_are_told(write_key: WriteKey) -> None:
+    """Upper and lower case are one account; so is one token under two names. The first by file name is used."""
+    first = write_key("a.json")
+    second = write_key("b.json", screen_name="DOLLY", oauth_token="other")
+    third = write_key("c.json", screen_name="ewe")
+    ring = read_keys(first.parent)
+    assert ["dolly"] == [key.screen_name for key in ring.keys]
+    assert [
+        f"{second}: screen_name: DOLLY has a key in {first} too; keep one",
+        f"{third}: oauth_token: the same as in {first}; authorize this bot's account",
+    ] == lines(ring)
+
+
+def test_one_name_on_two_networks_is_two_bots(write_key: WriteKey) -> None:
+    """The pasture's dolly is not X's."""
+    folder = write_key("a.json").parent
+    write_key("b.json", network="pasture", oauth_token="other")
+    assert 2 == len(read_keys(folder).keys)
+
+
+def test_an_unknown_field_is_a_warning_with_the_nearest_name(write_key: WriteKey) -> None:
+    """The bot runs all the same."""
+    file = write_key(line_intervall=5, mood="woolly")
+    ring = read_keys(file.parent)
+    assert 1 == len(ring.keys)
+    assert (
+        f"{file}: line_intervall: unknown field; did you mean 'line_interval'?",
+        f"{file}: mood: unknown field; it is ignored",
+    ) == ring.warnings
+
+
+def test_an_unknown_fields_name_cannot_break_the_warnings_line(write_key: WriteKey) -> None:
+    """A line feed or an escape sequence in a field's name reaches no terminal."""
+    ring = read_keys(write_key(**{"mood\n\x1b[31m": 1}).parent)
+    (warning,) = ring.warnings
+    assert warning.isprintable()
+
+
+def test_a_folder_of_six_kinds_of_trouble_gives_six_lines(write_key: WriteKey) -> None:
+    """And the good keys beside them are still found."""
+    folder = write_key("good.json").parent
+    (folder / "a.json").write_text("{")
+    write_key("b.json", screen_name="b", oauth_token=...)
+    write_key("c.json", screen_name="c", poem_file="lost.txt")
+    write_key("d.json", screen_name="d", line_interval=-5)
+    (folder / "e.json").write_text("[]")
+    write_key("h.json", oauth_token="other")
+    ring = read_keys(folder)
+    assert ["dolly"] == [key.screen_name for key in ring.keys]
+    assert ["a", "b", "c", "d", "e", "h"] == [Path(line.split(": ")[0]).stem for line in lines(ring)]
+
+
+def test_a_folder_without_keys_is_refused(tmp_path: Path) -> None:
+    """Missing, empty, or a file: each is one line that says what to give."""
+    (tmp_path / ".hidden.json").write_text("{}")
+    (tmp_path / "notes.txt").write_text("{}")
+    for folder, text in (
+        (tmp_path, "no key file; put one .json file a bot into it"),
+        (tmp_path / "lost", "no such folder; give the folder"),
+        (tmp_path / "notes.txt", "expected a folder of key files, found a file; give the folder"),
+    ):
+        with pytest.raises(BadKeys) as caught:
+            read_keys(folder)
+        assert str(caught.value).startswith(f"{folder}: {text}")
+
+
+def test_a_folder_that_cannot_be_read_is_not_called_empty(write_key: WriteKey) -> None:
+    """It is told why."""
+    folder = write_key().parent
+    with no_more_files(), pytest.raises(BadKeys) as caught:
+        read_keys(folder)
+    expected = "cannot be read: Too many open files; raise LimitNOFILE= or ulimit -n"
+    assert f"{folder}: {expected}" == str(caught.value)
+
+
+def test_what_is_no_key_file_harms_no_other(write_key: WriteKey) -> None:
+    """A line for each, and the good key beside them is found."""
+    good = write_key()
+    folder = good.parent
+    os.mkfifo(folder / "a.json")
+    (folder / "b.json").symlink_to("/dev/zero")
+    (folder / "c.json").mkdir()
+    (folder / "d.json").write_bytes(b" " * 1_000_001)
+    (folder / "e.json").write_text("[" * 100_000)
+    (folder / "f.json").symlink_to("nowhere")
+    ring = read_keys(folder)
+    assert [good] == [key.file for key in ring.keys]
+    assert ["a", "b", "c", "d", "e", "f"] == [problem.file.stem for problem in ring.problems]
+    assert 6 == len(lines(ring))
+
+
+def test_keys_that_others_can_read_are_told_with_the_remedy(write_key: WriteKey) -> None:
+    """Three by name, the others by their number."""
+    files = [write_key(f"{name} .json", screen_name=name, oauth_token=name) for name in "abcde"]
+    for file in files:
+        file.chmod(0o644)
+    warnings = read_keys(files[0].parent).warnings
+    assert [f"{file}: others can read its secrets; run: chmod 600 '{file}'" for file in files[:3]] == [
+        *warnings[:3]
+    ]
+    assert "others can read the secrets of 2 more key files" in warnings[3]
+    assert 4 == len(warnings)
+
+
+@pytest.mark.parametrize(("mode", "network"), [(0o600, "twitter"), (0o400, "twitter"), (0o644, "pasture")])
+def test_private_keys_and_practice_keys_need_no_warning(write_key: WriteKey, mode: int, network: str) -> None:
+    """A pasture's key is worth nothing to anybody."""
+    file = write_key(network=network)
+    file.chmod(mode)
+    assert () == read_keys(file.parent).warnings
+
+
+def test_the_example_keys_are_good() -> None:
+    """Every one of them, with its poem and without a warning."""
+    ring = read_keys(EXAMPLES)
+    assert ((), ()) == (ring.problems, ring.warnings)
+    assert {"pasture"} == {key.network for key in ring.keys}
+    assert all(isinstance(key, Key) for key in ring.keys)
