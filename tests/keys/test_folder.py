@@ -131,7 +131,7 @@ def test_keys_that_others_can_read_are_told_with_the_remedy(write_key: WriteKey)
 
 @pytest.mark.parametrize(("mode", "network"), [(0o600, "twitter"), (0o400, "twitter"), (0o644, "pasture")])
 def test_private_keys_and_practice_keys_need_no_warning(write_key: WriteKey, mode: int, network: str) -> None:
-    """A pasture's key is worth nothing to anybody."""
+    """A practice key opens no account on any network."""
     file = write_key(network=network)
     file.chmod(mode)
     assert () == read_keys(file.parent).warnings
