@@ -275,3 +275,18 @@ def test_closing_the_terminal_stops_the_flock(make_folder: Make, tmp_path: Path)
     os.close(master)
 
     assert 0 == process.wait(timeout=PATIENCE)
+
+
+def test_a_pasture_that_runs_alone_has_an_account_for_each_bot_of_one_name(
+    write_key: Callable[..., Path], start: Start
+) -> None:
+    """`flock pasture` starts, and `flock run` posts to it as both bots; their account numbers differ."""
+    folder = write_key("a.json").parent
+    write_key("b.json", network="pasture", oauth_token="1002-other")
+    pasture = start("pasture", folder, "--port", "0")
+    assert pasture.process.stdout is not None
+    url = pasture.process.stdout.readline().split()[5].rstrip(":")
+
+    assert url.startswith("http://127.0.0.1:")
+    code, output, errors = start("run", folder, "--once", "--base-url", url).end()
+    assert (0, 2) == (code, output.count("dolly: baa")), errors
