@@ -30,11 +30,11 @@ from urllib3.connectionpool import HTTPConnectionPool
 import flock.networks.twitter
 from benchmarks.ground import Ground, ground
 from flock.commons import Commons
-from flock.console import Console
 from flock.events import Events
 from flock.journal import SqliteJournal
 from flock.networks.twitter import Twitter
 from flock.networks.wire import Wire
+from flock.observers.console import Console
 from flock.options import Options
 from flock.sheep import Sheep
 from flock.shepherd import Shepherd

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 from flock.budget import UNLIMITED, Allowance
 from flock.clock import Clock, SystemClock
-from flock.console import Console
 from flock.events import Events
 from flock.gate import Gate
 from flock.journal import Journal, MemoryJournal, SqliteJournal
 from flock.networks import Networks
+from flock.observers.console import Console
 from flock.options import Options
 from flock.whistle import Whistle
 

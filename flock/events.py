@@ -8,15 +8,11 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from flock.duration import roughly
-
 log = logging.getLogger(__name__)
-
-_WORTH_SAYING = 30.0  # seconds of silence at the start that are explained
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,9 +56,6 @@ class Said(Event):
     memory: float = 1.0
     entropy: float = 0.0
 
-    def __str__(self) -> str:
-        return self.text
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Birthday(Event):
@@ -70,10 +63,6 @@ class Birthday(Event):
 
     age: int
     rest: float
-
-    def __str__(self) -> str:
-        times = "once" if self.age == 1 else "twice" if self.age == 2 else f"{self.age} times"
-        return f"is {self.age} today: has said its whole poem {times}, and rests {roughly(self.rest)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,9 +75,6 @@ class Skipped(Event):
     n: int
     why: str
 
-    def __str__(self) -> str:
-        return f"skips a line: {self.why}: {self.text}"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unsure(Event):
@@ -99,9 +85,6 @@ class Unsure(Event):
     text: str
     n: int
     why: str
-
-    def __str__(self) -> str:
-        return f"may or may not have said this, and goes on: {self.why}: {self.text}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,9 +104,6 @@ class BackingOff(Event):
         """A long outage is worth a line now and then, not one a try and not one a bot."""
         return logging.WARNING if self.attempt % 5 == 1 and not self.with_others else logging.DEBUG
 
-    def __str__(self) -> str:
-        return f"tries again in {roughly(self.seconds)}: {self.why}"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting(Event):
@@ -134,10 +114,6 @@ class Waiting(Event):
     why: str
     seconds: float
     advice: str = ""
-
-    def __str__(self) -> str:
-        advice = f"; {self.advice}" if self.advice else ""
-        return f"waits {roughly(self.seconds)}: {self.why}{advice}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,20 +132,12 @@ class Penned(Event):
         """One loud line for an app, however many bots it has."""
         return logging.WARNING if self.with_its_app else logging.ERROR
 
-    def __str__(self) -> str:
-        if self.with_its_app:
-            return f"is penned, like others of its app: {self.why}"
-        return f"IS PENNED: {self.why}; {self.advice}; then save its key file, or start the flock anew"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Released(Event):
     """A penned bot is tried again."""
 
     why: str
-
-    def __str__(self) -> str:
-        return f"is let out of the pen: {self.why}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,9 +148,6 @@ class Stumbled(Event):
 
     why: str
     seconds: float
-
-    def __str__(self) -> str:
-        return f"stumbles over a bug in the flock, and tries again in {roughly(self.seconds)}: {self.why}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,17 +160,10 @@ class GoneQuiet(Event):
     why: str
     bots: tuple[str, ...] = ()
 
-    def __str__(self) -> str:
-        who = f"{len(self.bots)} SHEEP HAVE GONE QUIET ({_some(self.bots)})" if self.bots else "HAS GONE QUIET"
-        return f"{who}: nothing for {roughly(self.seconds)}: {self.why}"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NobodyQuiet(Event):
     """All bots that had gone quiet have spoken again, or are penned or waiting by now."""
-
-    def __str__(self) -> str:
-        return "nobody is quiet any more"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,9 +175,6 @@ class PickedUp(Event):
     line: int
     text: str
 
-    def __str__(self) -> str:
-        return f"finds its poem edited, and goes on at line {self.line + 1}: {self.text}"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Out(Event):
@@ -228,10 +183,6 @@ class Out(Event):
     sheep: int
     where: str = ""
     first_in: float = 0.0
-
-    def __str__(self) -> str:
-        first = f"; the first line is due in {roughly(self.first_in)}" if self.first_in >= _WORTH_SAYING else ""
-        return f"{self.sheep} sheep on the way out{f' to {self.where}' if self.where else ''}{first}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,23 +197,10 @@ class Rounds(Event):
     in_trouble: int
     alive: bool
 
-    def __str__(self) -> str:
-        parts = [f"{self.sheep} sheep"]
-        if self.penned:
-            parts.append(f"{len(self.penned)} penned ({_some(self.penned)})")
-        if self.waiting:
-            parts.append(f"{self.waiting} waiting for a limit")
-        if self.in_trouble:
-            parts.append(f"{self.in_trouble} trying again")
-        return ", ".join(parts if self.alive else [*parts, "NOT MOVING"])
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Called(Event):
     """A SIGHUP: penned sheep are tried again, and the log file is opened anew."""
-
-    def __str__(self) -> str:
-        return "the shepherd calls: penned sheep are tried again"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -272,21 +210,12 @@ class Stopping(Event):
     under_way: int
     grace: float
 
-    def __str__(self) -> str:
-        if not self.under_way:
-            return "stopping"
-        tweets = "1 tweet" if self.under_way == 1 else f"{self.under_way} tweets"
-        return f"stopping; up to {roughly(self.grace)} for {tweets} under way"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stopped(Event):
     """The flock has ended, and `why`."""
 
     why: str
-
-    def __str__(self) -> str:
-        return f"the flock has ended: {self.why}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -297,20 +226,10 @@ class Silenced(Event):
 
     why: str
 
-    def __str__(self) -> str:
-        return f"NOTHING CAN BE SAID: {self.why}; the flock goes on when it can be written"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpeaksAgain(Event):
     """The journal can be written again."""
-
-    def __str__(self) -> str:
-        return "the journal can be written again; the flock goes on"
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
 
 
 Listener = Callable[[Event], None]

@@ -126,7 +126,7 @@ def _print(event: Said, *, as_json: bool) -> None:
             + "\n"
         )
         return
-    from flock.console import harmless  # noqa: PLC0415
+    from flock.observers.wording import harmless  # noqa: PLC0415
 
     day, second = divmod(int(event.at), 86400)
     clock = f"day {day + 1:<3} {second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}"

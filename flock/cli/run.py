@@ -16,7 +16,7 @@ from flock.cli import options
 from flock.cli.exits import ALL_PENNED, EXIT_CODES, OK, NamedExits, leave
 
 if TYPE_CHECKING:
-    from flock.console import LogFile, LogFormat
+    from flock.observers.console import LogFile, LogFormat
 
 
 @click.command(epilog=EXIT_CODES)
@@ -80,10 +80,10 @@ def run(
     level = logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO
     with NamedExits():
         chosen = options.chosen(given)
-        from flock.console import Console, LogFile  # noqa: PLC0415
         from flock.events import Events  # noqa: PLC0415
+        from flock.observers.console import Console, LogFile  # noqa: PLC0415
+        from flock.observers.systemd import Systemd  # noqa: PLC0415
         from flock.shepherd import Ending, Shepherd  # noqa: PLC0415
-        from flock.systemd import Systemd  # noqa: PLC0415
 
         keep_secrets_in()
         file = LogFile(log_file) if log_file else None
@@ -118,7 +118,7 @@ def keep_secrets_in() -> None:
 
 def log_to_stderr(log_format: LogFormat = "auto", level: int = logging.INFO, file: LogFile | None = None) -> None:
     """Send what our own code logs to standard error, or to `file`; other libraries' logs stay out of it."""
-    from flock.console import LogFormatter, is_journald  # noqa: PLC0415
+    from flock.observers.console import LogFormatter, is_journald  # noqa: PLC0415
 
     handler = logging.StreamHandler(file or sys.stderr)
     journald = file is None and is_journald(sys.stderr, os.environ)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from flock.events import Out, Rounds, Said, Stopping
-from flock.systemd import Systemd
+from flock.observers.systemd import Systemd
 from tests.conftest import PATIENCE, until
 from tests.endtoend.conftest import Flock, Folder, WatchedPasture, graze, make_folder, start
 

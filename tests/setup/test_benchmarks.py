@@ -17,9 +17,9 @@ from benchmarks import gauges, scale, soak
 from benchmarks.ground import client_environment
 from benchmarks.runs import TINY, Plan, Run
 from benchmarks.tweets import Tweet, half_way, hear_flock, hear_yardstick, lateness, percentile
-from flock.console import Console
 from flock.events import Event, Out, Said
 from flock.journal import Outcome, Record, Settlement, SqliteJournal
+from flock.observers.console import Console
 
 PATIENCE = 30  # seconds: far more than anything here takes
 ROOT = Path(__file__).parents[2]

@@ -8,6 +8,7 @@ import pytest
 
 from flock.errors import RateLimited, Unauthorized, Unavailable
 from flock.events import BackingOff, GoneQuiet, NobodyQuiet
+from flock.observers.wording import describe
 from flock.sheep import Sheep
 from flock.silence import Silence
 from tests.sheep.conftest import START, World
@@ -59,7 +60,7 @@ def test_an_outage_is_three_lines_however_many_sheep(world: World, flock: list[S
     assert (everybody, others) == ("", 29)
     loud = {event.bot for event in world.told(BackingOff) if event.level >= logging.WARNING}
     assert len(loud) == 1
-    last = str(world.told(GoneQuiet)[-1])
+    last = describe(world.told(GoneQuiet)[-1])
     assert last.startswith("29 SHEEP HAVE GONE QUIET (sheep"), last
     assert last.endswith(", …): nothing for 2m: api.x.com refuses connections"), last
 

@@ -30,6 +30,7 @@ from flock.errors import (
 )
 from flock.events import BackingOff, Penned, Released, Silenced, Skipped, SpeaksAgain, Unsure, Waiting
 from flock.journal import MemoryJournal, Record, Settlement
+from flock.observers.wording import describe
 from flock.options import Options
 from tests.sheep.conftest import START, World
 
@@ -113,7 +114,7 @@ def test_a_sheep_whose_account_is_closed_is_penned(world: World, kind: type[Pen]
     assert tries == len(world.stage().tries)
     (penned,) = world.told(Penned)
     assert isinstance(penned, Penned)
-    assert kind.advice in str(penned)
+    assert kind.advice in describe(penned)
 
 
 def test_a_penned_sheep_comes_out_when_its_key_file_changes(world: World) -> None:

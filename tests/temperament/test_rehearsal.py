@@ -18,6 +18,7 @@ import pytest
 import simplejson as json
 
 from flock.events import Birthday, Event, Events, Said
+from flock.observers.wording import describe
 from flock.options import Options
 from flock.rehearsal import DAY, Rehearsal
 from flock.shepherd import Shepherd
@@ -459,7 +460,7 @@ def test_a_birthday_says_how_old(make_folder: Make) -> None:
     birthdays = [event for event in events if isinstance(event, Birthday)]
 
     assert [(1, 300.0), (2, 300.0), (3, 300.0)] == [(event.age, event.rest) for event in birthdays]
-    assert "is 3 today: has said its whole poem 3 times, and rests 5m" == str(birthdays[2])
+    assert "is 3 today: has said its whole poem 3 times, and rests 5m" == describe(birthdays[2])
 
 
 def test_a_real_flocks_events_carry_mood_and_memory(make_folder: Make, start: Start, tmp_path: Path) -> None:

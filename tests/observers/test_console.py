@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flock.console import Console, LogFile, LogFormat, LogFormatter, is_journald
 from flock.errors import BadOption
-from flock.events import BackingOff, Birthday, Called, Event, Events, Out, Penned, Said, Skipped
+from flock.events import BackingOff, Called, Event, Events, Out, Penned, Said, Skipped
+from flock.observers.console import Console, LogFile, LogFormat, LogFormatter, is_journald
+from flock.observers.wording import describe
 
 AT = datetime(2026, 11, 23, 17, 38, 5, 250_000, tzinfo=UTC).timestamp()
 PENNED = Penned(at=AT, bot="dolly", why="suspended", advice="appeal")
@@ -52,7 +53,7 @@ def test_in_a_pipe_an_event_is_a_plain_line_with_its_full_time() -> None:
 def test_what_is_the_whole_flocks_says_so() -> None:
     """It has no bot's name."""
     line = printed(Out(at=AT, sheep=5), io.StringIO())
-    assert f"2026-11-23T17:38:05.250Z flock: {Out(at=AT, sheep=5)}\n" == line
+    assert f"2026-11-23T17:38:05.250Z flock: {describe(Out(at=AT, sheep=5))}\n" == line
 
 
 def test_on_a_terminal_time_and_name_come_first_in_columns() -> None:
@@ -178,13 +179,6 @@ def test_a_reader_that_hung_up_troubles_nobody(log_format: LogFormat) -> None:
 def test_a_bots_name_is_never_cut(name: str) -> None:
     """A long one moves its line to the right."""
     assert f"  {name}" in STYLES.sub("", printed(said(bot=name), Terminal()))
-
-
-def test_a_birthday_reads_like_one() -> None:
-    """Once, twice, three times."""
-    shown = [printed(Birthday(at=AT, bot="dolly", age=age, rest=5400), io.StringIO()) for age in (1, 2, 3)]
-    expected = [f"said its whole poem {times}, and rests 1.5h\n" for times in ("once", "twice", "3 times")]
-    assert [True] * 3 == [line.endswith(end) for line, end in zip(shown, expected, strict=True)]
 
 
 def test_a_listener_that_fails_is_logged_and_the_others_hear(caplog: pytest.LogCaptureFixture) -> None:

@@ -18,13 +18,12 @@ import simplejson as json
 
 from flock.errors import BadOption
 from flock.events import Called, Event
+from flock.observers.wording import JSON_ESCAPES, describe, harmless
 
 LogFormat = Literal["auto", "text", "json"]
 
 _COLOURS = (39, 208, 77, 170, 220, 45, 203, 149, 141, 215, 80, 211, 185, 111, 156, 180)  # of the 256: all readable
 _NAME_WIDTH = 15
-_CONTROLS = dict.fromkeys([*range(0x09), *range(0x0A, 0x20), 0x7F, *range(0x80, 0xA0)], "\ufffd")
-_ESCAPES = {code: f"\\u{code:04x}" for code in (0x7F, *range(0x80, 0xA0), 0x2028, 0x2029)}
 _SYSLOG = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3, logging.CRITICAL: 2}
 
 
@@ -96,27 +95,27 @@ def _as_json(event: Event) -> str:
 
 def _json(fields: Mapping[str, object]) -> str:
     """Return one line of JSON in which readable text stays readable, and no control character is left raw."""
-    return json.dumps(fields, ensure_ascii=False).translate(_ESCAPES)
+    return json.dumps(fields, ensure_ascii=False).translate(JSON_ESCAPES)
 
 
 def _as_plain(event: Event) -> str:
-    return f"{_iso(event.at)} {event.bot or 'flock'}: {harmless(str(event))}"
+    return f"{_iso(event.at)} {event.bot or 'flock'}: {harmless(describe(event))}"
 
 
 def _for_journald(event: Event) -> str:
-    return f"<{_SYSLOG[event.level]}>{event.bot or 'flock'}: {harmless(str(event))}"
+    return f"<{_SYSLOG[event.level]}>{event.bot or 'flock'}: {harmless(describe(event))}"
 
 
 def _for_terminal_without_colour(event: Event) -> str:
     clock = time.strftime("%H:%M:%S", time.localtime(event.at))
-    return f"{clock}  {event.bot or 'flock':<{_NAME_WIDTH}}  {harmless(str(event))}"
+    return f"{clock}  {event.bot or 'flock':<{_NAME_WIDTH}}  {harmless(describe(event))}"
 
 
 def _for_terminal(event: Event) -> str:
     clock = click.style(time.strftime("%H:%M:%S", time.localtime(event.at)), dim=True)
     colour = _COLOURS[zlib.crc32(event.bot.encode()) % len(_COLOURS)] if event.bot else None
     name = click.style(f"{event.bot or 'flock':<{_NAME_WIDTH}}", fg=colour, bold=True)
-    text = harmless(str(event))
+    text = harmless(describe(event))
     if event.level >= logging.ERROR:
         text = click.style(text, fg="red", bold=True)
     elif event.level >= logging.WARNING:
@@ -126,11 +125,6 @@ def _for_terminal(event: Event) -> str:
 
 def _iso(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def harmless(text: str) -> str:
-    """Return `text` on one line and without control characters, which a terminal might obey."""
-    return text.translate(_CONTROLS)
 
 
 class LogFile:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from flock.events import Event, Out, Rounds, Said, Stopping
+from flock.observers.wording import describe
 
 _PATIENCE = 0.5  # seconds
 
@@ -31,12 +32,12 @@ class Systemd:
             case Said():
                 self._said += 1
             case Out():
-                self._notify("READY=1", f"STATUS={event}")
+                self._notify("READY=1", f"STATUS={describe(event)}")
             case Rounds():
                 feed = ("WATCHDOG=1",) if event.alive else ()
-                self._notify(*feed, f"STATUS={event}; {_tweets(self._said)} since the start")
+                self._notify(*feed, f"STATUS={describe(event)}; {_tweets(self._said)} since the start")
             case Stopping():
-                self._notify("STOPPING=1", f"STATUS={event}")
+                self._notify("STOPPING=1", f"STATUS={describe(event)}")
 
     def _notify(self, *lines: str) -> None:
         if not self._address:
