@@ -12,6 +12,7 @@ from flock.gate import Gate
 from flock.journal import Journal, MemoryJournal, SqliteJournal
 from flock.networks import Networks
 from flock.observers.console import Console
+from flock.observers.logs import log_unless_configured
 from flock.options import Options
 from flock.whistle import Whistle
 
@@ -53,7 +54,7 @@ class Commons:
             clock=clock,
             journal=journal,
             networks=Networks(options),
-            events=events or Events([Console()]),
+            events=events or _told_on_standard_output(),
             allowance=allowance(options.flock_posts_per_day, clock, journal),
         )
 
@@ -77,6 +78,12 @@ class Commons:
         """Close the connections and the journal."""
         self.networks.close()
         self.journal.close()
+
+
+def _told_on_standard_output() -> Events:
+    """Return the events of a program that has set up nothing: a console, and warnings on standard error."""
+    log_unless_configured()
+    return Events([Console()])
 
 
 def allowance(cap: int | None, clock: Clock, journal: Journal, bot: str | None = None) -> Allowance:

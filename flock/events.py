@@ -1,13 +1,15 @@
-"""What happened, as plain data, and whom to tell.
+"""What happened, as plain data, and Events, which passes it to the observers.
 
-Data flows down and events flow up: sheep and shepherd tell, and listeners (the console, systemd, tests) hear.
-A listener that fails is logged and never troubles a sheep.
+Sheep and shepherd tell events; observers (the console, systemd, tests) get each of them. The sentences that people
+read are made from the data in observers/wording.py.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import logging
+import threading
+import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -19,7 +21,7 @@ log = logging.getLogger(__name__)
 class Event:
     """Something happened at the wall-clock time `at` (seconds since the epoch) to `bot`, or to the whole flock.
 
-    `level` is one of the logging module's. The text of an event is for people; its fields are for programs.
+    `level` is one of the logging module's: how severe the event is.
     """
 
     level: ClassVar[int] = logging.INFO
@@ -232,19 +234,46 @@ class SpeaksAgain(Event):
     """The journal can be written again."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dropped(Event):
+    """So many `lines` of the output were not written, since its reader or its disk was too slow."""
+
+    level: ClassVar[int] = logging.WARNING
+
+    lines: int
+    why: str
+
+
 Listener = Callable[[Event], None]
 
 
 class Events:
-    """Tells every listener, in the thread in which it happened."""
+    """Passes each event to every listener, in the thread in which the event happened.
+
+    A listener that raises is logged with its traceback, once for each kind of failure: the exception's type and
+    the line that raised it. A broken listener would otherwise fill the log with a traceback for each event.
+    """
 
     def __init__(self, listeners: Iterable[Listener] = ()) -> None:
         self._listeners = tuple(listeners)
+        self._logged: set[tuple[int, type[Exception], str, int]] = set()
+        self._lock = threading.Lock()
 
     def tell(self, event: Event) -> None:
-        """Pass `event` on. A listener's exception is logged, and the others still hear."""
-        for listener in self._listeners:
+        """Pass `event` on. A listener's exception is logged, and the others still get the event."""
+        for number, listener in enumerate(self._listeners):
             try:
                 listener(event)
-            except Exception:
-                log.exception("a listener failed on %s", type(event).__name__)
+            except Exception as error:
+                if self._is_new(number, error):
+                    kind = type(event).__name__
+                    log.exception("an observer failed on the event %s; the next such failure is not logged", kind)
+
+    def _is_new(self, number: int, error: Exception) -> bool:
+        """Note the failure of the listener with that number; return whether it is the first of its kind."""
+        where = traceback.extract_tb(error.__traceback__, limit=-1)[-1]
+        failure = (number, type(error), where.filename, where.lineno or 0)
+        with self._lock:
+            before = len(self._logged)
+            self._logged.add(failure)
+            return len(self._logged) > before

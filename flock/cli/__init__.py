@@ -6,6 +6,7 @@ Everything that needs numpy or the network is imported by the commands when they
 from __future__ import annotations
 
 import io
+import os
 import sys
 from pathlib import Path
 
@@ -44,10 +45,23 @@ def completion(shell: str) -> None:
 
 def main() -> None:
     """Run the command line; the console script's entry point."""
+    _fill_standard_descriptors()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a poem must not fail on a terminal's encoding
     cli(prog_name="flock")
+
+
+def _fill_standard_descriptors() -> None:
+    """Open /dev/null in place of a standard descriptor that was closed (`flock run keys >&-`).
+
+    The next file or connection would get its number, and what is written to standard error would end up in there.
+    """
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest free number: this one
 
 
 for command in (run, rehearse, pasture):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import traceback
 from contextlib import AbstractContextManager, suppress
 from typing import NoReturn
@@ -11,6 +12,7 @@ from typing import NoReturn
 import click
 
 from flock.errors import BadKeys, BadOption, BadPoem, BotsTaken, JournalError
+from flock.observers.writer import GRACE, Writer
 
 OK, USAGE, NO_KEY, ALL_PENNED, TAKEN, OUR_FAULT, NO_JOURNAL = 0, 2, 3, 4, 5, 70, 74
 
@@ -41,19 +43,37 @@ class NamedExits(AbstractContextManager[None]):
             return
         for code, kinds in _CODES.items():
             if isinstance(error, kinds):
-                click.echo(str(error) if code == NO_KEY else f"flock: {error}", err=True)
+                if code == NO_KEY:
+                    _say(*str(error).split("\n"))
+                else:
+                    _say(f"flock: {error}")
                 leave(code)
-        traceback.print_exception(error)
-        click.echo("flock: this is our own fault; please report it with the lines above", err=True)
+        trace = "".join(traceback.format_exception(error)).splitlines()
+        _say(*trace, "flock: this is our own fault; please report it with the lines above")
         leave(OUR_FAULT)
 
 
+def _say(*lines: str) -> None:
+    """Write the lines to standard error; a reader that does not read keeps the process up for a second at most."""
+    from flock.observers.wording import harmless  # noqa: PLC0415 - --help can do without
+
+    writer = Writer(sys.stderr, "standard error")
+    writer.write("".join(f"{harmless(line)}\n" for line in lines))
+    writer.close()
+
+
 def leave(code: int, *, at_once: bool = True) -> NoReturn:
-    """Exit with `code`; `at_once` waits for no thread."""
+    """Exit with `code`; `at_once` waits for no thread, and a second at most for what was printed."""
     if not at_once:
         sys.exit(code)
-    with suppress(OSError, ValueError):
-        sys.stdout.flush()
-    with suppress(OSError, ValueError):
-        sys.stderr.flush()
+    with suppress(RuntimeError):  # this process may have no more threads
+        flushing = threading.Thread(target=_flush, daemon=True)
+        flushing.start()
+        flushing.join(GRACE)
     os._exit(code)
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError, AttributeError):  # it is closed, or None
+            stream.flush()

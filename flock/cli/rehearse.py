@@ -9,11 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-import simplejson as json
 
 from flock.cli import options
 from flock.cli.exits import NamedExits
-from flock.cli.run import log_to_stderr
 
 if TYPE_CHECKING:
     from flock.events import Event, Said
@@ -80,6 +78,8 @@ def rehearse(
     with NamedExits():
         chosen = options.chosen(given)
         from flock.events import Said  # noqa: PLC0415
+        from flock.observers.logs import log_to_stderr  # noqa: PLC0415
+        from flock.observers.wording import harmless  # noqa: PLC0415
         from flock.rehearsal import DAY, Rehearsal, Tally  # noqa: PLC0415
 
         log_to_stderr()
@@ -99,7 +99,7 @@ def rehearse(
                 if not quiet:
                     _print(event, as_json=as_json)
         for line in tally.lines():
-            click.echo(line, err=as_json)
+            click.echo(harmless(line), err=as_json)
         if draw and plot:
             draw.save(plot)
             click.echo(f"drawn: {plot}", err=True)
@@ -107,9 +107,12 @@ def rehearse(
 
 def _print(event: Said, *, as_json: bool) -> None:
     """Print one tweet: as JSON, or with the day, the time, the bot, and the mood where it is not the usual one."""
+    from flock.observers.console import json_line  # noqa: PLC0415
+    from flock.observers.wording import harmless  # noqa: PLC0415
+
     if as_json:
         sys.stdout.write(
-            json.dumps(
+            json_line(
                 {
                     "t": round(event.at, 3),
                     "bot": event.bot,
@@ -121,13 +124,10 @@ def _print(event: Said, *, as_json: bool) -> None:
                     "memory": round(event.memory, 4),
                     "entropy": round(event.entropy, 4),
                 },
-                ensure_ascii=False,
             )
             + "\n"
         )
         return
-    from flock.observers.wording import harmless  # noqa: PLC0415
-
     day, second = divmod(int(event.at), 86400)
     clock = f"day {day + 1:<3} {second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}"
     mood = "" if event.mood == "faithful" else f"  ({event.mood})"

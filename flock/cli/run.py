@@ -5,8 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import resource
-import signal
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +14,7 @@ from flock.cli import options
 from flock.cli.exits import ALL_PENNED, EXIT_CODES, OK, NamedExits, leave
 
 if TYPE_CHECKING:
-    from flock.observers.console import LogFile, LogFormat
+    from flock.observers.console import LogFormat
 
 
 @click.command(epilog=EXIT_CODES)
@@ -81,49 +79,41 @@ def run(
     with NamedExits():
         chosen = options.chosen(given)
         from flock.events import Events  # noqa: PLC0415
-        from flock.observers.console import Console, LogFile  # noqa: PLC0415
+        from flock.observers.console import Console  # noqa: PLC0415
+        from flock.observers.logs import LogFile, log_to_stderr  # noqa: PLC0415
         from flock.observers.systemd import Systemd  # noqa: PLC0415
+        from flock.observers.writer import close_all, standard_writers  # noqa: PLC0415
         from flock.shepherd import Ending, Shepherd  # noqa: PLC0415
 
         keep_secrets_in()
         file = LogFile(log_file) if log_file else None
-        log_to_stderr(log_format, level, file)
-        closed = _stop if chosen.dry_run else _warn_of_closed_pipe
-        console = Console(file, log_format=log_format, level=level, on_closed=closed)
-        shepherd = Shepherd(
-            keys,
-            chosen.line_interval,
-            chosen.poem_interval,
-            options=chosen,
-            events=Events([*([file] if file else []), console, Systemd()]),
-        )
-        ending = shepherd.once() if once else shepherd.loop()
-    leave(ALL_PENNED if ending is Ending.ALL_PENNED else OK, at_once=ending is Ending.CUT_SHORT)
-
-
-def _stop() -> None:
-    """End this process as SIGTERM would: a dry run that nobody reads has no purpose."""
-    os.kill(os.getpid(), signal.SIGTERM)
+        output, errors = (file, file) if file else standard_writers()
+        log_to_stderr(log_format, level, errors)
+        console = Console(output, log_format=log_format, level=level, on_closed=_warn_of_closed_pipe)
+        try:
+            shepherd = Shepherd(
+                keys,
+                chosen.line_interval,
+                chosen.poem_interval,
+                options=chosen,
+                events=Events([*([file] if file else []), console, Systemd()]),
+            )
+            if chosen.dry_run:  # it is for its reader alone
+                output.when_closed(shepherd.commons.stop.blow)
+            ending = shepherd.once() if once else shepherd.loop()
+        finally:
+            is_all_written = close_all(output, errors)
+    leave(
+        ALL_PENNED if ending is Ending.ALL_PENNED else OK,
+        at_once=ending is Ending.CUT_SHORT or not is_all_written,
+    )
 
 
 def _warn_of_closed_pipe() -> None:
     log = logging.getLogger("flock")
-    log.warning("nobody reads the output any more; the flock goes on, as process %s", os.getpid())
+    log.warning("the reader of the output is gone; the flock goes on without, as process %s", os.getpid())
 
 
 def keep_secrets_in() -> None:
     """Write no core dump: it would hold every key."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
-
-
-def log_to_stderr(log_format: LogFormat = "auto", level: int = logging.INFO, file: LogFile | None = None) -> None:
-    """Send what our own code logs to standard error, or to `file`; other libraries' logs stay out of it."""
-    from flock.observers.console import LogFormatter, is_journald  # noqa: PLC0415
-
-    handler = logging.StreamHandler(file or sys.stderr)
-    journald = file is None and is_journald(sys.stderr, os.environ)
-    handler.setFormatter(LogFormatter(log_format, journald=journald))
-    logger = logging.getLogger("flock")
-    logger.addHandler(handler)
-    logger.setLevel(level)
-    logger.propagate = False

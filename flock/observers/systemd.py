@@ -11,15 +11,15 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from flock.events import Event, Out, Rounds, Said, Stopping
-from flock.observers.wording import describe
+from flock.observers.wording import describe, harmless
 
 _PATIENCE = 0.5  # seconds
 
 
 class Systemd:
-    """A listener that passes on what systemd wants to know.
+    """An observer that passes on what systemd wants to know.
 
-    The watchdog is fed only on rounds that found sheep alive: a flock that hangs is started again.
+    WATCHDOG=1 is sent only with rounds that found the sheep moving: systemd starts a flock that hangs again.
     """
 
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
@@ -43,8 +43,8 @@ class Systemd:
         if not self._address:
             return
         with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as notify:
-            notify.settimeout(_PATIENCE)  # whoever does not read us must not stop us
-            notify.sendto("\n".join(lines).encode(), self._address)
+            notify.settimeout(_PATIENCE)  # a systemd that does not read must not stop the flock
+            notify.sendto("\n".join(map(harmless, lines)).encode(errors="backslashreplace"), self._address)
 
 
 def _tweets(count: int) -> str:

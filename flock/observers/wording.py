@@ -10,6 +10,7 @@ from flock.events import (
     BackingOff,
     Birthday,
     Called,
+    Dropped,
     Event,
     GoneQuiet,
     NobodyQuiet,
@@ -171,6 +172,12 @@ def _silenced(event: Silenced) -> str:
 @describe.register
 def _speaks_again(_event: SpeaksAgain) -> str:
     return "the journal can be written again; the flock goes on"
+
+
+@describe.register
+def _dropped(event: Dropped) -> str:
+    lines = "1 line was" if event.lines == 1 else f"{event.lines:,} lines were"
+    return f"{lines} dropped: {event.why}"
 
 
 def _some(names: Sequence[str]) -> str:

@@ -2,63 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import socket
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
-from flock.events import Out, Rounds, Said, Stopping
-from flock.observers.systemd import Systemd
-from tests.conftest import PATIENCE, until
+from tests.conftest import until
 from tests.endtoend.conftest import Flock, Folder, WatchedPasture, graze, make_folder, start
+from tests.observers.conftest import Systemds, systemds
 
-__all__ = ["graze", "make_folder", "start"]  # fixtures
+__all__ = ["graze", "make_folder", "start", "systemds"]  # fixtures
 
 Make = Callable[..., Folder]
 Start = Callable[..., Flock]
 Graze = Callable[[Folder], WatchedPasture]
 
 QUICK = ("--line-interval", "0.05", "--poem-interval", "0.05")
-ROUNDS = Rounds(at=0.0, sheep=3, penned=(), waiting=0, in_trouble=0, alive=True)
-
-
-class Systemds:
-    """systemd's end of the socket: hears what services say."""
-
-    def __init__(self, address: str) -> None:
-        """Listen at `address`, as NOTIFY_SOCKET has it: a path, or a name behind an @."""
-        self.address = address
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._socket.bind("\0" + address[1:] if address.startswith("@") else address)
-
-    def hear(self, seconds: float = PATIENCE) -> list[str]:
-        """Return the lines of the next message. Raises TimeoutError or BlockingIOError when there is none."""
-        self._socket.settimeout(seconds)
-        return self._socket.recv(4096).decode().split("\n")
-
-    def hear_all(self) -> list[list[str]]:
-        """Return the messages that have come already."""
-        messages = []
-        try:
-            while True:
-                messages.append(self.hear(0.0))
-        except BlockingIOError:
-            return messages
-
-    def close(self) -> None:
-        self._socket.close()
-
-
-@pytest.fixture(params=["path", "abstract"])
-def systemds(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Systemds]:
-    """Return systemd's end of both kinds of socket."""
-    listener = Systemds(str(tmp_path / "notify") if request.param == "path" else f"@flock-test-{os.getpid()}")
-    yield listener
-    listener.close()
 
 
 def text(file: Path) -> str:
@@ -99,45 +57,6 @@ def test_a_flock_that_cannot_start_is_never_ready(make_folder: Make, start: Star
     code, _, _ = start("run", folder.path, NOTIFY_SOCKET=systemds.address).end()
 
     assert (3, []) == (code, systemds.hear_all())
-
-
-def test_a_stuck_flock_does_not_feed_the_watchdog(systemds: Systemds) -> None:
-    """Rounds that find the sheep not moving tell how it is, and no more: then systemd starts the flock again."""
-    systemd = Systemd({"NOTIFY_SOCKET": systemds.address})
-
-    systemd(ROUNDS)
-    systemd(replace(ROUNDS, alive=False))
-
-    alive, stuck = systemds.hear_all()
-    assert ["WATCHDOG=1", "STATUS=3 sheep; 0 tweets since the start"] == alive
-    assert ["STATUS=3 sheep, NOT MOVING; 0 tweets since the start"] == stuck
-
-
-def test_the_status_tells_penned_and_waiting_sheep_and_counts_tweets(systemds: Systemds) -> None:
-    """`systemctl status` says in one line how the flock is."""
-    systemd = Systemd({"NOTIFY_SOCKET": systemds.address})
-    said = Said(at=0.0, text="baa", n=0, line=0, lines=1, age=0.0, late=0.0, post_id="1")
-
-    for _ in range(1200):
-        systemd(said)
-    systemd(replace(ROUNDS, sheep=9, penned=("a", "b", "c", "d"), waiting=2, in_trouble=1))
-
-    assert [
-        [
-            "WATCHDOG=1",
-            "STATUS=9 sheep, 4 penned (a, b, c, …), 2 waiting for a limit, 1 trying again; "
-            "1,200 tweets since the start",
-        ]
-    ] == systemds.hear_all()
-
-
-@pytest.mark.parametrize("environment", [{}, {"NOTIFY_SOCKET": ""}, {"NOTIFY_SOCKET": "/nowhere/notify"}])
-def test_without_systemd_nothing_happens(environment: dict[str, str]) -> None:
-    """No socket, or one where nobody listens, is no trouble of the flock's."""
-    systemd = Systemd(environment)
-
-    for event in (Out(at=0.0, sheep=1), ROUNDS, Stopping(at=0.0, under_way=0, grace=10.0)):
-        systemd(event)
 
 
 def test_at_a_sighup_the_log_goes_on_in_a_new_file(

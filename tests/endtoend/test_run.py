@@ -253,7 +253,7 @@ def test_a_flock_whose_output_nobody_reads_goes_on(make_folder: Make, start: Sta
     flock.process.terminate()
 
     assert 0 == flock.process.wait(timeout=PATIENCE)
-    assert "nobody reads the output" in warning
+    assert "the reader of the output is gone" in warning
 
 
 def test_closing_the_terminal_stops_the_flock(make_folder: Make, tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 import io
 import json
 import logging
-import os
 import re
 import sys
 from datetime import UTC, datetime
@@ -13,15 +12,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flock.errors import BadOption
-from flock.events import BackingOff, Called, Event, Events, Out, Penned, Said, Skipped
-from flock.observers.console import Console, LogFile, LogFormat, LogFormatter, is_journald
+from flock.events import BackingOff, Event, Out, Penned, Skipped
+from flock.observers.console import Console, LogFormat, is_journald
 from flock.observers.wording import describe
+from flock.observers.writer import Writer
+from tests.observers.conftest import Pipe, said
 
 AT = datetime(2026, 11, 23, 17, 38, 5, 250_000, tzinfo=UTC).timestamp()
 PENNED = Penned(at=AT, bot="dolly", why="suspended", advice="appeal")
 SKIPPED = Skipped(at=AT, bot="dolly", text="baa", n=1, why="too long")
 STYLES = re.compile(r"\x1b\[[0-9;]*m")
+MARKS = "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u2028\u2029"  # bidi, line ends
 FORMATS: list[LogFormat] = ["auto", "text", "json"]
 
 
@@ -30,11 +31,6 @@ class Terminal(io.StringIO):
 
     def isatty(self) -> bool:
         return True
-
-
-def said(text: str = "Roll call at four: baa", bot: str = "dolly") -> Said:
-    """Return the event of a tweet."""
-    return Said(at=AT, bot=bot, text=text, n=4, line=1, lines=2, age=2.5, late=0.0, post_id="99")
 
 
 def printed(
@@ -139,11 +135,11 @@ def test_every_json_event_is_one_line_that_reads_back(text: str, why: str) -> No
 
 
 @pytest.mark.parametrize("log_format", FORMATS)
-@given(text=st.text(st.characters(max_codepoint=0x9F)))
+@given(text=st.text(st.characters(max_codepoint=0x9F) | st.sampled_from(MARKS)))
 def test_no_control_character_of_a_poem_reaches_the_terminal(log_format: LogFormat, text: str) -> None:
-    """Neither escape sequences (C0 and C1) nor line feeds; a tab does no harm."""
+    """Neither escape sequences (C0 and C1) nor line ends nor bidirectional controls; a tab does no harm."""
     line = STYLES.sub("", printed(said(text), Terminal(), log_format=log_format))
-    assert "" == "".join(re.findall(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]", line.removesuffix("\n")))
+    assert "" == "".join(re.findall(rf"[\x00-\x08\x0a-\x1f\x7f-\x9f{MARKS}]", line.removesuffix("\n")))
 
 
 def test_a_styled_poem_stays_text_on_a_terminal() -> None:
@@ -158,86 +154,78 @@ def test_events_below_the_level_are_not_told() -> None:
     assert "" != printed(SKIPPED, io.StringIO(), level=logging.WARNING)
 
 
-@pytest.mark.parametrize("log_format", FORMATS)
-def test_a_reader_that_hung_up_troubles_nobody(log_format: LogFormat) -> None:
-    """As in `flock run keys | head`: the flock goes on, unheard."""
-    reading, writing = os.pipe()
-    os.close(reading)
-    with pytest.MonkeyPatch.context() as patch:
-        stream = io.TextIOWrapper(io.FileIO(writing, "w"), encoding="utf-8", write_through=True)
-        patch.setattr(sys, "stdout", stream)
-        console = Console(log_format=log_format)
-        console(said())
-        console(said())
-    stream.close()
-    console(said())
-    with pytest.raises(ValueError, match="closed file"):
-        stream.write("baa")
-
-
 @pytest.mark.parametrize("name", ["dolly", "a_name_that_is_longer_than_the_column"])
 def test_a_bots_name_is_never_cut(name: str) -> None:
     """A long one moves its line to the right."""
     assert f"  {name}" in STYLES.sub("", printed(said(bot=name), Terminal()))
 
 
-def test_a_listener_that_fails_is_logged_and_the_others_hear(caplog: pytest.LogCaptureFixture) -> None:
-    """An observer's bug is no sheep's trouble."""
-    heard: list[Event] = []
-
-    def fail(event: Event) -> None:
-        raise RuntimeError(event.bot)
-
-    Events([fail, heard.append]).tell(PENNED)
-    assert [PENNED] == heard
-    assert ["a listener failed on Penned"] == [record.message for record in caplog.records]
-
-
-def record(*, error: BaseException | None = None) -> logging.LogRecord:
-    """Return a line of our own log."""
-    exc_info = (type(error), error, error.__traceback__) if error else None
-    line = logging.LogRecord("flock", logging.WARNING, "", 1, "%s is odd", ("this",), exc_info)
-    line.created = AT
-    return line
+def test_without_a_stream_events_go_to_standard_output_and_no_teller_waits(
+    pipe: Pipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a driver of three lines gets: more lines than its pipe holds, and a reader that comes late."""
+    monkeypatch.setattr(sys, "stdout", pipe.stream)
+    console = Console()
+    texts = [f"line {number}" for number in range(200)]
+    for text in texts:
+        console(said(text))
+    pipe.start_reading()
+    console.close()
+    assert texts == [line.partition("dolly: ")[2] for line in pipe.text().splitlines()]
 
 
-def test_our_own_log_is_told_apart_from_the_sheep() -> None:
-    """With the thread's name where it is a sheep's, and the traceback below."""
-    assert "flock: warning: this is odd" == LogFormatter("auto").format(record())
-    line = record(error=ValueError("why"))
-    line.threadName = "dolly"
-    text = LogFormatter("text").format(line)
-    assert text.startswith("flock: warning: dolly: this is odd\n")
-    assert text.endswith("ValueError: why")
+@pytest.mark.parametrize(
+    ("log_format", "expected"),
+    [
+        ("text", r"\d{4}-\S+Z flock: (\d+) lines were dropped: the reader of the pipe did not keep up"),
+        ("json", r'{"time": .*, "level": "warning", "event": "dropped", .*"lines": (\d+), "why": ".*"}'),
+    ],
+)
+def test_what_was_dropped_is_told_in_the_consoles_own_format(
+    pipe: Pipe, log_format: LogFormat, expected: str
+) -> None:
+    """One reader understands all lines; what is shown and what was dropped is all there was."""
+    console = Console(Writer(pipe.stream, "the pipe", capacity=200), log_format=log_format)
+    for number in range(900):
+        console(said(f"line {number}"))
+    pipe.start_reading()
+    console.close()
+    *shown, notice = pipe.text().splitlines()
+    found = re.fullmatch(expected, notice)
+    assert found
+    assert 900 == len(shown) + int(found[1])
 
 
-def test_our_own_log_is_json_where_the_events_are() -> None:
-    """So that one reader understands both."""
-    fields = json.loads(LogFormatter("json").format(record(error=ValueError("why"))))
-    assert {"time", "at", "level", "event", "bot", "text", "traceback"} == set(fields)
-    assert ("warning", "this is odd", "log") == (fields["level"], fields["text"], fields["event"])
-    assert (AT, "") == (fields["at"], fields["bot"])  # the main thread is no bot's
-    assert fields["traceback"].endswith("ValueError: why")
+@pytest.mark.parametrize("log_format", FORMATS)
+def test_a_reader_that_hung_up_stops_no_bot(pipe: Pipe, log_format: LogFormat) -> None:
+    """As in `flock run keys | head`: told once, and the flock goes on."""
+    calls: list[int] = []
+    writer = Writer(pipe.stream, "the pipe")
+    console = Console(writer, log_format=log_format, on_closed=lambda: calls.append(1))
+    pipe.hang_up()
+    for _ in range(3):
+        console(said())
+    console.close()
+    console.close()
+    console(said())
+    assert [1] == calls
 
 
-def test_a_log_file_that_was_moved_away_is_opened_anew_at_a_call(tmp_path: Path) -> None:
-    """As logrotate does it: move, SIGHUP, and the next line is in the new file."""
-    path = tmp_path / "flock.log"
-    file = LogFile(path)
-    tell = Events([Console(file), file]).tell
-    tell(said("one"))
-    moved = path.rename(tmp_path / "flock.log.1")
-    tell(said("two"))
-    tell(Called(at=AT))
-    tell(said("three"))
-    file._file.close()
-    assert [["one", "two"], ["three"]] == [
-        re.findall("one|two|three", where.read_text(encoding="utf-8")) for where in (moved, path)
-    ]
+def test_without_a_standard_output_nothing_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`flock run keys >&-`: Python has None for it."""
+    monkeypatch.setattr(sys, "stdout", None)
+    console = Console()
+    console(said())
+    console.close()
 
 
-def test_a_log_file_that_cannot_be_written_is_a_bad_option(tmp_path: Path) -> None:
-    """One line that names the option and the file."""
-    with pytest.raises(BadOption) as caught:
-        LogFile(tmp_path)
-    assert f"--log-file {tmp_path}: cannot be written: Is a directory" == str(caught.value)
+def test_a_stream_of_ones_own_is_written_at_once_and_may_fail(tmp_path: Path) -> None:
+    """It is closed, or its disk is full: the line is lost, and nothing else."""
+    with (tmp_path / "out").open("w", encoding="utf-8") as stream:
+        console = Console(stream)
+        console(said())
+        shown = (tmp_path / "out").read_text(encoding="utf-8")
+    console(said())
+    Console(stream)(said())
+    assert shown == (tmp_path / "out").read_text(encoding="utf-8")
+    assert "Roll call" in shown

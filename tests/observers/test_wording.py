@@ -15,6 +15,7 @@ from flock.events import (
     BackingOff,
     Birthday,
     Called,
+    Dropped,
     Event,
     GoneQuiet,
     NobodyQuiet,
@@ -89,6 +90,8 @@ SENTENCES = [
         Silenced(at=AT, why="disk full"),
         "NOTHING CAN BE SAID: disk full; the flock goes on when the journal can be written",
     ),
+    (Dropped(at=AT, lines=1, why="too slow"), "1 line was dropped: too slow"),
+    (Dropped(at=AT, lines=1234, why="too slow"), "1,234 lines were dropped: too slow"),
     (SpeaksAgain(at=AT), "the journal can be written again; the flock goes on"),
 ]
 
