@@ -111,7 +111,7 @@ def run(
 
 def _warn_of_closed_pipe() -> None:
     log = logging.getLogger("flock")
-    log.warning("the reader of the output is gone; the flock goes on without, as process %s", os.getpid())
+    log.warning("the reader of the output is gone; the flock goes on without it, as process %s", os.getpid())
 
 
 def keep_secrets_in() -> None:

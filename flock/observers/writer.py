@@ -70,7 +70,7 @@ class Writer:
 
     def write(self, text: str) -> int:
         """Queue `text`, which is one or more whole lines, or drop it; return its length."""
-        lines = text.count("\n")
+        lines = _lines(text)
         with self._lock:
             if not self._is_closed:
                 if self._dropped or (self._waiting and self._waiting + lines > self._capacity):
@@ -128,7 +128,7 @@ class Writer:
             try:
                 if isinstance(item, str):
                     self._write(item)
-                    self._count_written(item.count("\n"))
+                    self._count_written(_lines(item))
                 else:
                     item()
             except Exception:
@@ -221,6 +221,10 @@ def _is_same_file(one: Stream, other: Stream | None) -> bool:
     with suppress(OSError, ValueError):
         return other is not None and os.path.sameopenfile(one.fileno(), other.fileno())
     return False
+
+
+def _lines(text: str) -> int:
+    return max(1, text.count("\n"))
 
 
 def _wait_until_writable(descriptor: int) -> None:

@@ -45,7 +45,7 @@ def test_the_status_tells_penned_and_waiting_sheep_and_counts_tweets(systemds: S
 
 @pytest.mark.parametrize("environment", [{}, {"NOTIFY_SOCKET": ""}, {"NOTIFY_SOCKET": "/nowhere/notify"}])
 def test_without_systemd_nothing_happens(environment: dict[str, str]) -> None:
-    """No socket, or one where nobody listens, is no trouble of the flock's."""
+    """No socket, or one on which no process listens, is no trouble of the flock's."""
     systemd = Systemd(environment)
 
     for event in (Out(at=0.0, sheep=1), ROUNDS, Stopping(at=0.0, under_way=0, grace=10.0)):

@@ -108,7 +108,7 @@ def test_no_event_is_without_a_sentence() -> None:
     assert {kind.__name__ for kind in kinds - {Event}} == {type(event).__name__ for event, _ in SENTENCES}
 
 
-def test_an_event_of_somebody_elses_is_described_by_its_fields() -> None:
+def test_an_event_of_another_program_is_described_by_its_fields() -> None:
     """A subclass in a user's own program is shown too."""
 
     @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -101,7 +101,7 @@ def test_closing_waits_no_longer_than_the_grace_for_a_stopped_reader(pipe: Pipe)
 
 
 def test_closing_twice_does_no_harm(pipe: Pipe) -> None:
-    """The stream belongs to the one who gave it: it stays open."""
+    """The stream stays open: it is not the writer's own."""
     writer = Writer(pipe.stream, "the pipe")
     assert [True, True] == [close_all(writer, writer), writer.close()]
     assert not pipe.stream.closed
@@ -123,8 +123,8 @@ def test_a_reader_that_hangs_up_is_told_of_once(pipe: Pipe) -> None:
     print(LINE * ENOUGH, file=pipe.stream, flush=True)
 
 
-def test_one_who_asks_too_late_is_told_at_once(pipe: Pipe) -> None:
-    """The reader may be gone before the flock is there that should hear of it."""
+def test_a_reader_that_is_gone_already_is_told_of_at_once(pipe: Pipe) -> None:
+    """The reader may be gone before there is a flock to stop."""
     writer = Writer(pipe.stream, "the pipe")
     pipe.hang_up()
     writer.write(LINE)
@@ -278,7 +278,7 @@ sys.exit(7)
 
 @pytest.mark.parametrize("is_read", [True, False])
 def test_a_program_ends_with_its_own_code_and_its_lines_written(*, is_read: bool) -> None:
-    """Nobody has to close the writer; a reader that does not read holds the end up for a second, and no more."""
+    """The writer closes itself at the end; a reader that does not read delays the end by a second, and no more."""
     process = subprocess.Popen(
         [sys.executable, "-c", PROGRAM.format(lines=9000)],
         stdout=subprocess.PIPE,
