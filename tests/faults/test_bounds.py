@@ -146,7 +146,7 @@ def test_a_full_disk_silences_the_flock_until_there_is_room(
 
     assert 0 == code
     assert "the disk" in line
-    assert line.endswith("; the flock goes on when it can be written\n")
+    assert line.endswith("; the flock goes on when the journal can be written\n")
     assert "NOTHING" not in output
     for name, poem in folder.poems.items():
         assert recital(poem, len(pasture.said(name))) == pasture.said(name)
