@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import select
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -43,6 +44,14 @@ class Pipe:
         """Read in a thread, from now on and to the end."""
         self._thread = threading.Thread(target=self._read)
         self._thread.start()
+
+    def read(self, least: int) -> str:
+        """Read at least so many bytes now, and then nothing again."""
+        found = b""
+        while len(found) < least:
+            assert select.select([self._reading], [], [], PATIENCE)[0], "nothing more to read"
+            found += os.read(self._reading, least)
+        return found.decode()
 
     def text(self) -> str:
         """Close the writing end, and return all that was written."""

@@ -25,7 +25,9 @@ ENOUGH = 3 * SMALL // len(LINE)  # lines: more than a small pipe holds
 
 def numbered(count: int) -> list[str]:
     """Return so many lines that can be told apart."""
-    return [f"{number:5}: what line {number} says\n" for number in range(count)]
+    return [
+        f"{number:5}: what line {number} says, at a length that is common for poems\n" for number in range(count)
+    ]
 
 
 def test_lines_are_written_in_order_and_at_once(pipe: Pipe) -> None:
@@ -66,6 +68,22 @@ def test_what_a_stopped_reader_does_not_take_is_dropped_and_counted(pipe: Pipe) 
     dropped = len(lines) - len(shown)
     assert f"{dropped} lines were dropped: the reader of the pipe did not keep up\n" == notice
     assert "the reader is back\n" == last
+
+
+def test_a_slow_reader_is_told_once_of_what_was_dropped(pipe: Pipe) -> None:
+    """Lines are dropped until all that waited is written: not a notice after every few lines."""
+    writer = Writer(pipe.stream, "the pipe", capacity=ENOUGH)
+    lines = numbered(10 * ENOUGH)
+    for line in lines:
+        writer.write(line)
+    begin = pipe.read(2 * SMALL)
+    writer.write("there was room for this one\n")
+    pipe.start_reading()
+    assert writer.close()
+
+    *shown, notice = (begin + pipe.text()).splitlines(keepends=True)
+    assert lines[: len(shown)] == shown
+    assert notice.startswith(f"{len(lines) + 1 - len(shown)} lines were dropped: ")
 
 
 def finish(writer: Writer) -> None:
