@@ -8,12 +8,11 @@ from pathlib import Path
 
 import pytest
 import regex
-import twitter_text
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from flock.errors import BadPoem
-from flock.networks.length import fits_a_tweet
+from flock.networks.x.length import fits_a_tweet, weighted_length
 from flock.poem import ELLIPSIS, cut, find_again, read_poem
 
 POEMS = sorted(Path(__file__).parents[1].joinpath("poems").glob("*.txt"))
@@ -47,12 +46,6 @@ def lines(draw: st.DrawFn) -> str:
     return line or "baa"
 
 
-def weight(text: str) -> int:
-    """Return the length of `text` by twitter-text, asked directly."""
-    length: int = twitter_text.parse_tweet(text).weightedLength
-    return length
-
-
 def bare(text: str) -> str:
     """Return `text` without its white space."""
     return "".join(text.split())
@@ -79,7 +72,9 @@ def places(line: str, pieces: Sequence[str]) -> list[tuple[int, int]]:
 def test_every_piece_fits_a_tweet_and_none_is_empty(line: str) -> None:
     """twitter-text counts at most 280 for each piece of any line."""
     pieces = cut(line, fits_a_tweet)
-    assert [] == [piece for piece in pieces if weight(piece) > 280 or not bare(piece).removesuffix(ELLIPSIS)]
+    assert [] == [
+        piece for piece in pieces if weighted_length(piece) > 280 or not bare(piece).removesuffix(ELLIPSIS)
+    ]
 
 
 @settings(max_examples=30)
@@ -104,7 +99,7 @@ def test_a_word_is_cut_only_if_it_is_too_long_for_a_tweet_of_its_own(line: str) 
             head = regex.split(r"\s", line[:end])[-1]
             tail = regex.split(r"\s", line[end:])[0]
             is_last = end + len(tail) == len(line)
-            assert weight(head + tail + ("" if is_last else ELLIPSIS)) > 280
+            assert weighted_length(head + tail + ("" if is_last else ELLIPSIS)) > 280
 
 
 @settings(max_examples=30)
@@ -139,7 +134,7 @@ def test_a_letter_under_too_many_accents_is_cut_all_the_same() -> None:
     line = "a" + "\u0335" * 600
     pieces = cut(line, fits_a_tweet)
     assert bare(line) == bare("".join(said(pieces)))
-    assert all(weight(piece) <= 280 for piece in pieces)
+    assert all(weighted_length(piece) <= 280 for piece in pieces)
 
 
 def test_a_line_of_which_no_piece_fits_is_a_value_error() -> None:
@@ -273,7 +268,7 @@ def test_there_are_poems_to_check() -> None:
 def test_every_poem_of_ours_can_be_said(path: Path) -> None:
     """It reads, and all its lines cut into pieces that fit."""
     pieces = [piece for line in read_poem(path) for piece in cut(line, fits_a_tweet)]
-    assert [] == [piece for piece in pieces if weight(piece) > 280]
+    assert [] == [piece for piece in pieces if weighted_length(piece) > 280]
 
 
 @pytest.mark.parametrize("line", ["la " * 400, "a" * 900, "one two " * 150])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from flock.networks.base import Post
-from flock.networks.length import fits_a_tweet
+from flock.networks.x.length import fits_a_tweet
 
 
 class DryRun:

@@ -5,14 +5,8 @@ from __future__ import annotations
 import unicodedata
 from dataclasses import dataclass
 
-from twitter_text import parse_tweet
-
+from flock.networks.x.length import FORBIDDEN, fits_a_tweet
 from flock.pasture.answers import EMPTY, TOO_LONG, Refused, invalid
-
-# The parser's time grows with the cube of the length of some texts ("a.a.a."), so it is not shown everything. 140
-# emoji of 11 code points, the longest text that can fit without a giant URL, are within this bound.
-_MOST_CODE_POINTS = 1_600
-_MOST_WEIGHT = 280
 
 
 @dataclass(frozen=True)
@@ -32,11 +26,8 @@ def checked_text(text: str) -> str:
     normal = unicodedata.normalize("NFC", text)
     if not normal.strip():
         raise Refused(EMPTY)
-    if len(normal) > _MOST_CODE_POINTS:
+    if not fits_a_tweet(normal):
         raise Refused(TOO_LONG)
-    parsed = parse_tweet(normal)
-    if parsed.weightedLength > _MOST_WEIGHT:
-        raise Refused(TOO_LONG)
-    if not parsed.valid:
+    if not FORBIDDEN.isdisjoint(normal):
         raise Refused(invalid("The text holds characters that cannot be posted."))
     return normal

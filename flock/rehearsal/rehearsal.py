@@ -14,7 +14,7 @@ from flock.errors import BadOption
 from flock.events import Event, Events, Said
 from flock.journal import MemoryJournal
 from flock.networks import Networks
-from flock.networks.length import holds_url
+from flock.networks.x.length import holds_url
 from flock.options import Options
 from flock.shepherd import Shepherd
 

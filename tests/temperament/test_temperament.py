@@ -12,7 +12,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from flock import temperament
-from flock.networks.length import fits_a_tweet
+from flock.networks.x.length import fits_a_tweet
 from flock.poem import ELLIPSIS
 from flock.temperament import (
     TEMPERAMENTS,

@@ -18,10 +18,10 @@ import twitter
 from flock.errors import OutcomeUnknown, Refused, Unavailable
 from flock.key import Key
 from flock.networks.base import Post
-from flock.networks.length import fits_a_tweet
 from flock.networks.signing import Signer
 from flock.networks.wire import Wire
 from flock.networks.x.answers import meaning, parse, unreachable
+from flock.networks.x.length import fits_a_tweet
 from flock.options import ApiVersion
 from flock.poem import cut
 
