@@ -14,8 +14,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from enum import Enum
 from functools import cached_property
-from multiprocessing.dummy import Pool as ThreadPool
-from multiprocessing.pool import ThreadPool as ThreadPoolType
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -29,6 +27,7 @@ from flock.key import Key, read_keys
 from flock.options import LINE_INTERVAL, POEM_INTERVAL, Options
 from flock.sheep.sheep import Sheep, runsheep
 from flock.temperament import Temperament
+from flock.threads.pool import thread_pool
 from flock.watch import Silence
 
 log = logging.getLogger(__name__)
@@ -89,7 +88,7 @@ class SimpleShepherd:
 
     def loop(self) -> Any:
         """Run every sheep in a thread of its own. Returns when all have ended; by themselves they do not."""
-        pool = ThreadPool(len(self.all_sheep))
+        pool = thread_pool(len(self.all_sheep))
         return pool.map(runsheep, self.all_sheep, chunksize=1)
 
 
@@ -137,7 +136,7 @@ class Shepherd(SimpleShepherd):
         """Map `work` over `flock` on a pool of threads until all are home or it is time to stop."""
         inbox: SimpleQueue[int | None] = SimpleQueue()  # signals, and None when all sheep have come home
         with self._listening(inbox.put), patient_threads(threads):
-            pool = _pool_of(max(1, threads))
+            pool = thread_pool(threads)
             self._tell(Out, sheep=len(flock), where=self._where(), first_in=self._first_in(flock))
             pool.map_async(
                 work,
@@ -266,18 +265,6 @@ def patient_threads(threads: int) -> Iterator[None]:
 
 def _has_terminal() -> bool:
     return os.isatty(0)
-
-
-def _pool_of(threads: int) -> ThreadPoolType:
-    """Return a pool of so many threads. Raises BadOption when the machine allows fewer."""
-    try:
-        pool: ThreadPoolType = ThreadPool(threads)
-    except (RuntimeError, AttributeError) as error:  # what the pool makes of "can't start new thread"
-        raise BadOption(
-            f"{threads} sheep need {threads} threads, and this process may not have so many: "
-            "raise TasksMax= in the unit, or ulimit -u, or run fewer bots"
-        ) from error
-    return pool
 
 
 def load_sheep_class(spec: str | None) -> type[Sheep]:
