@@ -1,4 +1,4 @@
-"""What was said on the pasture: posts in SQLite, in a file or in memory."""
+"""The posts of the pasture, in SQLite: in a file or in memory."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from threading import Lock
 
 from flock.errors import BadOption
+from flock.journal.transaction import transaction
 from flock.pasture.accounts import Account
 from flock.pasture.drafts import Draft
 
@@ -37,7 +38,7 @@ _MIGRATIONS: tuple[tuple[str, ...], ...] = (
 
 @dataclass(frozen=True)
 class Post:
-    """Something said. `created_at` is in seconds since the epoch."""
+    """One post. `created_at` is in seconds since the epoch."""
 
     id: int
     user_id: str
@@ -61,9 +62,10 @@ class SaidJustNow(Exception):
 
 
 class Store:
-    """The posts, behind one connection that every thread shares.
+    """The posts. All threads share one connection, one at a time.
 
-    Raises BadOption if the file cannot be used. It must be closed.
+    A post is in the file when `add` returns, but may be lost in a power cut (`synchronous=NORMAL`): the pasture is
+    for practice. Raises BadOption if the file cannot be used. It must be closed.
     """
 
     def __init__(self, path: Path | None = None) -> None:
@@ -104,19 +106,19 @@ class Store:
         return post
 
     def posts(self, screen_name: str | None = None) -> list[Post]:
-        """Everything said, by everyone or by one account, oldest first."""
+        """Return all posts, or those of one account, earliest first."""
         with self._lock:
             if screen_name is None:
                 return self._select("ORDER BY id")
             return self._select("WHERE screen_name = ? COLLATE NOCASE ORDER BY id", screen_name)
 
     def newest(self, count: int) -> list[Post]:
-        """The last posts of everyone, newest first."""
+        """Return the latest `count` posts of all accounts, latest first."""
         with self._lock:
             return self._select("ORDER BY id DESC LIMIT ?", count)
 
     def timeline(self, user_id: str, span: Span) -> list[Post]:
-        """A stretch of one account's posts, newest first."""
+        """Return a stretch of one account's posts, latest first."""
         with self._lock:
             return self._select(
                 "WHERE user_id = ? AND id > ? AND id <= ? ORDER BY id DESC LIMIT ?",
@@ -127,7 +129,7 @@ class Store:
             )
 
     def close(self) -> None:
-        """Close the connection; what was in memory is gone."""
+        """Close the connection. Posts in memory are lost."""
         with self._lock:
             self._db.close()
 
@@ -145,14 +147,8 @@ class Store:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._db
-            except BaseException:
-                self._db.execute("ROLLBACK")
-                raise
-            self._db.execute("COMMIT")
+        with self._lock, transaction(self._db) as db:
+            yield db
 
     def _select(self, tail: str, *values: str | int) -> list[Post]:
         rows = self._db.execute(f"SELECT {_COLUMNS} FROM posts {tail}", values)  # noqa: S608  # our own constants

@@ -5,7 +5,9 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 from requests_oauthlib import OAuth1Session
@@ -97,3 +99,32 @@ def test_no_secret_reaches_the_file(
     assert b"public" in written
     for secret in (wolf.consumer_key, wolf.token, "app-secret", "wolf-secret"):
         assert secret.encode() not in written
+
+
+class Faulty(sqlite3.Connection):
+    """A connection on which chosen statements fail once each, as if the disk did."""
+
+    failing: ClassVar[list[str]] = []
+
+    def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
+        if sql in self.failing:
+            self.failing.remove(sql)
+            raise sqlite3.OperationalError("disk I/O error")
+        return super().execute(sql, *values)
+
+
+@pytest.mark.parametrize("failing", [["COMMIT"], ["COMMIT", "ROLLBACK"], ["BEGIN IMMEDIATE"]])
+@pytest.mark.parametrize("name", ["pasture.db", None])
+def test_a_post_after_a_failed_one_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wolf: Account, failing: list[str], name: str | None
+) -> None:
+    """The failed transaction is rolled back, then or before the next one; nothing of it is stored."""
+    monkeypatch.setattr(sqlite3, "connect", partial(sqlite3.connect, factory=Faulty))
+    with closing(Store(tmp_path / name if name else None)) as store:
+        monkeypatch.setattr(Faulty, "failing", [*failing])
+        with pytest.raises(sqlite3.OperationalError, match="disk I/O error"):
+            store.add(wolf, Draft("lost"), NOW)
+        assert not Faulty.failing
+        store.add(wolf, Draft("kept"), NOW)
+
+        assert [post.text for post in store.posts()] == ["kept"]
