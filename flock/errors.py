@@ -7,6 +7,7 @@
     │   └── BadKeys               one or more key files (carries every problem found)
     ├── BotsTaken                 another flock is already running these bots
     ├── JournalError              the journal cannot be read or written; nothing may be posted
+    ├── Unstorable                one text or number that no journal can store; also a ValueError
     └── NetworkError              what a network answered, in the flock's own terms
         ├── Wait                  not now: the same post will be taken later
         │   ├── RateLimited       until a known time, or for a while
@@ -94,6 +95,10 @@ class BotsTaken(FlockError):
 
 class JournalError(FlockError):
     """The journal cannot be read or written. Nothing is posted without a journal."""
+
+
+class Unstorable(FlockError, ValueError):
+    """One text or number cannot be encoded, or is too large. Other writes are not concerned."""
 
 
 class NetworkError(FlockError):

@@ -1,4 +1,4 @@
-"""What a sheep needs of a journal, and what is written there."""
+"""The interface of every journal, and the values that are written into it."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ class Outcome(StrEnum):
     """How an intent ended."""
 
     SAID = "said"
-    SKIPPED = "skipped"  # the network would not take it
-    UNKNOWN = "unknown"  # it may have landed; nothing could tell
-    WITHDRAWN = "withdrawn"  # it surely did not land, and is tried again later
+    SKIPPED = "skipped"  # the network refused the text
+    UNKNOWN = "unknown"  # it may be out: the network did not answer, and could not be asked
+    WITHDRAWN = "withdrawn"  # it is surely not out, and is tried again later
 
 
 class Record(NamedTuple):
-    """Where one sheep is, and how it fares. `due` and `wake` are wall-clock times; counts start at 0.
+    """Where one sheep is, and how it fares. `due` and `wake` are wall-clock times (seconds); counts start at 0.
 
-    `n` counts the tweets of a lifetime and `line` is the place in the recitation. `saying` is the whole text of a
-    line begun, of which `piece` tweets are out. `unsure` says that the tweet `piece` was begun and never settled.
-    `next_line` is the text at `line`, and `prior_line` the one said before it: by these an edited poem is
-    recognised. `last_id` is the network's id of the last tweet known to be out.
+    `n` counts the tweets of a lifetime, and `line` is the place in the recitation. `saying` is the whole text of a
+    line that was begun, of which `piece` tweets are out. `unsure` says that the tweet (`n`, `piece`) has an open
+    intent: it may be out. `next_line` is the text at `line`, and `prior_line` the one said before it: a poem that
+    was edited meanwhile is recognised by them. `last_id` is the network's id of the last tweet known to be out.
 
-    `wake` is when the next try may be made, and is later than `due` while the bot waits or backs off; `failures`
-    and `strikes` count what went wrong since something last went well; `penned` says why the bot is penned, and
+    `wake` is when the next try may be made; it is later than `due` while the bot waits or backs off. `failures`
+    and `strikes` count what went wrong since the last success. `penned` says why the bot is penned, and
     `key_stamp` what its key file looked like then.
     """
 
@@ -48,7 +48,7 @@ class Record(NamedTuple):
 
 
 class Settlement(NamedTuple):
-    """How the tweet (`n`, `piece`) ended: `why` is empty when it was said; `at` is wall-clock time."""
+    """How the tweet (`n`, `piece`) ended. `why` is empty if it was said; `at` is wall-clock time (seconds)."""
 
     n: int
     piece: int
@@ -59,28 +59,39 @@ class Settlement(NamedTuple):
 
 
 class Journal(Protocol):
-    """Every method raises JournalError when the journal cannot be used; nothing may be posted then.
+    """What a sheep needs of a journal. One journal may be used by many threads at once.
 
-    A call that writes returns when its write is durable.
+    Every method raises JournalError if the journal cannot be used; then nothing may be posted. It raises
+    Unstorable, which is a ValueError, if it cannot store one of the values; other writes are not concerned.
+
+    A kill of the process loses no write that returned. A power cut loses no intent; it may lose what a bot wrote
+    after its last intent (a settlement, a `keep`), so that this intent is open again and `unsure` is True.
     """
 
     def claim(self, bots: Sequence[str]) -> None:
-        """Make these bots this process's own until `close`. Raises BotsTaken if another process has one."""
+        """Reserve these bots for this journal until `close`, all or none. Raises BotsTaken if another has one."""
 
     def read(self, bot: str) -> Record | None:
         """Return where `bot` is, or None if it has never spoken."""
 
     def intend(self, record: Record, text: str, at: float) -> None:
-        """Note that `record`'s sheep is about to say `text` as tweet (`record.n`, `record.piece`)."""
+        """Note that the tweet (`record.n`, `record.piece`) with this text is about to be posted.
+
+        It is on the disk when this returns. `at` is wall-clock time (seconds).
+        """
 
     def settle(self, settlement: Settlement, record: Record) -> None:
         """Close the intent and move the sheep to `record`, both or neither."""
 
     def keep(self, record: Record) -> None:
-        """Note how the sheep fares; intents stay as they are."""
+        """Move the sheep to `record`, and leave its intents, and whether one is open, as they are."""
 
     def latest_posts(self, count: int, bot: str | None = None) -> list[float]:
-        """Return when the latest `count` posts, of `bot` or of all, were made or may have been: oldest first."""
+        """Return when the latest `count` tweets, of `bot` or of all, were posted or may have been: earliest first.
+
+        Which tweets of one bot are the latest goes by their order; of all bots, by the time. Times are wall-clock
+        (seconds): of the settlement, or of the intent while it is open.
+        """
 
     def close(self) -> None:
-        """Give everything back."""
+        """Flush what was written, and free the claims. May be called again."""

@@ -1,4 +1,4 @@
-"""A journal that forgets everything at the end: for dry runs, rehearsals and tests."""
+"""A journal in memory, for dry runs, rehearsals and tests. Nothing of it is left when the process ends."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from flock.journal.base import Outcome, Record, Settlement
 
 
 class MemoryJournal:
-    """A journal for flocks whose doings nobody needs to remember."""
+    """A journal in memory. It belongs to one flock, so that claims cannot conflict."""
 
     def __init__(self) -> None:
         self._records: dict[str, Record] = {}
-        self._posted: dict[str, deque[float]] = {}  # of the last day
-        self._open: dict[str, float] = {}
+        self._posted: dict[str, deque[float]] = {}  # the times of the last day, in the order of the posts
+        self._open: dict[str, float] = {}  # when each open intent was noted
 
     def claim(self, bots: Sequence[str]) -> None:
         del bots
@@ -42,9 +42,11 @@ class MemoryJournal:
         self._records[record.bot] = record
 
     def latest_posts(self, count: int, bot: str | None = None) -> list[float]:
-        bots = self._records if bot is None else [bot]
-        times = sorted(time for each in bots for time in self._times(each))
-        return times[-count:] if count else []
+        if not count:
+            return []
+        if bot is not None:
+            return sorted(self._times(bot)[-count:])
+        return sorted(time for each in self._records for time in self._times(each))[-count:]
 
     def _times(self, bot: str) -> list[float]:
         intended = [self._open[bot]] if bot in self._open else []
@@ -52,3 +54,5 @@ class MemoryJournal:
 
     def close(self) -> None:
         self._records.clear()
+        self._posted.clear()
+        self._open.clear()

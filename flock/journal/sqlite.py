@@ -1,67 +1,25 @@
-"""A journal in one SQLite file.
-
-Sheep threads share one connection. The first that comes writes; whoever comes while it does waits, and the first
-of those then commits for all of them: a connection a thread would spend its time waiting for locks, and a thread
-of the journal's own would have to be woken for each write, and then wake the sheep.
-"""
+"""The journal in one SQLite file, shared by all sheep threads of a process."""
 
 from __future__ import annotations
 
-import fcntl
 import os
 import sqlite3
 import threading
-from collections.abc import Iterable, Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+from urllib.parse import quote
 
 from flock.budget import DAY
-from flock.errors import BotsTaken, JournalError
+from flock.errors import BotsTaken, JournalError, Unstorable
 from flock.journal.base import Record, Settlement
-
-_GROUP = 500  # writes in one commit, at most
-
-_MIGRATIONS = (
-    """
-    CREATE TABLE sheep (
-        id INTEGER PRIMARY KEY,
-        bot TEXT NOT NULL UNIQUE,
-        n INTEGER NOT NULL DEFAULT 0,
-        line INTEGER NOT NULL DEFAULT 0,
-        piece INTEGER NOT NULL DEFAULT 0,
-        recitations INTEGER NOT NULL DEFAULT 0,
-        due REAL NOT NULL DEFAULT 0,
-        saying TEXT,
-        unsure INTEGER NOT NULL DEFAULT 0,
-        next_line TEXT NOT NULL DEFAULT '',
-        last_id TEXT,
-        wake REAL NOT NULL DEFAULT 0,
-        failures INTEGER NOT NULL DEFAULT 0,
-        strikes INTEGER NOT NULL DEFAULT 0,
-        penned TEXT NOT NULL DEFAULT '',
-        key_stamp TEXT NOT NULL DEFAULT '',
-        spoken INTEGER NOT NULL DEFAULT 0,
-        holder INTEGER
-    ) STRICT;
-    CREATE TABLE tweet (
-        bot INTEGER NOT NULL REFERENCES sheep (id),
-        n INTEGER NOT NULL,
-        piece INTEGER NOT NULL,
-        text TEXT NOT NULL,
-        outcome TEXT NOT NULL,
-        post_id TEXT,
-        why TEXT NOT NULL DEFAULT '',
-        intended_at REAL NOT NULL,
-        settled_at REAL,
-        PRIMARY KEY (bot, n, piece)
-    ) STRICT, WITHOUT ROWID;
-    """,
-    "ALTER TABLE sheep ADD COLUMN prior_line TEXT NOT NULL DEFAULT ''",
-)
+from flock.journal.claims import Claims, make_private
+from flock.journal.groups import Closed, GroupCommit, Statement, Write
+from flock.journal.schema import check, columns, migrate
+from flock.journal.transaction import transaction
 
 _COLUMNS = tuple(name for name in Record._fields if name != "bot")
-_READ = f"SELECT {', '.join(_COLUMNS)} FROM sheep WHERE bot = ? AND spoken"  # noqa: S608 - Record's own fields
 _VALUES = ", ".join("?" * len(_COLUMNS))
 _MOVE = f"""
     INSERT INTO sheep (bot, spoken, {", ".join(_COLUMNS)}) VALUES (?, 1, {_VALUES})
@@ -76,89 +34,151 @@ _PRUNE = """
     DELETE FROM tweet
     WHERE bot = (SELECT id FROM sheep WHERE bot = ?1) AND intended_at < ?2
         AND n < (SELECT min(n) + 3 FROM tweet WHERE bot = (SELECT id FROM sheep WHERE bot = ?1))
-"""  # one comes, up to three go: never a long delete, and the file stops growing
+"""  # each new tweet deletes at most three old ones: no delete takes long, and the file stops growing
 _SETTLE = """
     UPDATE tweet SET outcome = ?, post_id = ?, why = ?, settled_at = ?
     WHERE bot = (SELECT id FROM sheep WHERE bot = ?) AND n = ? AND piece = ?
 """
+_POSTS_OF_BOT = """
+    SELECT coalesce(settled_at, intended_at) FROM tweet
+    WHERE bot = (SELECT id FROM sheep WHERE bot = ?) AND outcome IN ('said', 'unknown', 'intended')
+    ORDER BY n DESC, piece DESC LIMIT ?
+"""  # backwards along the primary key: it visits about as many rows as it returns
+_POSTS_OF_ALL = """
+    SELECT coalesce(settled_at, intended_at) AS posted_at FROM tweet
+    WHERE outcome IN ('said', 'unknown', 'intended')
+    ORDER BY posted_at DESC LIMIT ?
+"""  # one scan of the table, which keeps the latest rows only
 
-_Statement = tuple[str, tuple[object, ...]]
+# What SQLite, or Python's binding, raises for the values of one write: no other write would fail for that reason.
+_UNSTORABLE = (
+    ValueError,  # a lone surrogate cannot be encoded
+    OverflowError,  # SQLite's integers have 64 bits
+    TypeError,
+    sqlite3.IntegrityError,
+    sqlite3.DataError,
+    sqlite3.InterfaceError,
+    sqlite3.ProgrammingError,
+)
+_DAMAGED = "it is damaged; restore a copy, or move it away and all bots start over"
+_ADVICE = (
+    ("SQLITE_FULL", "the disk is full; make room"),
+    ("SQLITE_IOERR", "the disk fails; check it"),
+    ("SQLITE_READONLY", "it cannot be written; check its owner and permissions, and those of its folder"),
+    ("SQLITE_CANTOPEN", "it cannot be opened; check --state, and the permissions of its folder"),
+    ("SQLITE_NOTADB", "it is damaged or no journal; restore a copy, or move it away and all bots start over"),
+    ("SQLITE_CORRUPT", _DAMAGED),
+    ("SQLITE_BUSY", "another program keeps it locked"),
+)
 
-
-class _Write:
-    """Statements that are committed together, and the thread that waits for its turn: to commit, or to go on."""
-
-    __slots__ = ("error", "is_done", "statements", "turn")
-
-    def __init__(self, statements: Sequence[_Statement]) -> None:
-        self.statements = statements
-        self.error: BaseException | None = None
-        self.is_done = False
-        self.turn = threading.Lock()
-        self.turn.acquire()
+_Found = TypeVar("_Found")
 
 
 class SqliteJournal:
-    """A journal in one SQLite file, durable at each commit (WAL, synchronous=FULL).
+    """A journal in one SQLite file, in WAL mode.
 
-    What was said is kept for `keep` seconds, and for a day once `latest_posts` was asked for: caps on the posts of
-    a day are counted from it. The place of each sheep, and how much it has said in its life, is kept for ever.
+    Threads share one connection for writing and one for reading. Writes of several threads are committed in groups
+    (`GroupCommit`). A write that fails because of its own values (a text that cannot be encoded, say) raises
+    Unstorable and is left out; the other writes of its group are committed.
+
+    What a kill or a power cut leaves: `intend` returns when the intent is on the disk (fsync; `synchronous=FULL`).
+    Every other write returns when the operating system has it (`synchronous=NORMAL`), and reaches the disk with
+    the next intent of any bot, at a checkpoint, or at `close`. A kill of the process loses nothing, since the
+    operating system keeps what it has. A power cut may lose what was written since the last intent of any bot: at
+    most the last settlement of each bot, and what `keep` noted after it. A lost settlement is an open intent
+    (`unsure`), and the network is asked about that post at the next start. A lost `keep` means that the bot tries
+    sooner, and is told again that it is suspended, for instance. Writes are lost from the end only: the WAL is
+    read up to its first incomplete transaction.
+
+    What was said is kept for `keep` seconds, and for a day at least once `latest_posts` was asked for, since caps
+    on the posts of a day are counted from it. Each bot's place and its count of posts are kept for ever.
+
+    With `read_only` nothing is created, migrated or written, and every writing method raises JournalError. The
+    columns that an older flock's file lacks have their defaults. Each read opens the file anew and sees the latest
+    commit, also beside a running flock. (Where a WAL lies beside the file without its -shm file, because somebody
+    copied only those two, SQLite creates the latter.)
     """
 
-    def __init__(self, path: Path, *, keep: float = 2 * DAY) -> None:
+    commit_with = GroupCommit  # benchmarks/journal.py measures others
+
+    def __init__(self, path: Path, *, keep: float = 2 * DAY, read_only: bool = False) -> None:
         self.path = path
         self._keep = keep
-        self._queued: list[_Write] = []
-        self._queueing = threading.Lock()
-        self._is_led = False  # somebody commits, or will in a moment
-        self._lock_file: int | None = None
-        self._claimed: set[str] = set()
+        self._is_read_only = read_only
+        self._is_closed = False
+        self._flushes = True  # what `PRAGMA synchronous` of the writer is set to: FULL, or NORMAL
+        self._pid = os.getpid()
         self._reading = threading.Lock()  # an open SELECT would hide newer rows from the other threads
-        self._closed = False
+        self._closing = threading.Lock()
+        self._claims = Claims(path.with_name(f"{path.name}.lock"))
+        self._claimed: set[str] = set()
+        self.commits = self.commit_with(self._commit)
+        try:
+            if read_only:
+                self._look(check)
+            else:
+                self._open()
+        except (OSError, ValueError, sqlite3.Error) as error:
+            raise self._trouble(error) from error
+
+    def _open(self) -> None:
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(self.path)  # SQLite gives its -wal and -shm files the mode of this one
         with ExitStack() as opened:
-            try:
-                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                self._reader = opened.enter_context(closing(self._connect()))
-                migrate(self._reader)
-                self._writer = self._connect()
-            except (OSError, sqlite3.Error) as error:
-                raise self._trouble(error) from error
+            self._reader = opened.enter_context(closing(_connect(self.path)))
+            migrate(self._reader)
+            check(self._reader)
+            self._writer = opened.enter_context(closing(_connect(self.path)))
             opened.pop_all()
 
     def claim(self, bots: Sequence[str]) -> None:
-        """Lock one byte of the lock file a bot: the kernel lets go of it however this process ends."""
+        """Lock one byte of the lock file for each bot, against other journals of this and of other processes.
+
+        All are claimed, or none. `close` frees them, and so does the end of the process. A forked child has none.
+        """
         bots = [bot for bot in bots if bot not in self._claimed]
         if not bots:
             return
+        self._write([("INSERT OR IGNORE INTO sheep (bot) VALUES (?)", (bot,)) for bot in bots])
+        numbers = {self._number(bot): bot for bot in bots}
         try:
-            self._write([("INSERT OR IGNORE INTO sheep (bot) VALUES (?)", (bot,)) for bot in bots])
-            rows = {bot: number for number, bot in self._fetch("SELECT id, bot FROM sheep")}
-            lock_path = self.path.with_name(self.path.name + ".lock")
-            if self._lock_file is None:
-                self._lock_file = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            taken = [bot for bot in bots if not _lock_byte(self._lock_file, rows[bot])]
-            if taken:
-                for bot in set(bots).difference(taken):
-                    fcntl.lockf(self._lock_file, fcntl.LOCK_UN, 1, rows[bot])
-                raise BotsTaken(self._who_has(taken))
-            self._write([("UPDATE sheep SET holder = ? WHERE bot = ?", (os.getpid(), bot)) for bot in bots])
-            self._claimed.update(bots)
-        except (OSError, sqlite3.Error) as error:
+            taken = self._claims.take(numbers)
+        except OSError as error:
             raise self._trouble(error) from error
+        if taken:
+            raise BotsTaken(self._who_has([numbers[number] for number in taken]))
+        self._write([("UPDATE sheep SET holder = ? WHERE bot = ?", (os.getpid(), bot)) for bot in bots])
+        self._claimed.update(bots)
+
+    def _number(self, bot: str) -> int:
+        for (number,) in self._fetch("SELECT id FROM sheep WHERE bot = ?", (bot,)):
+            return int(number)
+        raise JournalError(f"the journal {self.path}: {_DAMAGED}")  # it has just taken the row, and has it not
 
     def _who_has(self, bots: Sequence[str]) -> str:
         marks = ", ".join("?" * len(bots[:100]))
         query = f"SELECT DISTINCT holder FROM sheep WHERE bot IN ({marks})"  # noqa: S608 - only question marks
-        pids = [str(pid) for (pid,) in self._fetch(query, tuple(bots[:100])) if pid]
+        pids = [pid for (pid,) in self._fetch(query, tuple(bots[:100])) if pid]
         names = ", ".join(bot.partition(":")[2] for bot in bots[:5]) + (", …" if len(bots) > 5 else "")
-        holder = f"process {', '.join(pids)}" if pids else "another process"
+        if pids == [os.getpid()]:
+            return f"this process already runs {names}; close that flock first, or take these keys out of this one"
+        holder = f"process {', '.join(map(str, pids))}" if pids else "another process"
         return f"{holder} already runs {names}; stop that flock first, or take these keys out of this one"
 
     def read(self, bot: str) -> Record | None:
-        for row in self._fetch(_READ, (bot,)):
-            found = dict(zip(_COLUMNS, row, strict=True))
-            return Record(bot, **found | {"unsure": bool(found["unsure"])})
-        return None
+        def ask(connection: sqlite3.Connection) -> Record | None:
+            names = _COLUMNS
+            if self._is_read_only:
+                found = columns(connection, "sheep")
+                names = tuple(name for name in _COLUMNS if name in found)
+            query = f"SELECT {', '.join(names)} FROM sheep WHERE bot = ? AND spoken"  # noqa: S608 - Record's fields
+            row = connection.execute(query, (bot,)).fetchone()
+            if row is None:
+                return None
+            values = dict(zip(names, row, strict=True))
+            return Record(bot, **values | {"unsure": bool(values["unsure"])})
+
+        return self._ask(ask)
 
     def intend(self, record: Record, text: str, at: float) -> None:
         self._write(
@@ -166,7 +186,8 @@ class SqliteJournal:
                 _move(record._replace(unsure=True)),
                 (_INTEND, (record.n, record.piece, text, at, record.bot)),
                 (_PRUNE, (record.bot, at - self._keep)),
-            ]
+            ],
+            flush=True,
         )
 
     def settle(self, settlement: Settlement, record: Record) -> None:
@@ -182,139 +203,143 @@ class SqliteJournal:
         self._write([_move(record._replace(unsure=False), _KEEP)])
 
     def latest_posts(self, count: int, bot: str | None = None) -> list[float]:
-        query = """
-            SELECT coalesce(settled_at, intended_at) AS posted_at
-            FROM tweet JOIN sheep ON sheep.id = tweet.bot
-            WHERE outcome IN ('said', 'unknown', 'intended') AND sheep.bot = coalesce(?, sheep.bot)
-            ORDER BY posted_at DESC LIMIT ?
-        """
+        """Return when the latest `count` posts were made. Of one bot, this takes time only for these."""
         self._keep = max(self._keep, DAY)
-        return [posted_at for (posted_at,) in self._fetch(query, (bot, count))][::-1]
+        of_one, of_all = (_POSTS_OF_BOT, (bot, count)), (_POSTS_OF_ALL, (count,))
+        rows = self._fetch(*of_all) if bot is None else self._fetch(*of_one)
+        return sorted(posted_at for (posted_at,) in rows)
 
     def close(self) -> None:
-        """Finish what is queued, then let go of the bots. Whoever writes afterwards is told so."""
-        if self._closed:
-            return
-        self._queue(_Write([]), closing=True)
-        self._writer.close()
-        self._reader.close()
-        if self._lock_file is not None:
-            os.close(self._lock_file)
-            self._lock_file = None
+        """Commit what is queued, flush it to the disk, and free the bots. Later writes raise JournalError."""
+        with self._closing:
+            if self._is_closed:
+                return
+            self._is_closed = True
+            self.commits.close()
+            if not self._is_read_only:
+                with suppress(sqlite3.Error):  # then the disk fails, but the WAL still has everything
+                    self._writer.execute("PRAGMA wal_checkpoint(PASSIVE)")  # also where another program reads
+                self._writer.close()
+                with self._reading:
+                    self._reader.close()
+            self._claims.close()
 
-    def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self.path, timeout=10, isolation_level=None, check_same_thread=False)
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        return connection
+    # Reading
 
     def _fetch(self, query: str, values: Sequence[object] = ()) -> list[Any]:
+        return self._ask(lambda connection: connection.execute(query, values).fetchall())
+
+    def _ask(self, ask: Callable[[sqlite3.Connection], _Found]) -> _Found:
+        """Return what `ask` finds. Raises JournalError, or Unstorable if it asks for what cannot be there."""
         try:
+            if self._is_closed:
+                raise JournalError(f"the journal {self.path}: it is closed")
+            if self._is_read_only:
+                return self._look(ask)
             with self._reading:
-                return self._reader.execute(query, values).fetchall()
-        except sqlite3.Error as error:
+                return ask(self._reader)
+        except (UnicodeError, OverflowError) as error:
+            raise Unstorable(f"the journal cannot store this: {error}") from error
+        except (OSError, sqlite3.Error) as error:
             raise self._trouble(error) from error
 
-    def _write(self, statements: Sequence[_Statement]) -> None:
-        """Wait until `statements` are on the disk, all of them. Raises JournalError if they are not."""
-        write = _Write(statements)
-        self._queue(write, closing=False)
+    def _look(self, ask: Callable[[sqlite3.Connection], _Found]) -> _Found:
+        """Ask a connection that writes nothing.
+
+        Without a WAL no flock has the file open. Then the file is read as immutable, since SQLite would create a
+        WAL otherwise; if a flock starts meanwhile, the answer may be wrong and is asked for again.
+        """
+        wal = self.path.with_name(f"{self.path.name}-wal")
+        while True:
+            is_at_rest = not wal.exists()
+            try:
+                with closing(_connect_read_only(self.path, is_at_rest=is_at_rest)) as connection:
+                    found = ask(connection)
+            except sqlite3.Error:
+                if not is_at_rest or not wal.exists():
+                    raise
+            else:
+                if not is_at_rest or not wal.exists():
+                    return found
+
+    # Writing
+
+    def _write(self, statements: Sequence[Statement], *, flush: bool = False) -> None:
+        """Commit `statements`, all or none; with `flush`, return when they are on the disk.
+
+        Raises JournalError if the journal cannot take them, and Unstorable if it cannot take their values.
+        """
+        if self._is_read_only:
+            raise JournalError(f"the journal {self.path}: it was opened read-only")
+        if self._pid != os.getpid():
+            raise JournalError(f"the journal {self.path}: the parent process opened it; open it again in this one")
+        write = Write(statements, flush=flush)
+        try:
+            self.commits.submit(write)
+        except Closed:
+            raise JournalError(f"the journal {self.path}: it is closed") from None
+        if isinstance(write.error, _UNSTORABLE):
+            raise Unstorable(f"the journal cannot store this: {write.error}") from write.error
         if write.error is not None:
             raise self._trouble(write.error) from write.error
 
-    def _queue(self, write: _Write, *, closing: bool) -> None:
-        """Wait until `write` is done. Whoever comes when nobody commits does it, for all who have come by then."""
-        with self._queueing:
-            if self._closed:
-                raise JournalError(f"the journal {self.path}: it is closed")
-            self._closed = closing
-            self._queued.append(write)
-            leads, self._is_led = not self._is_led, True
-        if not leads:
-            write.turn.acquire()
-        if not write.is_done:
-            self._lead()
+    def _commit(self, group: Sequence[Write]) -> None:
+        """Commit the writes in one transaction, and set the `error` of each.
 
-    def _lead(self) -> None:
-        """Commit one group, and hand the lead to the first of those who have come in the meantime."""
-        with self._queueing:
-            group, self._queued = self._queued[:_GROUP], self._queued[_GROUP:]
+        If one cannot be stored, both halves are tried on their own, and so on until it is alone.
+        """
         try:
-            self._commit(group)
-        finally:
-            with self._queueing:
-                self._is_led = bool(self._queued)
-                if self._queued:
-                    self._queued[0].turn.release()
-
-    def _commit(self, group: Sequence[_Write]) -> None:
-        error: BaseException | None = None
-        try:
-            self._writer.execute("BEGIN IMMEDIATE")
-            for write in group:
-                for statement, values in write.statements:
-                    self._writer.execute(statement, values)
-            self._writer.execute("COMMIT")
-        except BaseException as problem:  # every thread that waits is told of it
-            error = problem
-            if self._writer.in_transaction:
-                self._writer.execute("ROLLBACK")
-            if not isinstance(problem, Exception):
-                raise
-        finally:
+            self._transact(group)
+        except _UNSTORABLE as error:
+            if len(group) == 1:
+                group[0].error = error
+            else:
+                middle = len(group) // 2
+                self._commit(group[:middle])
+                self._commit(group[middle:])
+        except Exception as error:  # noqa: BLE001 - raised in each thread that waits
             for write in group:
                 write.error = error
-                write.is_done = True
-                write.turn.release()
+
+    def _transact(self, group: Sequence[Write]) -> None:
+        flushes = any(write.flush for write in group)
+        if flushes != self._flushes:
+            self._writer.execute(f"PRAGMA synchronous = {'FULL' if flushes else 'NORMAL'}")
+            self._flushes = flushes
+        with transaction(self._writer) as connection:
+            for write in group:
+                for statement, values in write.statements:
+                    connection.execute(statement, values)
+        for write in group:
+            write.error = None
 
     def _trouble(self, error: BaseException) -> JournalError:
         code = getattr(error, "sqlite_errorname", "") or ""
         for name, advice in _ADVICE:
             if code.startswith(name):
                 return JournalError(f"the journal {self.path}: {advice}")
+        if code == "SQLITE_ERROR":  # a statement does not fit the tables
+            return JournalError(f"the journal {self.path}: {_DAMAGED} ({error})")
         return JournalError(f"the journal {self.path}: {getattr(error, 'strerror', None) or error}")
 
 
-_ADVICE = (
-    ("SQLITE_FULL", "the disk is full; make room"),
-    ("SQLITE_IOERR", "the disk fails; check it"),
-    ("SQLITE_READONLY", "it cannot be written; check its owner and permissions, and those of its folder"),
-    ("SQLITE_CANTOPEN", "it cannot be opened; check --state, and the permissions of its folder"),
-    ("SQLITE_NOTADB", "it is damaged or no journal; restore a copy, or move it away and all bots start over"),
-    ("SQLITE_CORRUPT", "it is damaged; restore a copy, or move it away and all bots start over"),
-    ("SQLITE_BUSY", "another program keeps it locked"),
-)
-
-
-def _move(record: Record, statement: str = _MOVE) -> _Statement:
-    return statement, (record.bot, *(getattr(record, name) for name in _COLUMNS))
-
-
-def migrate(connection: sqlite3.Connection, migrations: Iterable[str] = _MIGRATIONS) -> None:
-    """Bring the database forward, each step in one transaction with its number (PRAGMA user_version)."""
-    migrations = tuple(migrations)
-    if connection.execute("PRAGMA user_version").fetchone()[0] > len(migrations):
-        raise sqlite3.NotSupportedError("it was written by a newer flock; install that version again")
-    for number, script in enumerate(migrations, start=1):
-        with closing(connection.cursor()) as cursor:
-            cursor.execute("BEGIN IMMEDIATE")
-            try:
-                if cursor.execute("PRAGMA user_version").fetchone()[0] < number:
-                    for statement in filter(str.strip, script.split(";")):
-                        cursor.execute(statement)
-                    cursor.execute(f"PRAGMA user_version = {number}")
-                cursor.execute("COMMIT")
-            except BaseException:
-                cursor.execute("ROLLBACK")
-                raise
-
-
-def _lock_byte(file: int, offset: int) -> bool:
-    """Return whether this process could lock that byte of `file`."""
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
     try:
-        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, offset)
-    except BlockingIOError:
-        return False
-    except PermissionError:  # the other answer that POSIX allows
-        return False
-    return True
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _connect_read_only(path: Path, *, is_at_rest: bool) -> sqlite3.Connection:
+    path.stat()  # a missing file is a FileNotFoundError
+    how = "immutable=1" if is_at_rest else "mode=ro"
+    location = f"file:{quote(os.fspath(path.absolute()))}?{how}"
+    return sqlite3.connect(location, uri=True, timeout=10, isolation_level=None)
+
+
+def _move(record: Record, statement: str = _MOVE) -> Statement:
+    return statement, (record.bot, *(getattr(record, name) for name in _COLUMNS))

@@ -107,6 +107,13 @@ class TestJournal:
             journal.settle(Settlement(n, 0, Outcome.SAID, at), Record(DOLLY, n=n + 1))
         assert [10.0, 20.0, 30.0] == journal.latest_posts(9)
 
+    def test_the_latest_posts_of_a_bot_are_the_last_in_its_order(self, journal: Journal) -> None:
+        """The clock may be set back between them: then the earlier times are those of later posts."""
+        for n, at in enumerate((30.0, 40.0, 10.0, 20.0)):
+            journal.intend(Record(DOLLY, n=n), "baa", at)
+            journal.settle(Settlement(n, 0, Outcome.SAID, at), Record(DOLLY, n=n + 1))
+        assert [10.0, 20.0, 40.0] == journal.latest_posts(3, DOLLY)
+
     @pytest.mark.parametrize("unsure", [True, False])
     def test_keeping_leaves_the_doubt_as_it_is(self, journal: Journal, unsure: bool) -> None:
         """How a sheep fares is noted, whether or not its tweet is out; a new sheep is in no doubt."""

@@ -12,12 +12,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 
-from flock.errors import BotsTaken, JournalError
+from flock.errors import BotsTaken, JournalError, Unstorable
 from flock.journal import Outcome, Record, Settlement, SqliteJournal
-from flock.journal.sqlite import migrate
+from flock.journal.schema import migrate
 from tests.conftest import PATIENCE, until
 
 HOLDER = """
@@ -64,14 +65,14 @@ def rows(path: Path, query: str) -> list[tuple[object, ...]]:
 def together(journal: SqliteJournal, *calls: Callable[[], object]) -> list[Future[object]]:
     """Make these calls, each in a thread, while another program holds the journal up; return how they ended.
 
-    The first begins to write, and the others come behind it in their order.
+    The first begins to write, and the others queue up behind it in their order.
     """
     made: list[Future[object]] = []
     with ThreadPoolExecutor(len(calls)) as pool, closing(sqlite3.connect(journal.path)) as other:
         other.execute("BEGIN IMMEDIATE")
         for call in calls:
             made.append(pool.submit(call))
-            until("it has come", lambda: journal._is_led and len(journal._queued) == len(made) - 1)
+            until("it is queued", lambda: journal.commits.pending == len(made))
     return made
 
 
@@ -96,8 +97,24 @@ def test_a_journal_survives_being_closed(path: Path) -> None:
         assert [16.0] == journal.latest_posts(9)
 
 
-def test_the_state_is_private(path: Path) -> None:
-    """The folder that the journal makes is nobody else's."""
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077, 0o277])
+def test_the_state_is_private_whatever_the_umask(path: Path, umask: int) -> None:
+    """The files that the journal creates can be read and written by their owner alone; its folder, too."""
+    before = os.umask(umask & 0o077)
+    try:
+        path.parent.mkdir(mode=0o700)
+        os.umask(umask)
+        with closing(SqliteJournal(path)) as journal:
+            journal.claim(["x:dolly"])
+            names = ("flock.db", "flock.db-wal", "flock.db-shm", "flock.db.lock")
+            modes = {file.name: oct(file.stat().st_mode & 0o777) for file in path.parent.iterdir()}
+    finally:
+        os.umask(before)
+    assert dict.fromkeys(names, "0o600") == modes
+
+
+def test_the_folder_that_the_journal_creates_is_private(path: Path) -> None:
+    """Another user cannot list it."""
     with closing(SqliteJournal(path)):
         assert 0o700 == path.parent.stat().st_mode & 0o777
 
@@ -147,55 +164,86 @@ def test_an_intent_is_on_the_disk_before_intend_returns(path: Path) -> None:
         assert [("baa", "intended")] == rows(path, "SELECT text, outcome FROM tweet")
 
 
-@pytest.mark.parametrize(("at_most", "commits"), [(500, 2), (3, 5), (1, 12)])
-def test_whoever_comes_while_one_writes_is_written_in_one_go(
-    path: Path, monkeypatch: pytest.MonkeyPatch, at_most: int, commits: int
+@pytest.mark.parametrize(
+    "poison",
+    [
+        pytest.param(Record("x:black", next_line="baa \ud800"), id="a lone surrogate in a text"),
+        pytest.param(Record("x:\udfff"), id="a lone surrogate in a name"),
+        pytest.param(Record("x:black", n=2**63), id="a number of more than 64 bits"),
+        pytest.param(Record("x:black", due=float("nan")), id="no number"),
+        pytest.param(Record("x:black", last_id=["99"]), id="another type"),  # type: ignore[arg-type]
+    ],
+)
+@pytest.mark.parametrize("place", [1, 4, 7])
+def test_a_write_that_cannot_be_stored_fails_alone(path: Path, poison: Record, place: int) -> None:
+    """The other writes of its group are committed; the error is not one of the journal."""
+    with closing(SqliteJournal(path)) as journal:
+        records = [Record(f"x:sheep{number}", n=number) for number in range(8)]
+        group = [*records[:place], poison, *records[place:]]
+        calls = together(journal, *(partial(journal.intend, record, "baa", 1.0) for record in group))
+        errors = [call.exception() for call in calls]
+        assert [None] * 8 == errors[:place] + errors[place + 1 :]
+        assert isinstance(errors[place], Unstorable)
+        assert isinstance(errors[place], ValueError)
+        assert not isinstance(errors[place], JournalError)
+        assert str(errors[place]).isprintable()
+        assert [record._replace(unsure=True) for record in records] == [journal.read(each.bot) for each in records]
+        assert [(8,)] == rows(path, "SELECT count(*) FROM tweet")
+
+
+@pytest.mark.parametrize("odd", ["baa \ud800", "\udfff"])
+def test_each_text_may_be_the_one_that_cannot_be_stored(path: Path, odd: str) -> None:
+    """The tweet, its id, the reason, and the bot, also in what only reads; nothing of that write is stored."""
+    with closing(SqliteJournal(path)) as journal:
+        record = Record("x:dolly", n=1)
+        journal.intend(record, "baa", 1.0)
+        acts: list[Callable[[], object]] = [
+            partial(journal.intend, record._replace(n=2), odd, 2.0),
+            partial(journal.settle, Settlement(1, 0, Outcome.SAID, 2.0, odd), record._replace(n=2)),
+            partial(journal.settle, Settlement(1, 0, Outcome.SKIPPED, 2.0, None, odd), record._replace(n=2)),
+            partial(journal.keep, record._replace(n=2, penned=odd)),
+            partial(journal.claim, ["x:ewe", f"x:{odd}"]),
+            partial(journal.read, f"x:{odd}"),
+            partial(journal.latest_posts, 9, f"x:{odd}"),
+        ]
+        for act in acts:
+            with pytest.raises(Unstorable):
+                act()
+        assert record._replace(unsure=True) == journal.read("x:dolly")
+        assert [("x:dolly",)] == rows(path, "SELECT bot FROM sheep")
+        journal.settle(Settlement(1, 0, Outcome.SAID, 3.0, "9\0009"), record._replace(n=2, prior_line="b\0a"))
+        assert record._replace(n=2, prior_line="b\0a") == journal.read("x:dolly")
+
+
+class Faulty(sqlite3.Connection):
+    """A connection on which chosen statements fail once each, as if the disk did."""
+
+    failing: ClassVar[list[str]] = []
+
+    def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
+        if sql in self.failing:
+            self.failing.remove(sql)
+            raise sqlite3.OperationalError("disk I/O error")
+        return super().execute(sql, *values)
+
+
+@pytest.mark.parametrize("failing", [["COMMIT"], ["COMMIT", "ROLLBACK"], ["BEGIN IMMEDIATE"]])
+def test_a_transaction_that_fails_leaves_none_open(
+    path: Path, monkeypatch: pytest.MonkeyPatch, failing: list[str]
 ) -> None:
-    """So many at most; then one of the rest goes on."""
-    monkeypatch.setattr("flock.journal.sqlite._GROUP", at_most)
-    run: list[str] = []
+    """Each write of the group is told; the next write has no such trouble."""
+    monkeypatch.setattr(sqlite3, "connect", partial(sqlite3.connect, factory=Faulty))
     with closing(SqliteJournal(path)) as journal:
-        journal._writer.set_trace_callback(run.append)
-        calls = [partial(journal.keep, Record(f"x:sheep{number}")) for number in range(12)]
-        assert [None] * 12 == [call.result() for call in together(journal, *calls)]
-        assert commits == run.count("COMMIT")
-        assert [(12,)] == rows(path, "SELECT count(*) FROM sheep WHERE spoken")
+        calls = [partial(journal.keep, Record(bot)) for bot in ("x:dolly", "x:ewe")]
+        monkeypatch.setattr(Faulty, "failing", [*failing])
+        assert f"the journal {path}: disk I/O error" == refusal(calls[0])
+        assert not Faulty.failing
+        calls[1]()
+        assert [("x:ewe",)] == rows(path, "SELECT bot FROM sheep")
 
 
-def test_what_fails_for_one_fails_for_all_who_are_written_with_it(path: Path) -> None:
-    """Each of them is told, nothing of theirs is there, and the next has no such trouble."""
-    with closing(SqliteJournal(path)) as journal, closing(sqlite3.connect(path)) as other:
-        other.execute(
-            "CREATE TRIGGER no BEFORE INSERT ON sheep WHEN NEW.bot = 'black' BEGIN SELECT RAISE(ABORT, 'baa'); END"
-        )
-        bots = ["x:bellwether", "x:dolly", "black", "x:ewe"]
-        calls = together(journal, *(partial(journal.keep, Record(bot)) for bot in bots))
-        expected = ["None", *[f"the journal {path}: baa"] * 3]
-        assert expected == [str(call.exception()) for call in calls]
-        journal.keep(Record("x:lamb"))
-        assert [("x:bellwether",), ("x:lamb",)] == rows(path, "SELECT bot FROM sheep ORDER BY bot")
-
-
-def test_an_interrupt_while_one_writes_leaves_nobody_waiting(path: Path) -> None:
-    """Ctrl-C comes at any line: whoever was written along is told, and the next can write."""
-
-    class Interrupting:
-        def __iter__(self) -> Iterator[object]:
-            raise KeyboardInterrupt
-
-    def stop() -> None:
-        journal._write([Interrupting()])  # type: ignore[list-item]
-
-    with closing(SqliteJournal(path)) as journal:
-        keeps = [partial(journal.keep, Record(bot)) for bot in ("x:dolly", "x:ewe")]
-        calls = together(journal, keeps[0], stop, keeps[1])
-        assert [type(None), KeyboardInterrupt, JournalError] == [type(call.exception()) for call in calls]
-        journal.keep(Record("x:lamb"))
-        assert [("x:dolly",), ("x:lamb",)] == rows(path, "SELECT bot FROM sheep ORDER BY bot")
-
-
-def test_a_journal_is_closed_when_all_who_came_are_written(path: Path) -> None:
-    """And may be closed again."""
+def test_a_journal_is_closed_when_all_that_was_queued_is_written(path: Path) -> None:
+    """It may be closed again."""
     journal = SqliteJournal(path)
     keeps = [partial(journal.keep, Record(f"x:sheep{number}")) for number in range(3)]
     assert [None] * 4 == [call.result() for call in together(journal, *keeps, journal.close)]
@@ -263,9 +311,8 @@ def test_settling_moves_the_sheep_and_closes_the_intent_or_neither(path: Path) -
         with closing(sqlite3.connect(path)) as other:
             other.execute("CREATE TRIGGER no BEFORE UPDATE ON tweet BEGIN SELECT RAISE(ABORT, 'no room'); END")
             other.commit()
-        assert refusal(
-            lambda: journal.settle(Settlement(1, 0, Outcome.SAID, 2.0), Record("x:dolly", n=2))
-        ).startswith(f"the journal {path}: ")
+        with pytest.raises(Unstorable, match="no room"):
+            journal.settle(Settlement(1, 0, Outcome.SAID, 2.0), Record("x:dolly", n=2))
         assert Record("x:dolly", n=1, unsure=True) == journal.read("x:dolly")
 
 
@@ -298,6 +345,106 @@ def test_an_intent_of_a_bot_that_nobody_claimed_is_not_lost(path: Path) -> None:
         assert Record("x:stray", n=1, unsure=True) == journal.read("x:stray")
 
 
+@pytest.fixture(params=["open file description locks", "POSIX locks"])
+def _each_kind_of_lock(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Claim with the locks of Linux, and with those of other systems."""
+    if request.param == "POSIX locks":
+        monkeypatch.setattr("flock.journal.claims._HAS_FILE_LOCKS", False)
+
+
+claims = pytest.mark.usefixtures("_each_kind_of_lock")
+
+
+@claims
+def test_a_second_journal_of_the_same_process_is_refused_the_bot(path: Path) -> None:
+    """It says so, claims none of its bots, and may claim the others."""
+    with closing(SqliteJournal(path)) as first, closing(SqliteJournal(path)) as second:
+        first.claim(["x:dolly"])
+        with pytest.raises(BotsTaken, match=r"^this process already runs dolly; close that flock first,"):
+            second.claim(["x:ewe", "x:dolly"])
+        first.claim(["x:ewe"])
+        second.claim(["x:lamb"])
+        with pytest.raises(BotsTaken):
+            first.claim(["x:lamb"])
+
+
+@claims
+def test_closing_one_journal_leaves_the_claims_of_another(path: Path) -> None:
+    """In the same process and for others; then closing that frees them."""
+    first, second = SqliteJournal(path), SqliteJournal(path)
+    first.claim(["x:dolly"])
+    second.claim(["x:ewe"])
+    with closing(SqliteJournal(path)) as third, pytest.raises(BotsTaken):
+        third.claim(["x:dolly"])
+    second.close()
+    for bot, expected in (("x:dolly", "already runs dolly"), ("x:ewe", "claimed")):
+        with another_process(path, bot) as (_, answer):
+            assert expected in answer
+    first.close()
+    with another_process(path, "x:dolly") as (_, answer):
+        assert "claimed" == answer
+    with closing(SqliteJournal(path)) as journal:
+        journal.claim(["x:dolly", "x:ewe"])
+
+
+@claims
+def test_the_same_journal_by_another_path_is_the_same(path: Path) -> None:
+    """What counts is the lock file, not its name."""
+    with closing(SqliteJournal(path)) as first:
+        first.claim(["x:dolly"])
+        path.parent.with_name("link").symlink_to(path.parent)
+        other = path.parent.with_name("link") / path.name
+        with closing(SqliteJournal(other)) as second, pytest.raises(BotsTaken):
+            second.claim(["x:dolly"])
+
+
+FORKING = """
+import os, sys, pathlib
+from flock.journal import Record, SqliteJournal
+from flock.errors import FlockError
+path = pathlib.Path(sys.argv[1])
+journal = SqliteJournal(path)
+journal.claim(["x:dolly"])
+read, write = os.pipe()
+if not os.fork():
+    def answer(act):
+        try:
+            act()
+        except FlockError as error:
+            return type(error).__name__
+        return "done"
+    print(answer(lambda: journal.claim(["x:ewe"])), answer(lambda: journal.keep(Record("x:dolly"))), flush=True)
+    other = SqliteJournal(path)
+    print(answer(lambda: other.claim(["x:dolly"])), flush=True)
+    other.close()
+    journal.close()
+    os.close(read)
+    os.write(write, b"!")
+    sys.stdin.read()  # it outlives its parent
+    os._exit(0)
+os.read(read, 1)
+print("forked", flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_a_forked_child_has_no_claims_and_leaves_those_of_its_parent(path: Path) -> None:
+    """It cannot write through the parent's journal; closing it frees nothing. The claims end with the parent."""
+    command = [sys.executable, "-c", FORKING, str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdin
+        assert parent.stdout
+        lines = [parent.stdout.readline().strip() for _ in range(3)]
+        assert ["JournalError JournalError", "BotsTaken", "forked"] == lines
+        with closing(SqliteJournal(path)) as journal:
+            with pytest.raises(BotsTaken):
+                journal.claim(["x:dolly"])
+            parent.kill()
+            parent.wait(PATIENCE)
+            journal.claim(["x:dolly"])
+
+
+@claims
 def test_a_bot_that_runs_already_is_refused_to_another_process(path: Path) -> None:
     """It is told which process has it, and which bots; other bots are free."""
     with closing(SqliteJournal(path)) as journal:
@@ -308,6 +455,7 @@ def test_a_bot_that_runs_already_is_refused_to_another_process(path: Path) -> No
             assert "claimed" == answer
 
 
+@claims
 def test_this_process_is_refused_what_another_has(path: Path) -> None:
     """And names that one."""
     with another_process(path, "x:dolly") as (process, answer), closing(SqliteJournal(path)) as journal:
@@ -316,6 +464,7 @@ def test_this_process_is_refused_what_another_has(path: Path) -> None:
             journal.claim(["x:dolly"])
 
 
+@claims
 def test_a_refused_claim_keeps_none_of_its_bots(path: Path) -> None:
     """Those that were free are free again for the next who asks."""
     with another_process(path, "x:dolly"), closing(SqliteJournal(path)) as journal:
@@ -325,6 +474,7 @@ def test_a_refused_claim_keeps_none_of_its_bots(path: Path) -> None:
             assert "claimed" == answer
 
 
+@claims
 def test_a_killed_flock_frees_its_bots_at_once(path: Path) -> None:
     """After a kill -9 nobody waits for a lock to time out."""
     with closing(SqliteJournal(path)) as journal:
