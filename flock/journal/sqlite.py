@@ -17,7 +17,7 @@ from flock.journal.base import Record, Settlement
 from flock.journal.claims import Claims, make_private
 from flock.journal.groups import Closed, GroupCommit, Statement, Write
 from flock.journal.schema import check, columns, migrate
-from flock.journal.transaction import transaction
+from flock.journal.transaction import roll_back, transaction
 
 _COLUMNS = tuple(name for name in Record._fields if name != "bot")
 _VALUES = ", ".join("?" * len(_COLUMNS))
@@ -210,7 +210,12 @@ class SqliteJournal:
         return sorted(posted_at for (posted_at,) in rows)
 
     def close(self) -> None:
-        """Commit what is queued, flush it to the disk, and free the bots. Later writes raise JournalError."""
+        """Commit what is queued, flush it to the disk, and free the bots. Later calls raise JournalError.
+
+        In a forked child it does nothing: all of that is the parent's.
+        """
+        if self._pid != os.getpid():
+            return
         with self._closing:
             if self._is_closed:
                 return
@@ -224,6 +229,11 @@ class SqliteJournal:
                     self._reader.close()
             self._claims.close()
 
+    def _refuse_forked(self) -> None:
+        """A forked child must not use its parent's connections: SQLite's locks are not inherited."""
+        if self._pid != os.getpid():
+            raise JournalError(f"the journal {self.path}: the parent process opened it; open it again in this one")
+
     # Reading
 
     def _fetch(self, query: str, values: Sequence[object] = ()) -> list[Any]:
@@ -236,6 +246,7 @@ class SqliteJournal:
                 raise JournalError(f"the journal {self.path}: it is closed")
             if self._is_read_only:
                 return self._look(ask)
+            self._refuse_forked()
             with self._reading:
                 return ask(self._reader)
         except (UnicodeError, OverflowError) as error:
@@ -271,8 +282,7 @@ class SqliteJournal:
         """
         if self._is_read_only:
             raise JournalError(f"the journal {self.path}: it was opened read-only")
-        if self._pid != os.getpid():
-            raise JournalError(f"the journal {self.path}: the parent process opened it; open it again in this one")
+        self._refuse_forked()
         write = Write(statements, flush=flush)
         try:
             self.commits.submit(write)
@@ -304,6 +314,7 @@ class SqliteJournal:
     def _transact(self, group: Sequence[Write]) -> None:
         flushes = any(write.flush for write in group)
         if flushes != self._flushes:
+            roll_back(self._writer)  # the PRAGMA is refused within a transaction
             self._writer.execute(f"PRAGMA synchronous = {'FULL' if flushes else 'NORMAL'}")
             self._flushes = flushes
         with transaction(self._writer) as connection:

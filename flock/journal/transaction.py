@@ -25,11 +25,17 @@ def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
         raise
 
 
+def roll_back(connection: sqlite3.Connection) -> None:
+    """Make up for a ROLLBACK that failed, if there was one."""
+    if connection.in_transaction:
+        connection.execute("ROLLBACK")
+
+
 def _begin(connection: sqlite3.Connection) -> None:
     try:
         connection.execute("BEGIN IMMEDIATE")
     except sqlite3.OperationalError:
         if not connection.in_transaction:
             raise
-        connection.execute("ROLLBACK")  # the one that failed before
+        roll_back(connection)
         connection.execute("BEGIN IMMEDIATE")

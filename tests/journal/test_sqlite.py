@@ -227,18 +227,23 @@ class Faulty(sqlite3.Connection):
         return super().execute(sql, *values)
 
 
+@pytest.mark.parametrize("next_is_flushed", [False, True])
 @pytest.mark.parametrize("failing", [["COMMIT"], ["COMMIT", "ROLLBACK"], ["BEGIN IMMEDIATE"]])
 def test_a_transaction_that_fails_leaves_none_open(
-    path: Path, monkeypatch: pytest.MonkeyPatch, failing: list[str]
+    path: Path, monkeypatch: pytest.MonkeyPatch, failing: list[str], next_is_flushed: bool
 ) -> None:
-    """Each write of the group is told; the next write has no such trouble."""
+    """Its write raises; the next write has no such trouble, also where `PRAGMA synchronous` comes first."""
     monkeypatch.setattr(sqlite3, "connect", partial(sqlite3.connect, factory=Faulty))
     with closing(SqliteJournal(path)) as journal:
-        calls = [partial(journal.keep, Record(bot)) for bot in ("x:dolly", "x:ewe")]
+        dolly, ewe = partial(journal.keep, Record("x:dolly")), Record("x:ewe")
+        journal.keep(ewe)
         monkeypatch.setattr(Faulty, "failing", [*failing])
-        assert f"the journal {path}: disk I/O error" == refusal(calls[0])
+        assert f"the journal {path}: disk I/O error" == refusal(dolly)
         assert not Faulty.failing
-        calls[1]()
+        if next_is_flushed:
+            journal.intend(ewe, "baa", 1.0)
+        else:
+            journal.keep(ewe)
         assert [("x:ewe",)] == rows(path, "SELECT bot FROM sheep")
 
 
@@ -413,7 +418,9 @@ if not os.fork():
         except FlockError as error:
             return type(error).__name__
         return "done"
-    print(answer(lambda: journal.claim(["x:ewe"])), answer(lambda: journal.keep(Record("x:dolly"))), flush=True)
+    dolly = "x:dolly"
+    acts = [lambda: journal.claim(["x:ewe"]), lambda: journal.keep(Record(dolly)), lambda: journal.read(dolly)]
+    print(*map(answer, acts), flush=True)
     other = SqliteJournal(path)
     print(answer(lambda: other.claim(["x:dolly"])), flush=True)
     other.close()
@@ -435,7 +442,7 @@ def test_a_forked_child_has_no_claims_and_leaves_those_of_its_parent(path: Path)
         assert parent.stdin
         assert parent.stdout
         lines = [parent.stdout.readline().strip() for _ in range(3)]
-        assert ["JournalError JournalError", "BotsTaken", "forked"] == lines
+        assert ["JournalError JournalError JournalError", "BotsTaken", "forked"] == lines
         with closing(SqliteJournal(path)) as journal:
             with pytest.raises(BotsTaken):
                 journal.claim(["x:dolly"])
