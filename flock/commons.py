@@ -1,4 +1,4 @@
-"""What the sheep of one flock share: clock, journal, networks, whistle and gate, and whom to tell."""
+"""What the sheep of one flock share: clock, journal, networks, stop event and slots, and whom to tell."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from flock.budget import UNLIMITED, Allowance
 from flock.clock import Clock, SystemClock
 from flock.console import Console
 from flock.events import Events
-from flock.gate import Gate
 from flock.journal import Journal, MemoryJournal, SqliteJournal
 from flock.networks import Networks
 from flock.options import Options
-from flock.whistle import Whistle
+from flock.threads.slots import Slots
+from flock.threads.stop import StopEvent
 
 
 @dataclass(slots=True)
 class Commons:
     """The collaborators of every sheep.
 
-    `allowance` is the whole flock's posts a day; `stop` ends the flock; `gate` bounds how many speak at once;
+    `allowance` is the whole flock's posts a day; `stop` ends the flock; `slots` bounds how many post at once;
     `calls` counts the shepherd's SIGHUPs; `good_apps` holds the consumer tokens that a network has taken a post
     with.
     """
@@ -31,8 +31,8 @@ class Commons:
     networks: Networks
     events: Events
     allowance: Allowance = UNLIMITED
-    stop: Whistle = field(default_factory=Whistle)
-    gate: Gate = field(default_factory=Gate)
+    stop: StopEvent = field(default_factory=StopEvent)
+    slots: Slots = field(default_factory=Slots)
     calls: int = 0
     good_apps: set[str] = field(default_factory=set, repr=False)
     _met: dict[str, object] = field(default_factory=dict, repr=False)  # a trouble, and who met it first

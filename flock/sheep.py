@@ -56,7 +56,6 @@ class Sheep:
         "__weakref__",
         "_allowances",
         "_calls_heard",
-        "_ear",
         "_key_stamp",
         "_last_id",
         "_owed",
@@ -121,7 +120,6 @@ class Sheep:
             Patience(self.commons.options.retry_base),
         )
         self.due = self.wake = self.moved = self.commons.clock.now()
-        self._ear = self.commons.stop.ear()
         self._saying: str | None = None  # the whole line that was begun
         self._piece = 0  # how many of its tweets are out
         self._last_id: str | None = None
@@ -194,16 +192,16 @@ class Sheep:
         """Say a line, sleep, and so on until the flock is told to stop. The first line waits until it is due."""
         stop = self.commons.stop
         self.sleep()
-        while not stop.is_blown():
-            with self.commons.gate:
-                if not stop.is_blown():  # while it waited
+        while not stop.is_set():
+            with self.commons.slots:
+                if not stop.is_set():  # while it waited
                     self.beat()
             self.sleep()
 
     def sleep(self) -> None:
         """Sleep until `wake`, or until the flock is told to stop."""
         self.sleeping = True
-        clock, stop = self.commons.clock, self._ear
+        clock, stop = self.commons.clock, self.commons.stop
         while self.waiting and clock.now() + _CALL_CHECK < self.wake:
             if clock.wait(clock.now() + _CALL_CHECK, stop) or self._is_called():
                 break

@@ -97,7 +97,7 @@ class Shepherd(SimpleShepherd):
     """A SimpleShepherd that spreads the start, watches the flock, and stops it when told to.
 
     `loop` goes on for ever, `once` lets each sheep say one line. Both end at SIGTERM or SIGINT (a second one ends
-    them at once), or when `commons.stop` is blown; SIGHUP gives penned sheep another try. In a thread other than
+    them at once), or when `commons.stop` is set; SIGHUP gives penned sheep another try. In a thread other than
     the main one signals are left alone.
     """
 
@@ -129,7 +129,7 @@ class Shepherd(SimpleShepherd):
         return self._send_out(self._beat_unless_stopped, due, threads=min(len(due), _THREADS_ONCE))
 
     def _beat_unless_stopped(self, sheep: Sheep) -> None:
-        if not self.commons.stop.is_blown():
+        if not self.commons.stop.is_set():
             threading.current_thread().name = sheep.name
             sheep.beat()
 
@@ -191,7 +191,7 @@ class Shepherd(SimpleShepherd):
 
     def _watch(self, inbox: SimpleQueue[int | None]) -> Ending:
         """Look after the flock until there is a reason to stop it, and return the reason."""
-        while not self.commons.stop.is_blown():
+        while not self.commons.stop.is_set():
             try:
                 message = inbox.get(timeout=_WATCH)
             except Empty:
@@ -212,8 +212,8 @@ class Shepherd(SimpleShepherd):
     def _bring_home(self, inbox: SimpleQueue[int | None]) -> bool:
         """Wait for the tweets under way; return whether all sheep came home before time or patience ran out."""
         self._tell(Stopping, under_way=sum(sheep.busy for sheep in self.all_sheep), grace=GRACE)
-        self.commons.stop.blow()
-        self.commons.gate.open()
+        self.commons.stop.set()
+        self.commons.slots.open()
         deadline = time.monotonic() + GRACE
         while True:
             try:

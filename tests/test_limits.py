@@ -84,21 +84,21 @@ def test_a_journal_that_is_not_there_yet_has_troubles_of_its_own(tmp_path: Path)
 
 
 def test_sheep_share_their_open_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ten thousand need a few hundred: the connections, and what they sleep on."""
+    """Ten thousand need a few hundred: the connections, and one pipe to sleep on."""
     unlimited = resource.RLIM_INFINITY
 
     def allow(files: int) -> None:
         limits = {resource.RLIMIT_NOFILE: files}
         monkeypatch.setattr(resource, "getrlimit", lambda kind: (limits.get(kind, unlimited), unlimited))
 
-    allow(291)
-    assert ["10000 sheep need 292 open files, and 291 are allowed; raise LimitNOFILE= or ulimit -n"] == list(
+    allow(191)
+    assert ["10000 sheep need 192 open files, and 191 are allowed; raise LimitNOFILE= or ulimit -n"] == list(
         shortfalls(10_000, tmp_path)
     )
-    allow(292)
+    allow(192)
     assert [] == list(shortfalls(10_000, tmp_path))
     (line,) = shortfalls(10_000, tmp_path, pasture=True)
-    assert line.startswith("10000 sheep need 420 open files")  # it has the other end of each connection
+    assert line.startswith("10000 sheep need 320 open files")  # it has the other end of each connection
 
 
 def test_the_practice_server_has_a_thread_for_each_connection(machine: Path) -> None:

@@ -19,9 +19,9 @@ from requests.adapters import HTTPAdapter
 from urllib3.connectionpool import ConnectionPool
 
 from flock.errors import BadOption
-from flock.gate import PLACES
 from flock.networks.connections import look_after
 from flock.options import is_loopback
+from flock.threads.slots import POSTS_AT_ONCE
 
 CONNECT_TIMEOUT = 10.0  # seconds
 READ_TIMEOUT = 30.0  # seconds
@@ -109,7 +109,7 @@ class _Direct(HTTPAdapter):
     def __init__(self, root_url: str) -> None:
         self._root = f"{root_url}/"
         self._pool: ConnectionPool | None = None
-        super().__init__(pool_maxsize=PLACES, pool_block=True)
+        super().__init__(pool_maxsize=POSTS_AT_ONCE, pool_block=True)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)

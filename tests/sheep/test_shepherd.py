@@ -13,10 +13,10 @@ import pytest
 
 from flock.errors import Suspended, Unavailable
 from flock.events import GoneQuiet, Rounds
-from flock.gate import Gate
 from flock.options import Options
 from flock.sheep import Sheep
 from flock.shepherd import Ending, Shepherd, patient_threads
+from flock.threads.slots import Slots
 from tests.conftest import PATIENCE, until
 from tests.sheep.conftest import START, World
 
@@ -86,7 +86,7 @@ def test_a_sheep_gone_quiet_is_told_once(world: World, shepherd: Shepherd) -> No
 def test_a_flock_that_goes_out_was_not_quiet_before(world: World, shepherd: Shepherd) -> None:
     """Its sheep were due a day ago, when it was down."""
     world.clock.advance_to(START + 86400)
-    world.commons.stop.blow()
+    world.commons.stop.set()
     shepherd.loop()
     for sheep in shepherd.all_sheep:
         sheep.due = START
@@ -134,21 +134,28 @@ def test_a_shepherd_in_another_thread_stops_when_told(tmp_path: Path) -> None:
     thread = threading.Thread(target=lambda: endings.append(shepherd.loop()))
 
     thread.start()
-    shepherd.commons.stop.blow()
+    shepherd.commons.stop.set()
     thread.join(timeout=10)
 
     assert [Ending.STOPPED] == endings
 
 
-def test_sheep_that_wait_at_the_gate_go_home_when_the_flock_stops(world: World, shepherd: Shepherd) -> None:
-    """Whoever is inside waits for a network that says nothing; the others need not, and begin nothing."""
-    gate = world.commons.gate = Gate(1)
-    with ThreadPoolExecutor(1) as pool, gate:
+def test_sheep_that_wait_for_a_slot_go_home_when_the_flock_stops(world: World, shepherd: Shepherd) -> None:
+    """One thread holds the only slot, and its network does not answer; the others begin nothing."""
+    come: list[None] = []
+
+    class Counted(Slots):
+        def __enter__(self) -> None:
+            come.append(None)
+            super().__enter__()
+
+    slots = world.commons.slots = Counted(1)
+    with ThreadPoolExecutor(1) as pool, slots:
         flock = pool.submit(shepherd.loop)
         try:
-            until("all wait", lambda: gate.waiting == len(shepherd.all_sheep))
+            until("all wait", lambda: len(come) == 1 + len(shepherd.all_sheep))
         finally:
-            world.commons.stop.blow()
+            world.commons.stop.set()
         assert Ending.STOPPED is flock.result(timeout=PATIENCE)
 
     assert [[]] * 4 == [world.stage(sheep.name).tries for sheep in shepherd.all_sheep]
