@@ -33,8 +33,8 @@ from flock.commons import Commons
 from flock.console import Console
 from flock.events import Events
 from flock.journal import SqliteJournal
+from flock.networks.http import Session
 from flock.networks.twitter import Twitter
-from flock.networks.wire import Wire
 from flock.options import Options
 from flock.sheep import Sheep
 from flock.shepherd import Shepherd
@@ -46,7 +46,7 @@ STACK, GUARD = 8 << 20, 64 << 10  # bytes that the system sets aside for each th
 PARTS: tuple[tuple[int, str, Any, str], ...] = (
     (0, "a tweet", Sheep, "beat"),
     (1, "posting it", Twitter, "post"),
-    (2, "making the request", Wire, "_prepared"),
+    (2, "making the request", Session, "_prepared"),
     (3, "signing it", OAuth1, "__call__"),
     (2, "sending it", HTTPAdapter, "send"),
     (3, "connection and TLS", HTTPConnectionPool, "urlopen"),

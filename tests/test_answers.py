@@ -15,10 +15,10 @@ import urllib3
 from hypothesis import given
 from hypothesis import strategies as st
 
-import flock.networks.wire
+import flock.networks.http
 from flock import errors
 from flock.networks.answers import meaning, unreachable
-from flock.networks.wire import Wire
+from flock.networks.http import Session
 from tests.conftest import no_more_files
 
 NOW = 1_800_000_000.0
@@ -254,10 +254,10 @@ def serving(handle: Handler) -> Iterator[str]:
 
 def fail(url: str, **environment: Any) -> errors.NetworkError:
     """Post to `url` and return what the failure means."""
-    with Wire(url) as wire:
-        wire.proxies.update(environment)
+    with Session(url) as session:
+        session.proxies.update(environment)
         with pytest.raises(requests.RequestException) as caught:
-            wire.post(url, json={"text": "baa"}, headers={"Authorization": "OAuth sesame"})
+            session.post(url, json={"text": "baa"}, headers={"Authorization": "OAuth sesame"})
     return unreachable(caught.value, "the-host")
 
 
@@ -285,8 +285,8 @@ def test_a_refused_connection_means_that_nothing_landed() -> None:
 def test_a_process_that_may_open_no_more_files_blames_no_server() -> None:
     """It could make no connection, whoever was there."""
     url = "http://127.0.0.1:1/2/tweets"
-    with Wire(url) as wire, no_more_files(), pytest.raises(requests.RequestException) as caught:
-        wire.post(url)
+    with Session(url) as session, no_more_files(), pytest.raises(requests.RequestException) as caught:
+        session.post(url)
     problem = unreachable(caught.value, "the-host")
     assert errors.Unavailable is type(problem)
     assert "this process may open no more files; raise LimitNOFILE= or ulimit -n" == str(problem)
@@ -321,8 +321,8 @@ def test_a_connection_that_breaks_after_the_request_leaves_doubt(handle: Handler
 
 
 def test_a_server_that_never_answers_leaves_doubt(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The wire waits for so long and no longer."""
-    monkeypatch.setattr(flock.networks.wire, "READ_TIMEOUT", 0.05)
+    """The session waits for so long and no longer."""
+    monkeypatch.setattr(flock.networks.http, "READ_TIMEOUT", 0.05)
     done = threading.Event()
 
     def hang(connection: socket.socket) -> None:

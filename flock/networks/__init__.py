@@ -11,21 +11,21 @@ from flock.networks.dry_run import DryRun
 from flock.options import Options, is_loopback
 
 if TYPE_CHECKING:
-    from flock.networks.wire import Wire
+    from flock.networks.http import Session
     from flock.pasture import Pasture
 
 __all__ = ["DryRun", "Network", "Networks", "Post"]
 
 
 class Networks:
-    """Connects bots, and owns what their connections share: one wire a root URL, and the embedded pasture.
+    """Connects bots, and owns what their connections share: one session a root URL, and the embedded pasture.
 
     With `options.pasture` every bot grazes on the pasture and nothing reaches the real network.
     """
 
     def __init__(self, options: Options) -> None:
         self._options = options
-        self._wires: dict[str, Wire] = {}
+        self._sessions: dict[str, Session] = {}
         self._pasture: Pasture | None = None
         self._lock = threading.Lock()
 
@@ -62,12 +62,12 @@ class Networks:
         root_url = self._options.base_url or ROOT_URL
         if self.realm(key) == "pasture" and not is_loopback(root_url):
             root_url = self._graze(key)  # practice keys may also go to a pasture that runs alone, but not further
-        return Twitter(key, wire=self._wire(root_url), root_url=root_url, api=key.api or self._options.api)
+        return Twitter(key, session=self._session(root_url), root_url=root_url, api=key.api or self._options.api)
 
     def close(self) -> None:
         """Close every connection, and the pasture."""
-        for wire in self._wires.values():
-            wire.close()
+        for session in self._sessions.values():
+            session.close()
         if self._pasture:
             self._pasture.close()
 
@@ -82,10 +82,10 @@ class Networks:
             self._pasture.admit(Account.of(key))
             return self._pasture.url
 
-    def _wire(self, root_url: str) -> Wire:
-        from flock.networks.wire import Wire  # noqa: PLC0415
+    def _session(self, root_url: str) -> Session:
+        from flock.networks.http import Session  # noqa: PLC0415
 
         with self._lock:
-            if root_url not in self._wires:
-                self._wires[root_url] = Wire(root_url)
-            return self._wires[root_url]
+            if root_url not in self._sessions:
+                self._sessions[root_url] = Session(root_url)
+            return self._sessions[root_url]

@@ -1,7 +1,7 @@
 """X, formerly Twitter: python-twitter's Api, taught what it does not do by itself.
 
 It posts to API v2 or v1.1, always with a timeout, looks at the HTTP status, and answers every failure with one
-of `flock.errors`. One light instance a bot; the connections belong to the flock's `Wire`.
+of `flock.errors`. One light instance a bot; the connections belong to the `Session` that all of them share.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from flock.errors import OutcomeUnknown, Refused, Unavailable
 from flock.key import Key
 from flock.networks.answers import meaning, parse, unreachable
 from flock.networks.base import Post
+from flock.networks.http import Session
 from flock.networks.length import fits_a_tweet
 from flock.networks.signing import Signer
-from flock.networks.wire import Wire
 from flock.options import ApiVersion
 from flock.poem import cut
 
@@ -41,7 +41,7 @@ class Twitter(twitter.Api):  # type: ignore[misc]
 
     refuses_duplicates: ClassVar[bool] = True
 
-    def __init__(self, key: Key, *, wire: Wire, root_url: str = ROOT_URL, api: ApiVersion = "2") -> None:
+    def __init__(self, key: Key, *, session: Session, root_url: str = ROOT_URL, api: ApiVersion = "2") -> None:
         secrets = (key.consumer_token, key.consumer_token_secret, key.oauth_token, key.oauth_token_secret)
         tokens = [secret.get_secret_value() for secret in secrets]
         super().__init__(*tokens, base_url=f"{root_url}/1.1", cache=None)
@@ -49,7 +49,7 @@ class Twitter(twitter.Api):  # type: ignore[misc]
         self.api = api
         self.root_url = root_url
         self.rate_limit = None  # it would remember every URL; the headers are believed only on a 429
-        self._session = wire
+        self._session = session
         self._account_id = key.account_id
 
     def fits(self, text: str) -> bool:

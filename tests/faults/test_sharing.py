@@ -7,8 +7,8 @@ from multiprocessing.dummy import Pool as ThreadPool
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from flock.key import read_key
+from flock.networks.http import Session
 from flock.networks.twitter import Twitter
-from flock.networks.wire import Wire
 from flock.pasture import Pasture
 from tests.endtoend.conftest import Folder
 
@@ -34,9 +34,9 @@ def test_credentials_and_cookies_never_cross(make_folder: Callable[..., Folder])
         return baking
 
     with Pasture(folder.accounts, wrap=bake) as pasture:
-        wire = Wire(pasture.url)
+        session = Session(pasture.url)
         bots = [
-            Twitter(read_key(folder.path / f"{name}.json"), wire=wire, root_url=pasture.url)
+            Twitter(read_key(folder.path / f"{name}.json"), session=session, root_url=pasture.url)
             for name in folder.poems
         ]
         jobs = [
@@ -46,7 +46,7 @@ def test_credentials_and_cookies_never_cross(make_folder: Callable[..., Folder])
         ]
         with ThreadPool(32) as pool:
             pool.starmap(Twitter.post, jobs, chunksize=1)
-        wire.close()
+        session.close()
         said = {name: {post.text for post in pasture.store.posts(name)} for name in folder.poems}
 
     assert {name: {f"{number}: {name}" for number in range(POSTS)} for name in folder.poems} == said
