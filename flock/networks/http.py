@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import ssl
 from collections.abc import Callable, Mapping
-from functools import lru_cache, partial
+from functools import partial
 from queue import LifoQueue
 from threading import Thread, current_thread
 from typing import Any
@@ -15,7 +15,7 @@ import requests
 import requests.utils
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection
-from urllib3.connectionpool import ConnectionPool, HTTPConnectionPool
+from urllib3.connectionpool import HTTPConnectionPool
 from urllib3.poolmanager import PoolManager
 
 from flock.clock import boot_time
@@ -44,7 +44,7 @@ class Session(requests.Session):
         super().__init__()
         if not is_loopback(root_url):
             self.proxies = dict(requests.utils.get_environ_proxies(root_url))
-        adapter = _Adapter(root_url, tls_context(), now)
+        adapter = _Adapter(tls_context(), now)
         self.mount("https://", adapter)
         self.mount("http://", adapter)
 
@@ -91,10 +91,7 @@ class Session(requests.Session):
         """
         request = requests.PreparedRequest()
         request.prepare_method(method)
-        if params:
-            request.prepare_url(url, params)
-        else:
-            request.url = _normal(url)
+        request.prepare_url(url, params)
         request.prepare_headers(headers)
         request.prepare_body(data, files, json)
         request.prepare_auth(auth)
@@ -103,23 +100,10 @@ class Session(requests.Session):
         return request
 
 
-@lru_cache(maxsize=64)
-def _normal(url: str) -> str:
-    """Return `url` as requests would send it; a flock posts all its lines to one."""
-    request = requests.PreparedRequest()
-    request.prepare_url(url, None)
-    return request.url or url
-
-
 class _Adapter(HTTPAdapter):
-    """Gives every connection the same TLS context: reading the CA bundle takes 15 ms and half a megabyte.
+    """Gives every connection the same TLS context: reading the CA bundle takes 15 ms and half a megabyte."""
 
-    It keeps the pool of `root_url` at hand, because looking up proxy and pool at each request takes CPU.
-    """
-
-    def __init__(self, root_url: str, context: ssl.SSLContext, now: Callable[[], float]) -> None:
-        self._root = f"{root_url}/"
-        self._pool: ConnectionPool | None = None
+    def __init__(self, context: ssl.SSLContext, now: Callable[[], float]) -> None:
         self._context = context
         self._now = now
         super().__init__(pool_maxsize=POSTS_AT_ONCE, pool_block=True)
@@ -137,18 +121,6 @@ class _Adapter(HTTPAdapter):
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
         """Do nothing: the context verifies the certificate."""
-
-    def get_connection_with_tls_context(
-        self, request: requests.PreparedRequest, verify: Any, proxies: Any = None, cert: Any = None
-    ) -> Any:
-        if not (request.url or "").startswith(self._root):
-            return super().get_connection_with_tls_context(request, verify, proxies, cert)
-        if self._pool is None:
-            self._pool = super().get_connection_with_tls_context(request, verify, proxies, cert)
-        return self._pool
-
-    def request_url(self, request: requests.PreparedRequest, proxies: Any) -> str:
-        return super().request_url(request, proxies) if proxies else request.path_url
 
     def _adapt(self, manager: PoolManager) -> None:
         """Let the pools of `manager` close idle connections, and connect in threads of their own."""
