@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 
 from benchmarks import gauges, scale, soak
+from benchmarks.forms import SLOTS, STOPS
 from benchmarks.ground import client_environment
+from benchmarks.machinery import Row, side_by_side
 from benchmarks.runs import TINY, Plan, Run
 from benchmarks.tweets import Tweet, half_way, hear_flock, hear_yardstick, lateness, percentile
 from flock.console import Console
@@ -219,6 +221,48 @@ def test_cpu_is_counted_over_all_minutes() -> None:
     silent = replace(SAMPLE, minute=3, tweets=0, cpu_ms_per_tweet=None)
     assert soak.frugality([*samples, silent]) == soak.frugality(samples)
     assert soak.frugality([silent]) == "nothing said"
+
+
+@pytest.mark.parametrize(
+    ("plain", "with_it", "expected"),
+    [
+        (2.0, 1.0, "50 %  pays"),
+        (2.0, 1.8, "10 %  pays"),
+        (2.0, 1.81, "9 %  does not pay"),
+        (0.0, 1.0, "0 %  does not"),
+    ],
+)
+def test_a_piece_of_machinery_pays_if_it_saves_a_tenth(plain: float, with_it: float, expected: str) -> None:
+    """Less is better in every row."""
+    assert expected in str(Row("slots", "s", plain, with_it))
+
+
+def test_two_forms_are_measured_in_turn() -> None:
+    """So that a noisy minute is as bad for both."""
+    done: list[str] = []
+    side_by_side(lambda: done.append("plain"), lambda: done.append("with it"), 100)
+    assert (["plain"] * 2 + ["with it"] * 2) * 50 == done
+
+
+@pytest.mark.parametrize("form", STOPS)
+def test_each_form_of_the_stop_event_stops_its_threads(form: str) -> None:
+    """A thousand, so that there are several groups."""
+    stop = STOPS[form]()
+    events = [stop.for_one_thread() for _ in range(1000)]
+    assert not any(event.is_set() for event in events)
+    stop.set()
+    assert all(event.wait(3600) for event in events)
+
+
+@pytest.mark.parametrize("form", SLOTS)
+def test_each_form_of_the_slots_can_be_opened(form: str) -> None:
+    """More threads than there are slots go through."""
+    slots = SLOTS[form]()
+    slots.open()
+    for _ in range(200):
+        slots.__enter__()
+    with slots:
+        pass
 
 
 def test_the_cpu_of_a_process_is_read_from_outside() -> None:
