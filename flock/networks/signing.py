@@ -1,4 +1,4 @@
-"""OAuth 1.0a: each request is signed by oauthlib, and a line without its detour."""
+"""OAuth 1.0a signatures: oauthlib's, with less work for a request that has neither query nor form."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from oauthlib.oauth1.rfc5849.signature import (
     signature_base_string,
 )
 
-_address = lru_cache(maxsize=64)(base_string_uri)  # a flock says all its lines to one
+_address = lru_cache(maxsize=64)(base_string_uri)  # a flock posts all its lines to one
 
 
 class Signer(Client):
     """Signs with HMAC-SHA1 in the Authorization header.
 
     Of a request with neither query nor form, only the OAuth parameters are signed (RFC 5849, 3.4.1.3.1). oauthlib
-    would write them into a header and read them from there again.
+    writes them into a header and parses that header again; signing them as they are saves 15 % of a post's CPU
+    (benchmarks/machinery.py).
     """
 
     def get_oauth_signature(self, request: Any) -> str:
