@@ -2,6 +2,7 @@
 
     .venv/bin/python benchmarks/machinery.py                    some 15 minutes
     .venv/bin/python benchmarks/machinery.py --rounds 3 --json machinery.json
+    .venv/bin/python benchmarks/machinery.py --only posts       one of: stop, slots, late, memory, posts
     .venv/bin/python benchmarks/machinery.py --tiny             seconds, for function only
 
 A piece pays if it saves a tenth. The first rows are measured on a flock that is nothing but its machinery
@@ -33,6 +34,7 @@ from benchmarks.small_flock import Config
 from flock.networks.http import Session
 from flock.networks.signing import Signer
 
+PARTS = ("stop", "slots", "late", "memory", "posts")
 ENOUGH = 10  # percent that a piece has to save
 LOOK = 0.1  # seconds between two looks at a flock
 HEAD = f"{'':<52}{'':<36}{'plain':>9}{'with it':>9}{'saved':>8}  "
@@ -41,9 +43,10 @@ TOKENS = ("the-app", "a" * 40, f"1-{'b' * 40}", "c" * 40)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """The size of the flock, its interval and how long it is watched, in seconds; the posts; the rounds of it all.
+    """The size of the flock, its interval and how long it is watched, in seconds; how many posts are measured
+    in each round, and how often all sheep are stopped, or due, at once.
 
-    After a hardship, the flock gets `patience` seconds.
+    A flock gets `patience` seconds for each thing that it should do.
     """
 
     sheep: int = 10_000
@@ -51,10 +54,12 @@ class Asked:
     seconds: float = 15.0
     patience: float = 60.0
     posts: int = 1500
+    stops: int = 5
     rounds: int = 1
+    parts: tuple[str, ...] = PARTS
 
 
-TINY = Asked(sheep=10, interval=0.5, seconds=0.5, patience=20.0, posts=50)
+TINY = Asked(sheep=10, interval=0.5, seconds=0.5, patience=20.0, posts=50, stops=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +103,15 @@ class Herd:
             time.sleep(LOOK)
         return min(time.monotonic() - began, patience)
 
+    def wait_until_asleep(self, patience: float) -> None:
+        """Wait until all threads are there, and take no CPU any more; at most `patience`."""
+        began, cpu = time.monotonic(), -1.0
+        while time.monotonic() - began < patience:
+            before, cpu = cpu, gauges.cpu_seconds(self.pid)
+            if gauges.threads(self.pid) > self.config.sheep and cpu - before < LOOK / 10:
+                return
+            time.sleep(LOOK * 5)
+
     def cpu_of_a_post(self, seconds: float) -> float:
         """Return the milliseconds of CPU for each post in the next seconds."""
         posts, cpu = self.posts(), gauges.cpu_seconds(self.pid)
@@ -136,9 +150,15 @@ class Measures:
 
     def go_round(self) -> None:
         """Measure everything once more."""
-        self._flocks()
-        self._memory()
-        self._posts()
+        measures = {
+            "stop": self._stops,
+            "slots": self._slots,
+            "late": self._flocks,
+            "memory": self._memory,
+            "posts": self._posts,
+        }
+        for part in self._asked.parts:
+            measures[part]()
 
     def _keep(self, piece: str, unit: str, plain: float, with_it: float) -> None:
         self._found.setdefault((piece, unit), []).append((plain, with_it))
@@ -155,14 +175,9 @@ class Measures:
                 spread=asked.interval,
             )
             with self._herd(config) as herd:
-                cpu, late, stop = self._cpu(herd), herd.late_seconds(asked.patience), self._stop(herd)
+                cpu, late = self._cpu(herd), herd.late_seconds(asked.patience)
             with self._herd(replace(config, stop="lock")) as herd:
                 self._keep("sleeping in poll(), not on a lock", "ms CPU a post", self._cpu(herd), cpu)
-            with self._herd(replace(config, stop="groups")) as herd:
-                self._cpu(herd)
-                self._keep(
-                    "an event for every 256 sheep (removed)", "s from SIGTERM to the end", stop, self._stop(herd)
-                )
             unit = "s until all late sheep have posted"
             for piece, change in (
                 ("slots: 128 posts at once", {"slots": "none"}),
@@ -171,17 +186,38 @@ class Measures:
                 with self._herd(replace(config, **change)) as herd:
                     self._cpu(herd)
                     self._keep(piece, unit, herd.late_seconds(asked.patience), late)
-            with self._herd(replace(config, slots="pipe")) as herd:
-                self._cpu(herd)
-                self._keep("waiting for a slot on a pipe (removed)", unit, late, herd.late_seconds(asked.patience))
 
     def _cpu(self, herd: Herd) -> float:
         """Wait until all sheep are out, and take the CPU of a post."""
         herd.wait_for(herd.config.sheep, herd.config.delay + herd.config.spread + self._asked.patience)
         return herd.cpu_of_a_post(self._asked.seconds)
 
-    def _stop(self, herd: Herd) -> float:
-        return herd.stop_seconds(self._asked.patience)
+    def _stops(self) -> None:
+        """Let all sheep sleep, and send SIGTERM."""
+        asked = self._asked
+        config = Config(sheep=asked.sheep, interval=3600.0, url="https://localhost:1", delay=3600.0)
+        seconds: dict[str, list[float]] = {"pipe": [], "groups": []}
+        for _ in range(asked.stops):
+            for form, found in seconds.items():
+                with self._herd(replace(config, stop=form)) as herd:
+                    herd.wait_until_asleep(asked.patience)
+                    found.append(herd.stop_seconds(asked.patience))
+        unit = "s from SIGTERM to the end"
+        self._keep("an event for every 256 sheep (removed)", unit, *map(median, seconds.values()))
+
+    def _slots(self) -> None:
+        """Let all sheep post at once."""
+        asked = self._asked
+        seconds: dict[str, list[float]] = {"queue": [], "pipe": []}
+        with self._land.server() as server:
+            config = Config(sheep=asked.sheep, interval=3600.0, url=server.url, delay=asked.sheep / 1000)
+            for _ in range(asked.stops):
+                for form, found in seconds.items():
+                    with self._herd(replace(config, slots=form)) as herd:
+                        herd.wait_for(1, config.delay + asked.patience)
+                        found.append(herd.wait_for(asked.sheep, asked.patience))
+        unit = "s until all have posted"
+        self._keep("waiting for a slot on a pipe (removed)", unit, *map(median, seconds.values()))
 
     def _memory(self) -> None:
         """Let every sheep make one connection, and see what it keeps of that."""
@@ -257,12 +293,14 @@ def wanted() -> tuple[Asked, Path | None]:
     parser.add_argument("--sheep", type=int, default=Asked().sheep, metavar="N", help="(10000)")
     parser.add_argument("--interval", type=float, default=Asked().interval, metavar="S", help="of a sheep (30)")
     parser.add_argument("--rounds", type=int, default=1, metavar="N", help="of which the median counts (1)")
+    parser.add_argument("--only", choices=PARTS, action="append", help="this part; may come twice")
     parser.add_argument("--tiny", action="store_true", help="twenty sheep, for function only")
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep the numbers there")
     given = parser.parse_args()
     if given.tiny:
         return TINY, given.json
-    return Asked(sheep=given.sheep, interval=given.interval, rounds=given.rounds), given.json
+    parts = tuple(given.only or PARTS)
+    return Asked(sheep=given.sheep, interval=given.interval, rounds=given.rounds, parts=parts), given.json
 
 
 def main() -> int:
