@@ -27,15 +27,14 @@ from requests.adapters import HTTPAdapter
 from requests_oauthlib import OAuth1
 from urllib3.connectionpool import HTTPConnectionPool
 
-import flock.networks.x.api
 from benchmarks.ground import Ground, ground
-from flock.console import Console
-from flock.context import Commons
+from flock.context import open_context
 from flock.events import Events
 from flock.journal import SqliteJournal
-from flock.networks.wire import Wire
-from flock.networks.x.api import Twitter
-from flock.options import Options
+from flock.networks.http import Session
+from flock.networks.x.api import X
+from flock.observers.console import Console
+from flock.options import Options, settle_options
 from flock.sheep.sheep import Sheep
 from flock.shepherd import Shepherd
 
@@ -45,12 +44,12 @@ STACK, GUARD = 8 << 20, 64 << 10  # bytes that the system sets aside for each th
 # How deep a part stands in the one before, what it is, and the function that does it with all that it calls.
 PARTS: tuple[tuple[int, str, Any, str], ...] = (
     (0, "a tweet", Sheep, "beat"),
-    (1, "posting it", Twitter, "post"),
-    (2, "making the request", Wire, "_prepared"),
+    (1, "posting it", X, "post"),
+    (2, "making the request", Session, "_prepared"),
     (3, "signing it", OAuth1, "__call__"),
     (2, "sending it", HTTPAdapter, "send"),
     (3, "connection and TLS", HTTPConnectionPool, "urlopen"),
-    (2, "understanding the answer", flock.networks.x.api, "meaning"),
+    (2, "understanding the answer", X, "_read"),
     (1, "writing it into the journal, twice", SqliteJournal, "_write"),
     (1, "telling it (the log)", Events, "tell"),
 )
@@ -66,11 +65,12 @@ def cpu(land: Ground, tweets: int) -> Iterator[str]:
     """Yield the lines of the first table: milliseconds of CPU by part, for each of the rests."""
     with land.server() as server, (land.folder / "anatomy.log").open("w") as log:
         options = Options(base_url=server.url, state=land.folder / "anatomy.db", line_interval=0, poem_interval=0)
-        commons = Commons.of(options, Events([Console(log, log_format="json")]))
-        (sheep,) = Shepherd(land.keys(1), 0, 0, options=options, commons=commons).all_sheep
+        options = settle_options(options=options, environment={})
+        context = open_context(options, Events([Console(log, log_format="json")]))
+        (sheep,) = Shepherd(land.keys(1), 0, 0, options=options, context=context).all_sheep
         _say(sheep, WARM_UP, rest=0)
         found = [_seconds_by_part(sheep, tweets, rest=rest) for rest in RESTS]
-        commons.close()
+        context.close()
     for depth, name, *_ in PARTS:
         yield f"{'  ' * depth + name:<40}" + "".join(f"{seconds[name] / tweets * 1000:12.2f}" for seconds in found)
 
@@ -153,7 +153,7 @@ def _objects(land: Ground, sheep: int) -> Iterator[tuple[str, float]]:
     tracemalloc.stop()
     pool.terminate()
     for shepherd in made:
-        shepherd.commons.close()
+        shepherd.context.close()
     yield from ((part, size / sheep / 1000) for part, size in found.most_common())
 
 

@@ -31,8 +31,8 @@ Who = Literal["yardstick", "flock"]
 WHO: tuple[Who, ...] = ("yardstick", "flock")
 
 LINES = 20  # of the poem that all sheep share
-PATIENCE = 120.0  # seconds until every sheep should have said something, and an interval
-STOP_PATIENCE = 60.0  # seconds from SIGTERM until it is no use waiting
+START_TIMEOUT = 120.0  # seconds until every sheep should have said something, and an interval
+STOP_TIMEOUT = 60.0  # seconds from SIGTERM until it is no use waiting
 _LOOK = 0.1  # seconds between two looks at the log
 
 _libc = ctypes.CDLL(None)
@@ -71,7 +71,7 @@ class Program:
         """
         heard: set[str] = set()
         while len(heard) < sheep:
-            if time.monotonic() - self.started > PATIENCE + interval:
+            if time.monotonic() - self.started > START_TIMEOUT + interval:
                 return None
             self.live_on(_LOOK)
             heard.update(tweet.bot for tweet in self.said())
@@ -91,7 +91,7 @@ class Program:
         told = time.monotonic()
         self._process.terminate()
         try:
-            code = self._process.wait(STOP_PATIENCE)
+            code = self._process.wait(STOP_TIMEOUT)
         except subprocess.TimeoutExpired:
             self._process.kill()
             code = self._process.wait()

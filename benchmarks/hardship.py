@@ -1,7 +1,7 @@
-"""A large flock when things go wrong: the machine that falls asleep, the network that is away or says nothing.
+"""A large flock when things go wrong: all sheep are late at once, the network is away, or it does not answer.
 
     .venv/bin/python benchmarks/hardship.py --sheep 10000 --interval 30
-    .venv/bin/python benchmarks/hardship.py --only asleep
+    .venv/bin/python benchmarks/hardship.py --only stopped
     .venv/bin/python benchmarks/hardship.py --tiny      a few seconds, for function only
 
 Each hardship comes twice: first to see how the flock gets through it and back to its pace, then to send SIGTERM
@@ -23,11 +23,11 @@ import simplejson as json
 
 from benchmarks import gauges
 from benchmarks.gauges import Machine
-from benchmarks.ground import PATIENCE, Failed, Ground, Program, ground
+from benchmarks.ground import START_TIMEOUT, Failed, Ground, Program, ground
 from benchmarks.tweets import half_way
 
 HARDSHIPS = {
-    "asleep": "the flock is stopped (SIGSTOP), as when a laptop is shut or a machine is moved",
+    "stopped": "the flock's process is stopped (SIGSTOP) and continued, so that all sheep are late at once",
     "refused": "the server is gone, and connections are refused",
     "silent": "the server is stopped (SIGSTOP), and answers nothing",
 }
@@ -97,7 +97,7 @@ class World:
 
     def begin(self, hardship: str) -> None:
         """Let it come."""
-        if hardship == "asleep":
+        if hardship == "stopped":
             os.kill(self.flock.pid, signal.SIGSTOP)
         elif hardship == "silent":
             os.kill(self._server.pid, signal.SIGSTOP)
@@ -106,7 +106,7 @@ class World:
 
     def end(self, hardship: str) -> None:
         """Let it pass."""
-        if hardship == "asleep":
+        if hardship == "stopped":
             os.kill(self.flock.pid, signal.SIGCONT)
         elif hardship == "silent":
             os.kill(self._server.pid, signal.SIGCONT)
@@ -132,7 +132,7 @@ def go_through(land: Ground, asked: Asked, hardship: str) -> Seen:
         rss_after = gauges.rss_mb(flock.pid)
         world.begin(hardship)
         flock.live_on(min(20.0, asked.seconds))
-        if hardship == "asleep":  # nobody hears SIGTERM in his sleep
+        if hardship == "stopped":  # a stopped process does not take SIGTERM
             world.end(hardship)
         stop, code = flock.stop()
         return Seen(
@@ -160,7 +160,7 @@ def _recover(flock: Program, asked: Asked) -> tuple[float, float | None]:
     enough = AT_ITS_PACE * asked.sheep / asked.interval
     rates: list[float] = []
     began = time.monotonic()
-    while (elapsed := time.monotonic() - began) < PATIENCE:
+    while (elapsed := time.monotonic() - began) < START_TIMEOUT:
         if rates and rates[-1] >= enough:
             return rates[0], elapsed
         rates.append(_rate(flock, asked.window))

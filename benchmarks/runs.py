@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from benchmarks import gauges
-from benchmarks.ground import PATIENCE, WHO, Ground, Program, Who
+from benchmarks.ground import START_TIMEOUT, WHO, Ground, Program, Who
 from benchmarks.tweets import Tweet, half_way, lateness, percentile
 
 TWEETS_PER_SECOND = 1000 / 3  # that the larger sizes are held to: ten thousand sheep, a line each 30 s
@@ -128,7 +128,7 @@ def _see(program: Program, seconds: float, *, punctual: bool) -> dict[str, Any]:
     program.said()
     since, began, cpu_before = time.time(), time.monotonic(), gauges.cpu_seconds(program.pid)
     tweets: list[Tweet] = []
-    while not tweets and time.monotonic() - began < PATIENCE:  # a machine that stalls is no fault of theirs
+    while not tweets and time.monotonic() - began < START_TIMEOUT:  # a machine that stalls is no fault of theirs
         program.live_on(seconds)
         tweets = program.said()
     cpu, elapsed = gauges.cpu_seconds(program.pid) - cpu_before, time.monotonic() - began

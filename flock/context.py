@@ -1,28 +1,30 @@
-"""What the sheep of one flock share: clock, journal, networks, whistle and gate, and whom to tell."""
+"""What the sheep of one herd share: options, clock, journal, networks, the stop event, and the observers."""
 
 from __future__ import annotations
 
+import os
 import threading
 from dataclasses import dataclass, field
 
 from flock.clock import Clock, SystemClock
-from flock.console import Console
 from flock.events import Events
-from flock.gate import Gate
-from flock.journal import Journal, MemoryJournal, SqliteJournal
-from flock.networks import Networks
-from flock.options import Options
-from flock.sheep.allowance import UNLIMITED, Allowance
-from flock.whistle import Whistle
+from flock.journal import Journal, MemoryJournal, open_journal
+from flock.networks.registry import Networks
+from flock.observers.console import Console
+from flock.observers.logs import log_unless_configured
+from flock.options import Options, settle_options
+from flock.sheep.allowance import Allowance, allowance
+from flock.threads.outage import Outage
+from flock.threads.stop import StopEvent
 
 
 @dataclass(slots=True)
-class Commons:
-    """The collaborators of every sheep.
+class Context:
+    """The collaborators of every sheep, passed in when it is made.
 
-    `allowance` is the whole flock's posts a day; `stop` ends the flock; `gate` bounds how many speak at once;
-    `calls` counts the shepherd's SIGHUPs; `good_apps` holds the consumer tokens that a network has taken a post
-    with.
+    `allowance` is the whole flock's posts a day, or None without a cap. `stop` ends the herd. `calls` counts the
+    shepherd's SIGHUPs: each gives penned and waiting sheep another try. `journal_outage` says which sheep tells
+    that the journal cannot be written.
     """
 
     options: Options
@@ -30,48 +32,10 @@ class Commons:
     journal: Journal
     networks: Networks
     events: Events
-    allowance: Allowance = UNLIMITED
-    stop: Whistle = field(default_factory=Whistle)
-    gate: Gate = field(default_factory=Gate)
+    allowance: Allowance | None = None
+    stop: StopEvent = field(default_factory=StopEvent)
     calls: int = 0
-    good_apps: set[str] = field(default_factory=set, repr=False)
-    _met: dict[str, object] = field(default_factory=dict, repr=False)  # a trouble, and who met it first
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    @classmethod
-    def of(cls, options: Options, events: Events | None = None) -> Commons:
-        """Return what a flock with these options needs. Raises JournalError when there can be no journal.
-
-        A dry run gets a journal that touches no file. Without `events`, tweets are printed as they are said.
-        """
-        clock = SystemClock()
-        journal = (
-            MemoryJournal() if options.dry_run else SqliteJournal(options.state_file, keep=options.keep_history)
-        )
-        return cls(
-            options=options,
-            clock=clock,
-            journal=journal,
-            networks=Networks(options),
-            events=events or Events([Console()]),
-            allowance=allowance(options.flock_posts_per_day, clock, journal),
-        )
-
-    def first_to_meet(self, trouble: str) -> bool:
-        """Return whether nobody has met this trouble of the whole flock's before: then it should be told."""
-        return self.speaks_for_all(object(), trouble)
-
-    def speaks_for_all(self, who: object, trouble: str) -> bool:
-        """Return whether `who` was the first to meet this trouble: then all that comes of it is theirs to tell."""
-        with self._lock:
-            return self._met.setdefault(trouble, who) is who
-
-    def is_over(self, trouble: str) -> bool:
-        """Forget a trouble of the whole flock's; return whether there was one."""
-        if trouble not in self._met:  # the usual case, without the lock
-            return False
-        with self._lock:
-            return self._met.pop(trouble, None) is not None
+    journal_outage: Outage = field(default_factory=Outage)
 
     def close(self) -> None:
         """Close the connections and the journal."""
@@ -79,9 +43,45 @@ class Commons:
         self.journal.close()
 
 
-def allowance(cap: int | None, clock: Clock, journal: Journal, bot: str | None = None) -> Allowance:
-    """Return the posts a day of `bot`, or of the whole flock, less those that the journal knows of."""
-    if cap is None:
-        return UNLIMITED
-    offset = clock.now() - clock.wall()
-    return Allowance(cap, [time + offset for time in journal.latest_posts(cap, bot)])
+def open_context(options: Options, events: Events | None = None) -> Context:
+    """Return the context of a flock with these options. Raises JournalError when there can be no journal,
+    and BadOption when this process may open no more files.
+
+    A dry run gets a journal that touches no file. Without `events`, posts are printed as they are made.
+    """
+    clock = SystemClock()
+    keep = options.keep_history
+    journal: Journal = MemoryJournal() if options.dry_run else open_journal(options.state_file, keep=keep)
+    try:
+        return Context(
+            options=options,
+            clock=clock,
+            journal=journal,
+            networks=Networks(options),
+            events=events or _told_on_standard_output(),
+            allowance=allowance(options.flock_posts_per_day, clock, journal),
+        )
+    except BaseException:
+        journal.close()
+        raise
+
+
+def _told_on_standard_output() -> Events:
+    """Return the events of a program that has set up nothing: a console, and warnings on standard error."""
+    log_unless_configured()
+    return Events([Console()])
+
+
+_shared: list[Context] = []  # one at most
+_sharing = threading.Lock()
+
+
+def shared_context() -> Context:
+    """Return the context of the sheep that are made by hand, without one of their own: one for the process.
+
+    Its options are those of the `FLOCK_...` environment variables.
+    """
+    with _sharing:
+        if not _shared:
+            _shared.append(open_context(settle_options(environment=os.environ)))
+        return _shared[0]

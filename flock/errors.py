@@ -1,33 +1,34 @@
-"""Everything that can go wrong, as a tree.
+"""The error tree: every exception that this package raises on purpose.
 
     FlockError
-    ├── BadInput                  what the operator gave us cannot be used
+    ├── BadInput                  something that the operator gave cannot be used
     │   ├── BadOption             a command-line option, an environment variable, an argument
     │   ├── BadPoem               a poem file
     │   └── BadKeys               one or more key files (carries every problem found)
     ├── BotsTaken                 another flock is already running these bots
     ├── JournalError              the journal cannot be read or written; nothing may be posted
-    └── NetworkError              what a network answered, in the flock's own terms
-        ├── Wait                  not now: the same post will be taken later
-        │   ├── RateLimited       until a known time, or for a while
+    ├── Unstorable                one text or number cannot be stored in a journal; also a ValueError
+    └── NetworkError              a post failed; the network's adapter says why in one of these classes
+        ├── Wait                  a limit: the network will take the same post later
+        │   ├── RateLimited       until a known time, or for 15 minutes
         │   ├── DailyLimit        for hours
-        │   ├── LooksAutomated    for hours: the network asks the bot to calm down
-        │   ├── OutOfCredits      until somebody pays
+        │   ├── LooksAutomated    for hours: the network takes the post for an automated one
+        │   ├── OutOfCredits      until the developer account is topped up
         │   └── ClockWrong        until this machine's clock is right again
-        ├── Retry                 the network is unwell
-        │   ├── Unavailable       and the post surely did not land
-        │   └── OutcomeUnknown    and the post may have landed
-        ├── Skip                  the network will not take this text, whatever we do
-        │   ├── Duplicate         it has it already
-        │   ├── TooLong           it counts otherwise than we do
-        │   └── Refused           it does not say more than no
+        ├── Retry                 an outage: try again, with backoff
+        │   ├── Unavailable       the post did not land
+        │   └── OutcomeUnknown    the post may have landed
+        ├── Skip                  the network will never take this text
+        │   ├── Duplicate         the account has posted the same text already
+        │   ├── TooLong           the network's count is longer than the flock's
+        │   └── Refused           the network gives no reason that the flock knows
         └── Pen                   no post of this bot will be taken until its operator acts
             ├── Unauthorized      the bot's tokens are revoked or wrong
             ├── Suspended         the account is suspended
             ├── Locked            the account is locked until its owner signs in
             └── AppRefused        the app's own keys are refused
 
-`docs/errors.md` lists what each network answers and where it lands in this tree.
+`docs/errors.md` lists the answers of each network, and the class that each becomes.
 """
 
 from __future__ import annotations
@@ -39,15 +40,15 @@ from typing import ClassVar
 
 
 class FlockError(Exception):
-    """The root of what this package raises on purpose. Its text is fit to be shown to an operator."""
+    """The root of the tree. Its text is one clear message for the operator."""
 
 
 class BadInput(FlockError):
-    """What the operator gave us cannot be used as it is."""
+    """Something that the operator gave cannot be used."""
 
 
 class BadOption(BadInput):
-    """An option, an environment variable or an argument makes no sense."""
+    """An option, an environment variable or an argument has a value that cannot be used."""
 
 
 class BadPoem(BadInput):
@@ -56,7 +57,7 @@ class BadPoem(BadInput):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is wrong with one field of one key file, and what to do about it. Never holds a secret."""
+    """One fault in one field of one key file, and what to do about it. Never holds a secret."""
 
     file: Path
     field: str
@@ -67,7 +68,7 @@ class Problem:
 
 
 class BadKeys(BadInput):
-    """Key files that cannot be used. Its text has one line a file, whatever is wrong with the file."""
+    """Key files that cannot be used. The text has one line for each file, with all of its problems."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
@@ -75,7 +76,7 @@ class BadKeys(BadInput):
 
 
 def printable(text: str) -> str:
-    """Return `text` with whatever a terminal would obey, or could not show, escaped."""
+    """Return `text` with control characters, and others that a terminal cannot show, escaped."""
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 
@@ -89,24 +90,28 @@ def lines_by_file(problems: Iterable[Problem]) -> Iterator[str]:
 
 
 class BotsTaken(FlockError):
-    """Another flock holds some of these bots."""
+    """Another flock has claimed some of these bots in the journal."""
 
 
 class JournalError(FlockError):
     """The journal cannot be read or written. Nothing is posted without a journal."""
 
 
-class NetworkError(FlockError):
-    """A network did not take a post, for a reason given in the flock's terms.
+class Unstorable(FlockError, ValueError):
+    """One text cannot be encoded, or one number is too large. Other writes to the journal go on."""
 
-    `advice` says what the operator can do; it is empty where waiting is all there is to do.
+
+class NetworkError(FlockError):
+    """A network did not take a post. The subclass says what the bot has to do next.
+
+    `advice` says what the operator can do; it is empty where there is nothing to do but wait.
     """
 
     advice: ClassVar[str] = ""
 
 
 class Wait(NetworkError):
-    """Not now. `until` is a wall-clock time (seconds since the epoch), or None when the network named none."""
+    """A limit. `until` is its end in wall-clock time (seconds since the epoch), or None if it is unknown."""
 
     def __init__(self, message: str, *, until: float | None = None) -> None:
         super().__init__(message)
@@ -114,61 +119,61 @@ class Wait(NetworkError):
 
 
 class RateLimited(Wait):
-    """Too many requests; the window resets at `until`, as far as the network's headers can be believed."""
+    """Too many requests. `until` is the reset time in the network's headers, if it is a plausible one."""
 
 
 class DailyLimit(Wait):
-    """The account or the app has posted all it may post in a day."""
+    """The account or the app has reached its limit of posts a day."""
 
 
 class LooksAutomated(Wait):
-    """The network thinks that a bot looks like a bot."""
+    """The network takes the posts for automated ones, and refuses them for some hours."""
 
     advice = "label the account as automated, or lengthen its intervals"
 
 
 class OutOfCredits(Wait):
-    """The account that pays for the posts has nothing left."""
+    """The developer account that pays for the posts has no credits left."""
 
     advice = "top up the developer account's credits"
 
 
 class ClockWrong(Wait):
-    """This machine's clock is too far off for its signatures to be accepted."""
+    """The signature was refused, since this machine's clock is too far off."""
 
     advice = "set the clock (timedatectl set-ntp true)"
 
 
 class Retry(NetworkError):
-    """The network is unwell. The line is kept and tried again, backing off."""
+    """The network is away or answers with a fault. The line is kept, and tried again with backoff."""
 
 
 class Unavailable(Retry):
-    """The request did not get through: the post surely did not land."""
+    """The request did not get through, so that the post did not land."""
 
 
 class OutcomeUnknown(Retry):
-    """The request went out and no good answer came back: the post may have landed."""
+    """The request was sent, and no usable answer came back: the post may have landed."""
 
 
 class Skip(NetworkError):
-    """The network will not take this text. The sheep goes on with its next line."""
+    """The network will never take this text. The sheep goes on with its next line."""
 
 
 class Duplicate(Skip):
-    """The network says that this account has said this already."""
+    """The network says that this account has posted the same text already."""
 
 
 class TooLong(Skip):
-    """The network counts the length otherwise than we do."""
+    """The text is too long by the network's count, which differs from the flock's."""
 
 
 class Refused(Skip):
-    """The network refuses the text without a reason that we know."""
+    """The network refuses the text, and gives no reason that the flock knows."""
 
 
 class Pen(NetworkError):
-    """No post of this bot will be taken until somebody does something about it."""
+    """No post of this bot will be taken until its operator acts."""
 
 
 class Unauthorized(Pen):
@@ -190,6 +195,6 @@ class Locked(Pen):
 
 
 class AppRefused(Pen):
-    """The keys of the app are refused, most likely for every bot that uses them."""
+    """The keys of the app are refused, most likely for each bot that uses them."""
 
     advice = "check the app's keys, permissions and plan in the network's developer portal"

@@ -1,29 +1,27 @@
-"""What happened, as plain data, and whom to tell.
+"""Events: plain data about what happened, and `Events`, which passes each one to the observers.
 
-Data flows down and events flow up: sheep and shepherd tell, and listeners (the console, systemd, tests) hear.
-A listener that fails is logged and never troubles a sheep.
+Sheep and shepherd send events; observers (the console, systemd, tests) receive each of them. The sentences for
+people are made of this data in observers/wording.py.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Callable, Iterable, Sequence
+import threading
+import traceback
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from flock.units import roughly
-
 log = logging.getLogger(__name__)
-
-_WORTH_SAYING = 30.0  # seconds of silence at the start that are explained
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """Something happened at the wall-clock time `at` (seconds since the epoch) to `bot`, or to the whole flock.
 
-    `level` is one of the logging module's. The text of an event is for people; its fields are for programs.
+    `level` is the severity, as one of the logging module's levels.
     """
 
     level: ClassVar[int] = logging.INFO
@@ -41,9 +39,10 @@ class Event:
 class Said(Event):
     """A tweet was posted: the bot's `n`-th, from 0.
 
-    `line` of `lines` is its place in the recitation, `piece` of `pieces` its place in the line, `source` the place
-    of the line in the poem. `age` is in recitations, `late` in seconds behind the due time. `mood` is how it was
-    said, `memory` the share of the poem that is left, and `entropy` from 0 to 1.
+    `line` of `lines` is its place in the recitation, `piece` of `pieces` its place in the line, and `source` the
+    place of the line in the poem, each from 0. `age` is in recitations, `late` in seconds after the due time.
+    `mood` names what the temperament did to the line, `memory` is the share of the poem's words that are left
+    (from 0 to 1), and `entropy` is from 0 to 1.
     """
 
     text: str
@@ -60,9 +59,6 @@ class Said(Event):
     memory: float = 1.0
     entropy: float = 0.0
 
-    def __str__(self) -> str:
-        return self.text
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Birthday(Event):
@@ -71,28 +67,21 @@ class Birthday(Event):
     age: int
     rest: float
 
-    def __str__(self) -> str:
-        times = "once" if self.age == 1 else "twice" if self.age == 2 else f"{self.age} times"
-        return f"is {self.age} today: has said its whole poem {times}, and rests {roughly(self.rest)}"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Skipped(Event):
-    """The network will not take this text; the bot goes on with its next."""
+    """The network refuses this text; the bot goes on with its next line."""
 
     level: ClassVar[int] = logging.WARNING
 
     text: str
     n: int
     why: str
-
-    def __str__(self) -> str:
-        return f"skips a line: {self.why}: {self.text}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unsure(Event):
-    """Nothing can tell whether this text landed, so it is not said again."""
+    """It cannot be found out whether this text landed. The bot goes on, and does not post it again."""
 
     level: ClassVar[int] = logging.WARNING
 
@@ -100,15 +89,12 @@ class Unsure(Event):
     n: int
     why: str
 
-    def __str__(self) -> str:
-        return f"may or may not have said this, and goes on: {self.why}: {self.text}"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackingOff(Event):
-    """The network is unwell; the line is kept, and tried again after `seconds`. `attempt` counts the failures.
+    """The network failed; the line is kept, and tried again after `seconds`. `attempt` counts failures in a row.
 
-    `with_others` is whether another bot met with it first, and nobody has been heard since.
+    `with_others` is true if another bot of the same service met the outage first, and the outage goes on.
     """
 
     why: str
@@ -118,16 +104,13 @@ class BackingOff(Event):
 
     @property
     def level(self) -> int:  # type: ignore[override]
-        """A long outage is worth a line now and then, not one a try and not one a bot."""
+        """A warning at every fifth attempt of the bot that met the outage first; otherwise a debug message."""
         return logging.WARNING if self.attempt % 5 == 1 and not self.with_others else logging.DEBUG
-
-    def __str__(self) -> str:
-        return f"tries again in {roughly(self.seconds)}: {self.why}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting(Event):
-    """The bot waits on purpose, for `seconds`: a rate limit, a daily limit, an empty purse."""
+    """The bot waits for `seconds`, for a limit to pass: a rate limit, a daily limit, no credits left."""
 
     level: ClassVar[int] = logging.WARNING
 
@@ -135,16 +118,12 @@ class Waiting(Event):
     seconds: float
     advice: str = ""
 
-    def __str__(self) -> str:
-        advice = f"; {self.advice}" if self.advice else ""
-        return f"waits {roughly(self.seconds)}: {self.why}{advice}"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Penned(Event):
     """The bot stops until its key file changes or the flock is sent a SIGHUP.
 
-    `with_its_app` is whether the keys of its app are suspected and another bot has said so already.
+    `with_its_app` is true if the keys of its app are the likely cause, and another bot has reported them already.
     """
 
     why: str
@@ -153,13 +132,8 @@ class Penned(Event):
 
     @property
     def level(self) -> int:  # type: ignore[override]
-        """One loud line for an app, however many bots it has."""
+        """An error for the first bot of an app, and a warning for each further one."""
         return logging.WARNING if self.with_its_app else logging.ERROR
-
-    def __str__(self) -> str:
-        if self.with_its_app:
-            return f"is penned, like others of its app: {self.why}"
-        return f"IS PENNED: {self.why}; {self.advice}; then save its key file, or start the flock anew"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,26 +142,32 @@ class Released(Event):
 
     why: str
 
-    def __str__(self) -> str:
-        return f"is let out of the pen: {self.why}"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stumbled(Event):
-    """A bug of ours. The traceback is in the log, once."""
+    """A bug in flock made a try fail; the next one is in `seconds`. The traceback is logged once."""
 
     level: ClassVar[int] = logging.ERROR
 
     why: str
     seconds: float
 
-    def __str__(self) -> str:
-        return f"stumbles over a bug in the flock, and tries again in {roughly(self.seconds)}: {self.why}"
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Died(Event):
+    """The thread of a bot has ended by an error. The bot posts nothing more until the flock is started anew."""
+
+    level: ClassVar[int] = logging.ERROR
+
+    why: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GoneQuiet(Event):
-    """The bot has said nothing for longer than it should have; or each of `bots`, the longest for `seconds`."""
+    """The bot's next post has been due for `seconds`, which is too long. Sent once, until the bot posts again.
+
+    If many bots are overdue at once, one event names all `bots`; then `seconds` is the longest of their delays.
+    """
 
     level: ClassVar[int] = logging.ERROR
 
@@ -195,48 +175,37 @@ class GoneQuiet(Event):
     why: str
     bots: tuple[str, ...] = ()
 
-    def __str__(self) -> str:
-        who = f"{len(self.bots)} SHEEP HAVE GONE QUIET ({_some(self.bots)})" if self.bots else "HAS GONE QUIET"
-        return f"{who}: nothing for {roughly(self.seconds)}: {self.why}"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NobodyQuiet(Event):
-    """All bots that had gone quiet have spoken again, or are penned or waiting by now."""
-
-    def __str__(self) -> str:
-        return "nobody is quiet any more"
+    """No bot is overdue any longer: each that was has posted again, or is penned or waiting."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PickedUp(Event):
-    """The poem was edited since the bot last spoke; it goes on at another line (counted from 0)."""
+    """The poem was edited since the bot's last post; the bot goes on at `line` (counted from 0)."""
 
     level: ClassVar[int] = logging.WARNING
 
     line: int
     text: str
 
-    def __str__(self) -> str:
-        return f"finds its poem edited, and goes on at line {self.line + 1}: {self.text}"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Out(Event):
-    """The flock is out: every one of its `sheep` has its thread. The first line is due in `first_in` seconds."""
+    """The flock has started: each of its `sheep` has its thread. The first line is due in `first_in` seconds."""
 
     sheep: int
     where: str = ""
     first_in: float = 0.0
 
-    def __str__(self) -> str:
-        first = f"; the first line is due in {roughly(self.first_in)}" if self.first_in >= _WORTH_SAYING else ""
-        return f"{self.sheep} sheep on the way out{f' to {self.where}' if self.where else ''}{first}"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rounds(Event):
-    """The shepherd has looked around, as it does each second. `alive` is whether the sheep move as they should."""
+    """The state of the flock, sent each second. The numbers are of sheep, and the tuples hold their names.
+
+    `alive` is false when most sheep hang: then the watchdog may restart the flock.
+    """
 
     level: ClassVar[int] = logging.NOTSET  # for programs, not for the log
 
@@ -245,87 +214,83 @@ class Rounds(Event):
     waiting: int
     in_trouble: int
     alive: bool
-
-    def __str__(self) -> str:
-        parts = [f"{self.sheep} sheep"]
-        if self.penned:
-            parts.append(f"{len(self.penned)} penned ({_some(self.penned)})")
-        if self.waiting:
-            parts.append(f"{self.waiting} waiting for a limit")
-        if self.in_trouble:
-            parts.append(f"{self.in_trouble} trying again")
-        return ", ".join(parts if self.alive else [*parts, "NOT MOVING"])
+    dead: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Called(Event):
     """A SIGHUP: penned sheep are tried again, and the log file is opened anew."""
 
-    def __str__(self) -> str:
-        return "the shepherd calls: penned sheep are tried again"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stopping(Event):
-    """The flock was told to stop; tweets `under_way` get up to `grace` seconds."""
+    """The flock was told to stop; the tweets `under_way` (a number) get up to `grace` seconds to finish."""
 
     under_way: int
     grace: float
 
-    def __str__(self) -> str:
-        if not self.under_way:
-            return "stopping"
-        tweets = "1 tweet" if self.under_way == 1 else f"{self.under_way} tweets"
-        return f"stopping; up to {roughly(self.grace)} for {tweets} under way"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stopped(Event):
-    """The flock has ended, and `why`."""
+    """The flock has ended, for the reason `why`."""
 
     why: str
-
-    def __str__(self) -> str:
-        return f"the flock has ended: {self.why}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Silenced(Event):
-    """The journal cannot be written, so that nothing may be said. Told once for the whole flock."""
+    """The journal cannot be written, so that nothing may be posted. Sent once for the whole flock."""
 
     level: ClassVar[int] = logging.ERROR
 
     why: str
-
-    def __str__(self) -> str:
-        return f"NOTHING CAN BE SAID: {self.why}; the flock goes on when it can be written"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpeaksAgain(Event):
     """The journal can be written again."""
 
-    def __str__(self) -> str:
-        return "the journal can be written again; the flock goes on"
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dropped(Event):
+    """`lines` of the output (a number) were dropped, since its reader or its disk was too slow."""
 
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
+    level: ClassVar[int] = logging.WARNING
+
+    lines: int
+    why: str
 
 
 Listener = Callable[[Event], None]
 
 
 class Events:
-    """Tells every listener, in the thread in which it happened."""
+    """Passes each event to every listener, in the thread in which the event happened.
+
+    A listener's exception is logged with its traceback, once for each kind of failure (the exception's type and
+    the line that raised it), so that a broken listener does not fill the log.
+    """
 
     def __init__(self, listeners: Iterable[Listener] = ()) -> None:
         self._listeners = tuple(listeners)
+        self._logged: set[tuple[int, type[Exception], str, int]] = set()
+        self._lock = threading.Lock()
 
     def tell(self, event: Event) -> None:
-        """Pass `event` on. A listener's exception is logged, and the others still hear."""
-        for listener in self._listeners:
+        """Pass `event` on. A listener's exception is logged, and the others still get the event."""
+        for number, listener in enumerate(self._listeners):
             try:
                 listener(event)
-            except Exception:
-                log.exception("a listener failed on %s", type(event).__name__)
+            except Exception as error:
+                if self._is_new(number, error):
+                    kind = type(event).__name__
+                    log.exception("an observer failed on the event %s; the next such failure is not logged", kind)
+
+    def _is_new(self, number: int, error: Exception) -> bool:
+        """Note the failure of the listener with that number; return whether it is the first of its kind."""
+        where = traceback.extract_tb(error.__traceback__, limit=-1)[-1]
+        failure = (number, type(error), where.filename, where.lineno or 0)
+        with self._lock:
+            before = len(self._logged)
+            self._logged.add(failure)
+            return len(self._logged) > before

@@ -1,17 +1,16 @@
-"""How a flock is to be run, from the command line or from the environment.
+"""How a flock is to be run: the options, and the one function that lays their sources over each other.
 
 Every option of `flock run` has a variable `FLOCK_<NAME>`, so that a driver of three lines, which has no command
-line, can be told the same things.
+line, can be given the same options.
 """
 
 from __future__ import annotations
 
 import difflib
 import logging
-import os
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -32,66 +31,55 @@ _COMMAND_LINE_ONLY = (
     *("python", "venv"),  # these two are for scripts/flock
 )
 
+STATE_NAME = "flock.db"
 LINE_INTERVAL = 30.0
 POEM_INTERVAL = 1.5 * HOUR
 
 ApiVersion = Literal["2", "1.1"]
 
 
+_UNSAID: Any = None  # the value of a field that was not given, until `settle_options` has settled it
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What holds for the whole flock; a key file may have its own `api` and intervals (seconds).
+    """What holds for the whole flock; a key file may have its own `api`, intervals (seconds) and temperament.
 
-    `posts_per_day` caps each bot in any 24 hours, and `flock_posts_per_day` all of them together; None is no cap.
-    `temperament` is how those sheep grow old whose keys say nothing of it; None is steadfast. `keep_history` is
-    for how many seconds the journal remembers what was said; where there is a cap, it is a day at least.
-    `retry_base` scales every backing off: 1.0 waits from a second to a quarter of an hour.
+    A field that is not given is None, which says "not said": `settle_options` replaces it. After that only those
+    fields are None for which None means something: no `base_url` but the network's own, no `sheep` class but
+    Sheep, no cap, no `temperament` but the steadfast one, the platform's folder for `state`.
+
+    `posts_per_day` caps each bot in any 24 hours, and `flock_posts_per_day` all of them together. `temperament` is
+    how those sheep grow old whose keys say nothing of it. `keep_history` is for how many seconds the journal
+    remembers what was said; where there is a cap, it is a day at least.
     """
 
-    line_interval: float = LINE_INTERVAL
-    poem_interval: float = POEM_INTERVAL
-    pasture: bool = False
-    dry_run: bool = False
+    line_interval: float = _UNSAID
+    poem_interval: float = _UNSAID
+    pasture: bool = _UNSAID
+    dry_run: bool = _UNSAID
     base_url: str | None = None
-    api: ApiVersion = "2"
+    api: ApiVersion = _UNSAID
     state: Path | None = None
     sheep: str | None = None
-    skip_bad: bool = False
-    seed: int = 0
+    skip_bad: bool = _UNSAID
+    seed: int = _UNSAID
     posts_per_day: int | None = None
     flock_posts_per_day: int | None = None
-    keep_history: float = 2 * DAY
-    retry_base: float = 1.0
+    keep_history: float = _UNSAID
     temperament: Temperament | None = None
 
     def __post_init__(self) -> None:
+        for field, parse in (("line_interval", parse_seconds), ("poem_interval", parse_seconds)):
+            if (value := getattr(self, field)) is not None:
+                try:
+                    object.__setattr__(self, field, parse(value))
+                except ValueError as error:
+                    raise BadOption(f"{field}: {error}") from None
         if self.pasture and self.dry_run:
             raise BadOption("--pasture and --dry-run exclude each other; give one")
         if self.pasture and self.base_url:
             raise BadOption("--pasture and --base-url exclude each other; give one")
-
-    @classmethod
-    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Options:
-        """Read the `FLOCK_...` variables. Raises BadOption, naming the variable, for one that makes no sense."""
-        found: dict[str, Any] = {}
-        _warn_of_typos(environment)
-        for field in fields(cls):
-            variable = f"FLOCK_{field.name.upper()}"
-            if text := environment.get(variable, ""):
-                try:
-                    found[field.name] = PARSERS[field.name](text)
-                except ValueError as error:
-                    raise BadOption(f"{variable}: {error}") from None
-        return cls(**found)
-
-    def with_intervals(self, line_interval: float, poem_interval: float) -> Options:
-        """Return the same options with these intervals, in seconds. Raises BadOption for a negative one."""
-        try:
-            return replace(
-                self, line_interval=parse_seconds(line_interval), poem_interval=parse_seconds(poem_interval)
-            )
-        except ValueError as error:
-            raise BadOption(f"line_interval and poem_interval: {error}") from None
 
     @property
     def is_practice(self) -> bool:
@@ -100,11 +88,62 @@ class Options:
 
     @property
     def state_file(self) -> Path:
-        """The journal's file: as given, else systemd's state directory, else the platform's state folder."""
+        """The journal's file: as given, else in the platform's state folder."""
         if self.state:
-            return self.state.expanduser()
-        systemd = os.environ.get("STATE_DIRECTORY", "").split(":")[0]
-        return (Path(systemd) if systemd else platformdirs.user_state_path("flock")) / "flock.db"
+            try:
+                return self.state.expanduser()
+            except RuntimeError:
+                raise BadOption(f"--state {self.state}: there is no such user; give a full path") from None
+        return platformdirs.user_state_path("flock") / STATE_NAME
+
+
+DEFAULTS = Options(
+    line_interval=LINE_INTERVAL,
+    poem_interval=POEM_INTERVAL,
+    pasture=False,
+    dry_run=False,
+    api="2",
+    skip_bad=False,
+    seed=0,
+    keep_history=2 * DAY,
+)
+
+
+def settle_options(
+    arguments: Mapping[str, Any] | None = None,
+    options: Options | None = None,
+    *,
+    environment: Mapping[str, str],
+) -> Options:
+    """Return what holds: arguments over `options` over the environment over the defaults; None is "not said".
+
+    (A key file's own fields override all of these for its bot: see `Sheep`.) `arguments` are fields of Options by
+    name, as a command line or a caller gives them; `environment` holds the `FLOCK_...` variables. Raises
+    BadOption, naming the variable or the option, for one that makes no sense.
+    """
+    layers = (DEFAULTS, read_environment(environment), options or Options(), Options(**dict(arguments or {})))
+    found: dict[str, Any] = {}
+    for layer in layers:
+        said = {field.name: getattr(layer, field.name) for field in fields(Options)}
+        found |= {name: value for name, value in said.items() if value is not None}
+    return Options(**found)
+
+
+def read_environment(environment: Mapping[str, str]) -> Options:
+    """Return what the `FLOCK_...` variables say, and where systemd wants the journal (STATE_DIRECTORY). Raises
+    BadOption, naming the variable, for one that makes no sense."""
+    _warn_of_typos(environment)
+    found: dict[str, Any] = {}
+    for field in fields(Options):
+        variable = f"FLOCK_{field.name.upper()}"
+        if text := environment.get(variable, ""):
+            try:
+                found[field.name] = PARSERS[field.name](text)
+            except ValueError as error:
+                raise BadOption(f"{variable}: {error}") from None
+    if systemd := environment.get("STATE_DIRECTORY", "").split(":")[0]:
+        found.setdefault("state", Path(systemd) / STATE_NAME)
+    return Options(**found)
 
 
 def _warn_of_typos(environment: Mapping[str, str]) -> None:
@@ -173,14 +212,6 @@ def parse_history(text: str) -> float:
     raise ValueError("expected from 1m to 366d, such as 10m or 2d")
 
 
-def parse_scale(text: str) -> float:
-    """Return a number over 0. Raises ValueError for anything else."""
-    scale = parse_seconds(text)
-    if scale == 0:
-        raise ValueError("expected a number over 0, such as 0.1")
-    return scale
-
-
 def parse_temperament(text: str) -> Temperament:
     """Return the temperament that a name or numbers mean. Raises ValueError for anything else."""
     from flock.temperament import parse_temperament as parse  # noqa: PLC0415 - numpy, which --help can do without
@@ -210,6 +241,5 @@ PARSERS = {
     "posts_per_day": parse_count,
     "flock_posts_per_day": parse_count,
     "keep_history": parse_history,
-    "retry_base": parse_scale,
     "temperament": parse_temperament,
 }

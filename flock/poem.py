@@ -1,4 +1,4 @@
-"""A text file -> the lines a sheep memorizes; a line -> the tweets it fits in."""
+"""Reads a poem's lines from a text file, cuts a line into posts that fit, and finds a line again after an edit."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import regex
 from flock.errors import BadPoem
 
 ELLIPSIS = "…"
-_ALIKE = 0.6  # how like its old self an edited line must be to count as the same
+_ALIKE = 0.6  # similarity (0 to 1, by difflib) from which an edited line counts as the same line
 _BYTE_ORDER_MARK = "\ufeff"
 _CONTROLS = regex.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]")
 _CLUSTERS = regex.compile(r"\X")
@@ -24,8 +24,8 @@ _CLUSTERS = regex.compile(r"\X")
 def read_poem(path: Path) -> tuple[str, ...]:
     """Return the poem's stripped, non-empty lines, in order and in Unicode's NFC form.
 
-    A byte order mark and any kind of line ending are taken in stride; tabs inside a line are kept. Sheep that
-    share a file share its lines. Raises BadPoem when the file cannot be read, is not UTF-8, or holds no line.
+    Accepts a byte order mark and every kind of line ending; keeps tabs inside a line. Sheep that share a file
+    share one tuple of lines. Raises BadPoem when the file cannot be read, is not UTF-8, or holds no line.
     """
     try:
         status = path.stat()
@@ -63,19 +63,17 @@ def _tidy(raw: str) -> str:
 
 
 def cut(line: str, fits: Callable[[str], bool]) -> list[str]:
-    """Return `line` in as few pieces as `fits` allows, each of which fits.
+    """Return `line` in as few pieces as possible; `fits` is true for each.
 
-    The line is cut between words, and every piece but the last ends in an ellipsis. A word that does not fit in
-    a piece of its own is cut between grapheme clusters. (A single cluster too long for any piece, such as a
-    letter under three hundred accents, is the one thing that is cut between code points.)
+    The line is cut between words, and every piece but the last ends in an ellipsis. A word that is too long for
+    one piece is cut between grapheme clusters. A cluster that is too long for one piece, such as a letter with 300
+    accents, is cut between code points.
     """
     pieces: list[str] = []
     rest = line
     while not fits(rest):
         head, left = _bite(rest, fits)
-        if [head + ELLIPSIS] == pieces[
-            -1:
-        ]:  # networks refuse the same twice: "la la…" is not followed by "la la…"
+        if pieces and head + ELLIPSIS == pieces[-1]:  # networks refuse the same text twice in a row
             head, left = _bite(rest, lambda piece: piece != pieces[-1] and fits(piece))
         pieces.append(head + ELLIPSIS)
         rest = left
@@ -83,7 +81,7 @@ def cut(line: str, fits: Callable[[str], bool]) -> list[str]:
 
 
 def _bite(text: str, fits: Callable[[str], bool]) -> tuple[str, str]:
-    """Return the longest head of `text` that fits with its ellipsis, and what is left after the gap."""
+    """Return the longest head of `text` that fits with its ellipsis, and the rest without leading space."""
     clusters: list[str] = _CLUSTERS.findall(text)
     between_words = [
         at for at in range(1, len(clusters)) if clusters[at].isspace() and not clusters[at - 1].isspace()
@@ -100,7 +98,7 @@ def _bite(text: str, fits: Callable[[str], bool]) -> tuple[str, str]:
 
 
 def _last_fitting(units: Sequence[str], cuts: Sequence[int], fits: Callable[[str], bool]) -> int:
-    """Return the last of `cuts` whose head fits, or 0. Lengths grow with the head, so the search halves."""
+    """Return the last of `cuts` whose head fits, or 0, by a binary search: the count grows with the head."""
 
     def too_long(at: int) -> bool:
         return not fits("".join(units[:at]) + ELLIPSIS)
@@ -109,11 +107,17 @@ def _last_fitting(units: Sequence[str], cuts: Sequence[int], fits: Callable[[str
     return cuts[found - 1] if found else 0
 
 
-def find_again(memory: Sequence[str], at: int, text: str, prior: str = "") -> int:
-    """Return where in `memory` to go on: the line was `text`, at `at`, after `prior`, before the poem was edited.
+def is_alike(line: str, other: str) -> bool:
+    """Return whether one line is the other in other words, as `find_again` sees it."""
+    return bool(difflib.get_close_matches(line, [other], n=1, cutoff=_ALIKE))
 
-    Prefers the same text nearest to the old place, then the line after `prior`, which is not to be said again,
-    then the line most like the old one, then the old place, or the end.
+
+def find_again(memory: Sequence[str], at: int, text: str, prior: str = "") -> int:
+    """Return the place in `memory`, an edited poem, at which to go on.
+
+    Before the edit the next line was `text`, at place `at`, and the line before it was `prior`. Returns the first
+    of these that exists: the same text, nearest to the old place; the line after `prior`, so that `prior` is not
+    repeated; the line most similar to `text`; the old place, or the last line.
     """
 
     def nearest(line: str, place: int) -> int | None:

@@ -8,14 +8,13 @@ import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from flock.gate import PLACES
+from flock.threads.slots import POSTS_AT_ONCE
 from flock.units import format_seconds
 
 _SPARE_THREADS = 16  # the shepherd's, the pool's, and a few for the rest of the process
 _MAPS_A_THREAD = 2  # memory maps: its stack and the guard page
 _SPARE_MAPS = 2000
 _SPARE_FILES = 64
-_SHEEP_A_FILE = 100  # sheep sleep on pipes, and many of them share one
 _KILOBYTES_A_SHEEP = 60
 _KILOBYTES_AT_REST = 100_000  # of the process without a sheep
 _BYTES_A_TWEET = 200  # in the journal, with a line of average length
@@ -30,7 +29,7 @@ def shortfalls(sheep: int, root: Path = Path("/"), *, pasture: bool = False) -> 
 
     Reads Linux's files under `root`. A file that is missing means that there is no such limit.
     """
-    connections = min(sheep, PLACES)
+    connections = min(sheep, POSTS_AT_ONCE)
     served = connections if pasture else 0
     threads = sheep + connections + served + _SPARE_THREADS
     allowed = {
@@ -49,7 +48,7 @@ def shortfalls(sheep: int, root: Path = Path("/"), *, pasture: bool = False) -> 
     limit = _number(root / "proc/sys/vm/max_map_count")
     if limit is not None and limit < maps:
         yield f"{sheep} sheep need {maps} memory maps, and a process may have {limit}; raise vm.max_map_count"
-    files = connections + served + sheep // _SHEEP_A_FILE + _SPARE_FILES
+    files = connections + served + _SPARE_FILES
     limit = _soft(resource.RLIMIT_NOFILE)
     if limit is not None and limit < files:
         yield f"{sheep} sheep need {files} open files, and {limit} are allowed; raise LimitNOFILE= or ulimit -n"

@@ -1,4 +1,4 @@
-"""Shepherd: a folder of keys -> a sheep a key -> a thread a sheep; stops them, and looks after them."""
+"""Shepherd: a folder of keys -> a herd of sheep, a thread each; obeys signals and looks after the herd."""
 
 from __future__ import annotations
 
@@ -9,36 +9,29 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from enum import Enum
-from functools import cached_property
-from multiprocessing.dummy import Pool as ThreadPool
-from multiprocessing.pool import ThreadPool as ThreadPoolType
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
-import numpy as np
-
-from flock.context import Commons
-from flock.errors import BadKeys, BadOption
-from flock.events import Called, Event, Events, Out, Rounds, Stopped, Stopping
+from flock.clock import SuspendWatch
+from flock.context import Context, open_context
+from flock.errors import BadKeys, BadOption, FlockError
+from flock.events import Called, Events, Stopped, Stopping
+from flock.herd import Herd, patient_threads
 from flock.keys import Key, read_keys
-from flock.options import LINE_INTERVAL, POEM_INTERVAL, Options
+from flock.options import Options, settle_options
 from flock.sheep.sheep import Sheep, runsheep
 from flock.temperament import Temperament
-from flock.watch import Silence
+from flock.threads.pool import thread_pool
 
 log = logging.getLogger(__name__)
 
-GRACE = 10.0  # seconds that tweets under way get when the flock is told to stop
-_STAGGER = 0.05  # seconds between the first tweets of two sheep
-_WATCH = 1.0  # seconds between the shepherd's looks at the flock
-_STUCK = 180.0  # seconds after which a sheep that should have moved hangs; no request may take so long
+GRACE = 10.0  # seconds that posts under way get when the flock is told to stop
+_LOOK = 1.0  # seconds between the shepherd's looks at the flock
 _THREADS_ONCE = 32
-_TURN = 50e-6  # seconds of Python's switch interval for each thread
 
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -47,173 +40,164 @@ class Ending(Enum):
     """Why a flock came to its end."""
 
     STOPPED = "stopped as asked"
-    CUT_SHORT = "stopped at once, with tweets under way"
+    CUT_SHORT = "stopped at once, with posts under way"
     ALL_PENNED = "every sheep is penned"
+    DIED = "the thread of a sheep has ended by an error"
 
 
 class SimpleShepherd:
     """Makes a sheep for each key file in `json_key_dir` and runs them all, each in its own thread, for ever.
 
-    Intervals are in seconds. What `options` leaves out, and the whole of it when there is none, comes from the
-    `FLOCK_...` environment variables. Raises BadKeys, which names every bad file, unless `options.skip_bad`;
-    BadOption; BotsTaken when another flock runs one of these bots; JournalError.
+    Intervals are in seconds. What is not said here is taken from `options`, then from the environment variables
+    `FLOCK_...` (`environment`), then from the defaults: see `settle_options`. Raises BadKeys, which names every
+    bad file, unless `options.skip_bad`; BadOption; BotsTaken when another flock runs one of these bots;
+    JournalError.
     """
 
     def __init__(
         self,
         json_key_dir: str | os.PathLike[str],
-        line_interval: float = LINE_INTERVAL,
-        poem_interval: float = POEM_INTERVAL,
+        line_interval: float | None = None,
+        poem_interval: float | None = None,
         *,
         options: Options | None = None,
         sheep_class: type[Sheep] | None = None,
         temperament: Temperament | None = None,
         events: Events | None = None,
-        commons: Commons | None = None,
+        context: Context | None = None,
+        environment: Mapping[str, str] = os.environ,
     ) -> None:
-        options = (options or Options.from_environment()).with_intervals(line_interval, poem_interval)
+        arguments = {"line_interval": line_interval, "poem_interval": poem_interval, "temperament": temperament}
+        options = settle_options(arguments, options, environment=environment)
         self.line_interval = options.line_interval
         self.poem_interval = options.poem_interval
-        if temperament is not None:
-            options = replace(options, temperament=temperament)
         make_sheep = sheep_class or load_sheep_class(options.sheep)
         keys = _usable_keys(Path(json_key_dir), options)
-        self.commons = commons or Commons.of(options, events)
-        self.commons.journal.claim(
-            [self.commons.networks.bot(key) for key in keys]
-        )  # before their places are read
-        self.all_sheep = [
-            make_sheep(key.file, self.line_interval, self.poem_interval, commons=self.commons) for key in keys
-        ]
+        self.context = context or open_context(options, events)
+        if context is not None and temperament is not None:
+            self.context.options = options
+        try:
+            self.all_sheep = self._make_flock(make_sheep, keys)
+        except BaseException:
+            if context is None:
+                self.context.close()  # frees the bots that were claimed, and the files
+            raise
         self.all_json = [sheep.json_file for sheep in self.all_sheep]
+        self.herd = Herd(self.all_sheep, self.context)
+
+    def _make_flock(self, make_sheep: type[Sheep], keys: Sequence[Key]) -> list[Sheep]:
+        context = self.context
+        context.journal.claim([context.networks.bot(key) for key in keys])  # all at once, and before they are read
+        return [
+            make_sheep(key.file, self.line_interval, self.poem_interval, key=key, context=context) for key in keys
+        ]
 
     def loop(self) -> Any:
         """Run every sheep in a thread of its own. Returns when all have ended; by themselves they do not."""
-        pool = ThreadPool(len(self.all_sheep))
-        return pool.map(runsheep, self.all_sheep, chunksize=1)
+        pool = thread_pool(len(self.all_sheep))
+        try:
+            return pool.map(self.herd.guarded(runsheep), self.all_sheep, chunksize=1)
+        finally:
+            pool.close()
 
 
 class Shepherd(SimpleShepherd):
     """A SimpleShepherd that spreads the start, watches the flock, and stops it when told to.
 
-    `loop` goes on for ever, `once` lets each sheep say one line. Both end at SIGTERM or SIGINT (a second one ends
-    them at once), or when `commons.stop` is blown; SIGHUP gives penned sheep another try. In a thread other than
-    the main one signals are left alone.
+    `loop` goes on for ever, `once` lets each sheep say one line; a Shepherd runs one of them, one time. Both end
+    at SIGTERM or SIGINT (a second one ends them at once), or when `context.stop` is set; SIGHUP gives penned
+    sheep another try. In a thread other than the main one signals are left alone.
     """
 
-    @cached_property
-    def _silence(self) -> Silence:
-        return Silence(self._tell)
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._has_run = False
+        self._had_terminal = False
 
     def loop(self) -> Ending:
-        """Run the flock until it is told to stop, and return why it ended."""
+        """Run the flock until it is told to stop, and return why it ended. Raises FlockError the second time."""
+        self._begin()
         self._warn_of_limits()
         for sheep in self.all_sheep:
             sheep.start_afresh()
-        self._silence.since = self.commons.clock.now()
-        self.spread()
+        self.herd.spread()
         return self._send_out(runsheep, self.all_sheep, threads=len(self.all_sheep))
+
+    def once(self) -> Ending:
+        """Let each sheep that is due say one line, for cron; return how that ended. Raises FlockError the second
+        time."""
+        self._begin()
+        due = [sheep for sheep in self.all_sheep if sheep.is_due()]
+        return self._send_out(self._beat_unless_stopped, due, threads=min(len(due), _THREADS_ONCE))
+
+    def _begin(self) -> None:
+        if self._has_run:
+            raise FlockError("this Shepherd has run and given its bots back; make a new one to run them again")
+        self._has_run = True
+
+    def _beat_unless_stopped(self, sheep: Sheep) -> None:
+        if not self.context.stop.is_set():
+            threading.current_thread().name = sheep.name
+            sheep.beat()
 
     def _warn_of_limits(self) -> None:
         from flock.preflight import journal_shortfall, shortfalls  # noqa: PLC0415 - a rehearsal has no threads
 
-        options, intervals = self.commons.options, [sheep.line_interval for sheep in self.all_sheep]
+        options, intervals = self.context.options, [sheep.line_interval for sheep in self.all_sheep]
         of_disk = journal_shortfall(intervals, options.keep_history, options.state_file)
-        of_machine = shortfalls(len(intervals), pasture=self.commons.networks.has_pasture)
+        of_machine = shortfalls(len(intervals), pasture=self.context.networks.has_pasture)
         for line in (*of_machine, *(of_disk if not options.dry_run else ())):
             log.warning("%s", line)
 
-    def once(self) -> Ending:
-        """Let each sheep that is due say one line, for cron; return how that ended."""
-        due = [sheep for sheep in self.all_sheep if sheep.is_due()]
-        return self._send_out(self._beat_unless_stopped, due, threads=min(len(due), _THREADS_ONCE))
-
-    def _beat_unless_stopped(self, sheep: Sheep) -> None:
-        if not self.commons.stop.is_blown():
-            threading.current_thread().name = sheep.name
-            sheep.beat()
-
     def _send_out(self, work: Callable[[Sheep], None], flock: Sequence[Sheep], *, threads: int) -> Ending:
-        """Map `work` over `flock` on a pool of threads until all are home or it is time to stop."""
+        """Run the herd until all sheep are home or it is time to stop; return why it ended."""
         inbox: SimpleQueue[int | None] = SimpleQueue()  # signals, and None when all sheep have come home
-        with self._listening(inbox.put), patient_threads(threads):
-            pool = _pool_of(max(1, threads))
-            self._tell(Out, sheep=len(flock), where=self._where(), first_in=self._first_in(flock))
-            pool.map_async(
-                work,
-                flock,
-                chunksize=1,
-                callback=lambda _: inbox.put(None),
-                error_callback=lambda _: inbox.put(None),
-            )
-            if not flock:
-                inbox.put(None)  # map_async never calls back for nobody
-            ending = self._watch(inbox)
-            if not self._bring_home(inbox):
-                ending = Ending.CUT_SHORT
-        self._tell(Stopped, why=ending.value)
+        try:
+            with self._listening(inbox.put), patient_threads(threads):
+                self.herd.run(work, flock, threads=threads, on_home=lambda: inbox.put(None))
+                ending = self._look_after(inbox)
+                if not self._bring_home(inbox):
+                    ending = Ending.CUT_SHORT
+        except BaseException:  # the machine allows fewer threads, for instance
+            self.herd.stop()
+            self.context.close()
+            raise
+        if self.herd.dead and ending is not Ending.CUT_SHORT:
+            ending = Ending.DIED
         if ending is not Ending.CUT_SHORT:
-            pool.close()
-            self.commons.close()
+            self.context.close()
+        self.herd.tell(Stopped, why=ending.value)
         return ending
 
-    def _where(self) -> str:
-        return ", ".join(sorted({self.commons.networks.place(sheep.key) for sheep in self.all_sheep}))
-
-    def _first_in(self, flock: Sequence[Sheep]) -> float:
-        return min((sheep.wake for sheep in flock), default=0.0) - self.commons.clock.now()
-
-    def spread(self) -> None:
-        """Spread the sheep that are due now over the first moments, in an order that the seed decides."""
-        now = self.commons.clock.now()
-        flock = self.all_sheep
-        order = np.random.Generator(np.random.Philox(self.commons.options.seed)).permutation(len(flock))
-        for place, index in enumerate(order):
-            sheep = flock[index]
-            share = min(sheep.line_interval / len(flock), _STAGGER)
-            if sheep.wake <= now + share * len(flock):
-                sheep.due = sheep.wake = max(sheep.wake, now + share * place)
-
-    def look_around(self) -> None:
-        """Tell how the flock is, and of sheep that have gone quiet."""
-        now = self.commons.clock.now()
-        self._silence.listen(self.all_sheep, now)
-        moving = sum(now - max(sheep.wake, sheep.moved) < _STUCK for sheep in self.all_sheep)
-        moved = max(sheep.moved for sheep in self.all_sheep)
-        self._tell(
-            Rounds,
-            sheep=len(self.all_sheep),
-            penned=tuple(sheep.name for sheep in self.all_sheep if sheep.penned),
-            waiting=sum(sheep.waiting is not None for sheep in self.all_sheep),
-            in_trouble=sum(bool(sheep.trouble) for sheep in self.all_sheep if not (sheep.penned or sheep.waiting)),
-            alive=moving * 2 >= len(self.all_sheep) or now - moved < _STUCK / 3,
-        )
-
-    def _watch(self, inbox: SimpleQueue[int | None]) -> Ending:
-        """Look after the flock until there is a reason to stop it, and return the reason."""
-        while not self.commons.stop.is_blown():
+    def _look_after(self, inbox: SimpleQueue[int | None]) -> Ending:
+        """Look after the herd until there is a reason to stop it, and return the reason."""
+        suspension = SuspendWatch()
+        while not self.context.stop.is_set():
             try:
-                message = inbox.get(timeout=_WATCH)
+                message = inbox.get(timeout=_LOOK)
             except Empty:
-                self.look_around()
+                if suspension.look():
+                    self.herd.wake()
+                self.herd.look_around()
             else:
                 if message == signal.SIGHUP and not self._lost_its_terminal():
-                    self.commons.calls += 1
-                    self._tell(Called)
+                    self.herd.call()
+                    self.herd.tell(Called)
                     continue
                 if message is None:
-                    inbox.put(None)  # nobody is out any more
+                    inbox.put(None)  # no sheep is out any more
                     break
                 return Ending.STOPPED
-            if all(sheep.penned for sheep in self.all_sheep):
+            if self.herd.is_penned:
                 return Ending.ALL_PENNED
-        return Ending.ALL_PENNED if all(sheep.penned for sheep in self.all_sheep) else Ending.STOPPED
+        return Ending.ALL_PENNED if self.herd.is_penned else Ending.STOPPED
 
     def _bring_home(self, inbox: SimpleQueue[int | None]) -> bool:
-        """Wait for the tweets under way; return whether all sheep came home before time or patience ran out."""
-        self._tell(Stopping, under_way=sum(sheep.busy for sheep in self.all_sheep), grace=GRACE)
-        self.commons.stop.blow()
-        self.commons.gate.open()
+        """Stop the herd and wait for its posts; return whether all sheep came home before time or patience ran
+        out."""
+        under_way = self.herd.under_way
+        self.herd.stop()
+        self.herd.tell(Stopping, under_way=under_way, grace=GRACE)
         deadline = time.monotonic() + GRACE
         while True:
             try:
@@ -242,46 +226,19 @@ class Shepherd(SimpleShepherd):
                 signal.signal(number, handler)
 
     def _lost_its_terminal(self) -> bool:
-        """Return whether a SIGHUP means that the window was closed: nobody wants a flock that nobody sees."""
+        """Return whether a SIGHUP means that the terminal window was closed: then the flock ends."""
         return self._had_terminal and not _has_terminal()
-
-    def _tell(self, kind: type[Event], **fields: Any) -> None:
-        self.commons.events.tell(kind(at=self.commons.clock.wall(), **fields))
-
-
-@contextmanager
-def patient_threads(threads: int) -> Iterator[None]:
-    """Let so many threads ask less often for the interpreter's lock.
-
-    Each that waits for it wakes up every 5 ms to ask. When thousands wait, after the machine was suspended for
-    instance, they do nothing else, and nobody gets anywhere any more. Threads that post give the lock away often.
-    """
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(max(before, threads * _TURN))
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(before)
 
 
 def _has_terminal() -> bool:
-    return os.isatty(0)
-
-
-def _pool_of(threads: int) -> ThreadPoolType:
-    """Return a pool of so many threads. Raises BadOption when the machine allows fewer."""
     try:
-        pool: ThreadPoolType = ThreadPool(threads)
-    except (RuntimeError, AttributeError) as error:  # what the pool makes of "can't start new thread"
-        raise BadOption(
-            f"{threads} sheep need {threads} threads, and this process may not have so many: "
-            "raise TasksMax= in the unit, or ulimit -u, or run fewer bots"
-        ) from error
-    return pool
+        return os.isatty(0)
+    except OSError:
+        return False
 
 
 def load_sheep_class(spec: str | None) -> type[Sheep]:
-    """Return the class that MODULE:CLASS names, or Sheep. The working directory is looked in, too.
+    """Return the class that MODULE:CLASS names, or Sheep. The working directory is searched, too.
 
     Raises BadOption when there is no such class or it is no Sheep.
     """
@@ -294,7 +251,7 @@ def load_sheep_class(spec: str | None) -> type[Sheep]:
         found = getattr(importlib.import_module(module_name), class_name)
     except (ImportError, AttributeError) as error:
         raise BadOption(f"--sheep {spec}: {error}; check the name, and run from the module's folder") from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise BadOption(f"--sheep {spec}: {type(error).__name__} in it: {error}") from error
     if not (isinstance(found, type) and issubclass(found, Sheep)):
         raise BadOption(f"--sheep {spec}: expected a subclass of flock.Sheep")

@@ -1,9 +1,9 @@
-"""Age -> entropy -> what is said next: how a sheep grows old.
+"""Temperaments: what a sheep makes of its poem as it ages.
 
-A temperament turns a poem into one recitation of it. It is a pure function of the poem, of how often the sheep
-has recited it, and of a seed: a restart, a rehearsal and a real run say the same, and the hundred-thousandth
-recitation costs what the first one does. Chance is numpy's Philox, a counter-based generator: the seed is its key
-and the recitation its counter, so that no recitation depends on another's draws.
+A temperament is a pure function from a poem, the number of earlier recitations (the age) and a seed to one
+recitation. So a restart, a rehearsal and a real run say the same, and recitation 100,000 costs no more than the
+first. The random numbers are those of numpy's Philox, a counter-based generator: the seed is its key and the
+recitation its counter, so that no recitation depends on the numbers drawn for another.
 """
 
 from __future__ import annotations
@@ -21,17 +21,18 @@ from flock.poem import ELLIPSIS
 
 TENDENCIES = ("erratic", "mix_up", "forget", "boredom", "fixation")
 
-_WORD_GONE, _HALF_GONE, _LINE_GONE = 0.0, 0.08, 0.2  # how far past its strength a line loses which part
-_COMES_BACK = 0.02  # chance that a forgotten line comes back, each recitation
-_TAIL = 1.1  # the exponent of fixation's Pareto tail: now and then it is a really long time
-_LONGEST_FIXATION = 200  # returns to one line
-_SKIPS = 3  # lines that a bored sheep skips at most
+# A line loses a word, its second half, or all of it when forgetfulness exceeds its strength by more than this.
+_WORD_GONE, _HALF_GONE, _LINE_GONE = 0.0, 0.08, 0.2
+_COMES_BACK = 0.02  # probability, in each recitation, that a forgotten line comes back
+_TAIL = 1.1  # the exponent of the Pareto distribution of fixation's length: some fixations are very long
+_LONGEST_FIXATION = 200  # repetitions of one line
+_SKIPS = 3  # most lines that a bored sheep skips
 
 
 class Utterance(NamedTuple):
-    """One line as it is said: its text, its place in the poem, the mood it is said in.
+    """One line of a recitation: its text, its place in the poem (from 0), and its mood.
 
-    `pause` is what the interval that follows is multiplied with, at least 0.5.
+    `pause` is a factor of the interval that follows the line, at least 0.5.
     """
 
     text: str
@@ -42,10 +43,10 @@ class Utterance(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Recitation:
-    """What is said from the beginning of the poem to the rest after it; never empty.
+    """One recitation of a poem: at least one utterance.
 
-    `entropy` is from 0 to 1; `memory` is the share of the poem that is still remembered, from 0 to 1; `rest` is
-    what the poem interval is multiplied with.
+    `entropy` is from 0 to 1. `memory` is the share of the poem's words that the sheep still remembers, from 0 to
+    1. `rest` is a factor of the poem interval, which follows the last line.
     """
 
     utterances: Sequence[Utterance]
@@ -55,23 +56,26 @@ class Recitation:
 
 
 class Temperament(Protocol):
-    """Anything that turns a poem into its `recitation`-th recitation (from 0) by the sheep that `seed` stands for.
+    """A function from a poem, the number of the recitation (from 0) and the sheep's seed to the recitation.
 
-    It must be pure: the same arguments, the same recitation.
+    It must be pure: the same arguments give the same recitation.
     """
 
     def __call__(self, poem: tuple[str, ...], recitation: int, seed: int) -> Recitation:
-        """Return what is said."""
+        """Return the recitation."""
 
 
 @dataclass(frozen=True, slots=True)
 class Character:
-    """The tendencies of a sheep, each from 0 to 1, which entropy brings out; all at 0, it recites faithfully.
+    """A temperament of five tendencies, each from 0 to 1. With all at 0 the poem is recited as it is written.
 
-    erratic: the sleep between lines wanders. mix_up: lines change places, and halves of neighbours cross over.
-    forget: lines fade, first a word, then the half, then the line. boredom: leaves early, skips, rests longer.
-    fixation: stays on one line, saying it a little differently each time. `maturity` is the age, in recitations,
-    at which entropy is one half.
+    erratic: the sleep between lines varies. mix_up: neighbouring lines change places, or the first half of one is
+    joined to the second half of the other. forget: lines lose a word, then a half, then everything. boredom: the
+    sheep skips lines, leaves the poem early, and rests longer. fixation: the sheep repeats one line with
+    variations.
+
+    Each tendency is multiplied by the entropy, which grows with age: `maturity` is the age, in recitations, at
+    which the entropy is 0.5.
     """
 
     erratic: float = 0.0
@@ -82,12 +86,12 @@ class Character:
     maturity: float = 30.0
 
     def entropy(self, age: float) -> float:
-        """Return the entropy at `age` recitations: 0 at birth, 0.5 at maturity, and then ever nearer to 1."""
+        """Return the entropy at `age` recitations: 0 at birth, 0.5 at maturity, and close to 1 later."""
         ratio = age / self.maturity
         return 1.0 - math.exp2(-ratio * ratio)
 
     def at(self, age: float) -> Character:
-        """Return the tendencies as far as they show at `age`."""
+        """Return the tendencies multiplied by the entropy at `age` (in recitations)."""
         entropy = self.entropy(age)
         return replace(self, **{name: getattr(self, name) * entropy for name in TENDENCIES})
 
@@ -96,7 +100,8 @@ class Character:
             return Recitation(_faithfully(poem))
         now, chance = self.at(recitation), chance_of(seed, recitation)
         said, memory = self._utter(poem, recitation, seed, chance)
-        if recitation % 2:  # the odd ones see to it that none begins with what the one before has ended with
+        if recitation % 2:
+            # No recitation may begin with the text that ended the one before. The odd ones are changed.
             before, after = (
                 self._utter(poem, number, seed, chance_of(seed, number))[0]
                 for number in (recitation - 1, recitation + 1)
@@ -108,7 +113,7 @@ class Character:
     def _utter(
         self, poem: tuple[str, ...], recitation: int, seed: int, chance: np.random.Generator
     ) -> tuple[list[Utterance], float]:
-        """Return what is said, never the same twice in a row, and the share of the poem that is left."""
+        """Return the utterances, none the same twice in a row, and the share of the poem's words that are left."""
         if recitation == 0:
             return list(_faithfully(poem)), 1.0
         now = self.at(recitation)
@@ -128,9 +133,9 @@ TEMPERAMENTS: Mapping[str, Character] = {
 
 
 def parse_temperament(value: object) -> Character:
-    """Return the temperament that a name, a text such as `forget=0.4,maturity=30`, or a mapping means.
+    """Return the temperament for a name, a text such as `forget=0.4,maturity=30`, or a mapping of tendencies.
 
-    Raises ValueError, which says what was expected.
+    Raises ValueError, with a message that says what was expected.
     """
     if isinstance(value, str) and value in TEMPERAMENTS:
         return TEMPERAMENTS[value]
@@ -161,26 +166,29 @@ def _number(name: str, value: object) -> float:
 
 
 def seed_of(flock_seed: int, bot: str) -> int:
-    """Return a sheep's own seed, of 128 bits, out of the flock's seed and the bot's name."""
+    """Return the sheep's own seed (128 bits): a hash of the flock's seed and the bot's name."""
     digest = hashlib.blake2b(f"{flock_seed} {bot.casefold()}".encode(), digest_size=16)
     return int.from_bytes(digest.digest(), "big")
 
 
 def chance_of(seed: int, recitation: int) -> np.random.Generator:
-    """Return the generator of one recitation; -1 is that of a whole life."""
+    """Return the random generator of one recitation. Recitation -1 is for numbers that stay the same for life."""
     return np.random.Generator(np.random.Philox(key=seed, counter=(recitation + 1) << 128))
 
 
 @lru_cache(maxsize=1024)
 def _faithfully(poem: tuple[str, ...]) -> tuple[Utterance, ...]:
-    """Return the poem as it stands; sheep that share a poem share this, too."""
+    """Return the poem as it is written. It is cached, so that sheep with one poem share its utterances."""
     return tuple(Utterance(text, line) for line, text in enumerate(poem))
 
 
 def _forget(
     poem: tuple[str, ...], forget: float, seed: int, chance: np.random.Generator
 ) -> tuple[list[Utterance], float]:
-    """Let lines fade, each at its own time of life, and say what share of the poem's words is left."""
+    """Remove words and lines, and return what is left, and the share of the poem's words that are left.
+
+    Each line has a random strength for life: weaker lines are forgotten at a younger age.
+    """
     if not forget:
         return list(_faithfully(poem)), 1.0
     strengths = chance_of(seed, -1).random(len(poem))
@@ -204,13 +212,16 @@ def _forget(
 
 
 def _with_a_gap(left: list[str], past: float) -> str:
-    """Return what is left of a line as it is said: a lost word is not missed, a lost half is."""
+    """Return what is left of a line, with an ellipsis if its second half is missing."""
     said = " ".join(left)
     return (said.rstrip(".,;:!?") or said) + ELLIPSIS if past > _HALF_GONE else said
 
 
 def _fade(words: list[str], past: float, strength: float) -> list[str]:
-    """Return what is left of a line so far past its strength: all but a word, the first half, or nothing."""
+    """Return the words that are left of a line: all but one, the first half, or none.
+
+    `past` is how far forgetfulness exceeds the line's `strength`.
+    """
     if past > _LINE_GONE or len(words) == 1:
         return []
     if past > _HALF_GONE:
@@ -220,7 +231,7 @@ def _fade(words: list[str], past: float, strength: float) -> list[str]:
 
 
 def _mix_up(said: list[Utterance], mix_up: float, chance: np.random.Generator) -> list[Utterance]:
-    """Let neighbouring lines change places, or cross over in the middle."""
+    """Let neighbouring lines change places, or join the first half of one to the second half of the next."""
     if not mix_up:
         return said
     said = list(said)
@@ -233,13 +244,13 @@ def _mix_up(said: list[Utterance], mix_up: float, chance: np.random.Generator) -
             mine, other = here.text.split(), there.text.split()
             crossed = mine[: (len(mine) + 1) // 2] + other[(len(other) + 1) // 2 :]
             text = " ".join(crossed)
-            if crossed != mine and _is_short(text):
+            if crossed != mine and _fits_one_post(text):
                 said[at] = here._replace(text=text, mood="mixes up lines")
     return said
 
 
 def _get_bored(said: list[Utterance], boredom: float, chance: np.random.Generator) -> list[Utterance]:
-    """Leave the poem early, and skip ahead in it."""
+    """Skip some lines, and leave the poem early."""
     if not boredom or len(said) == 1:
         return said
     leaves, skips = chance.random(2) < boredom
@@ -253,7 +264,7 @@ def _get_bored(said: list[Utterance], boredom: float, chance: np.random.Generato
 
 
 def _fixate(said: list[Utterance], fixation: float, chance: np.random.Generator) -> list[Utterance]:
-    """Stay on one line for a long, heavy-tailed while."""
+    """Repeat one line with variations; the number of repetitions is Pareto distributed."""
     if chance.random() >= fixation:
         return said
     at = int(chance.integers(len(said)))
@@ -268,32 +279,37 @@ def _fixate(said: list[Utterance], fixation: float, chance: np.random.Generator)
 
 
 def _say_differently(text: str, start: int) -> Iterator[str]:
-    """Yield `text` in ever other ways, no two the same, out of its own words, until it runs out of them."""
+    """Yield variations of `text` made of its own words, all different and all short enough for one post."""
     words = text.removesuffix(ELLIPSIS).split() or [text]
     seen = {text}
     for turn in range(_LONGEST_FIXATION * 2):
         vary = _VARIATIONS[(start + turn) % len(_VARIATIONS)]
         said = vary(words, 1 + turn // len(_VARIATIONS))
-        if said not in seen and len(said) <= max(len(text), _MODEST) and _is_short(said):
+        if said not in seen and len(said) <= max(len(text), _LONGEST_VARIATION) and _fits_one_post(said):
             seen.add(said)
             yield said
 
 
-_MODEST = 120  # code points that a variation may have, however short its line
-_SHORT, _LINK = 280, 23  # X's limit, and what it counts for a link, of which each has a dot
-_LAST_LIGHT = "\u10ff"  # X counts 1 for a letter up to here, and 2 or less for any other
+_LONGEST_VARIATION = 120  # code points, or the length of the line if that is longer
+
+# A temperament does not know the bot's network, so it counts cautiously: what it makes up is short enough for one
+# post on every network. Some networks count 2 for a code point of an East Asian script, and a fixed length for a
+# link; each link has a dot. A change of these numbers changes what the bots of existing flocks say.
+_LONGEST_POST = 280
+_LINK = 23
+_LAST_OF_ONE = "\u10ff"  # up to here a code point counts 1, and 2 above
 
 
-def _is_short(text: str) -> bool:
-    """Return whether no way of counting makes `text` longer than a tweet."""
-    weight = sum(1 if letter <= _LAST_LIGHT else 2 for letter in text)
-    return weight + _LINK * text.count(".") <= _SHORT
+def _fits_one_post(text: str) -> bool:
+    """Return whether `text` is short enough for one post on any network, by a cautious count."""
+    letters = sum(1 if letter <= _LAST_OF_ONE else 2 for letter in text)
+    return letters + _LINK * text.count(".") <= _LONGEST_POST
 
 
 def _never_twice(said: list[Utterance], before: str = "", after: str = "") -> list[Utterance]:
-    """Return the same, but say differently what would be said twice in a row: networks refuse it.
+    """Return `said` with a variation for each text that is the same as the one before it: networks refuse those.
 
-    With `before` and `after`, the texts on either side, only the ends are looked at.
+    With `before` or `after`, the texts of the neighbouring recitations, only the first and last are changed.
     """
     texts = [before, *(each.text for each in said), after]
     places = sorted({1, len(said)}) if before or after else range(2, len(said) + 1)
@@ -329,7 +345,7 @@ _VARIATIONS = (_echo, _stammer, _fragment, _trail_off)
 
 
 def _wander(said: list[Utterance], erratic: float, chance: np.random.Generator) -> tuple[Utterance, ...]:
-    """Let the sleep after each line wander about what it should be; never under half."""
+    """Multiply the pause after each line by a random factor (log-normal), at least 0.5."""
     if not erratic:
         return tuple(said)
     pauses = np.maximum(0.5, np.exp(erratic * chance.normal(size=len(said)))).tolist()

@@ -1,67 +1,95 @@
-"""Sheep that have gone quiet: which they are, and how to tell without a line for each of ten thousand."""
+"""Watches a herd: which sheep are overdue, and how the whole of it is doing."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Collection, Sequence
 
-from flock.events import GoneQuiet, NobodyQuiet
+from flock.events import Event, GoneQuiet, NobodyQuiet, Rounds
 from flock.sheep.sheep import Sheep
 
 _MARGIN = 60.0  # seconds behind its due time after which a sheep has gone quiet
-_NAMED = 5  # sheep that are told of one by one
-_PAUSE = 60.0  # seconds between two times that any are told of
+_NAMED = 5  # quiet sheep that get an event each
+_PAUSE = 60.0  # seconds between two times that quiet sheep are told of
+_STUCK = 180.0  # seconds after which a sheep that should have moved hangs; no request may take so long
 _UNANSWERED = "no answer from the network yet"
 _WAITS_ITS_TURN = "it waits for its turn, while others wait for the network's answers"
 
 
-class Silence:
-    """Hears which sheep are long past due, neither penned nor waiting on purpose, and tells of each once.
+class Watch:
+    """Finds sheep that are long past due, neither penned nor waiting for a limit, and tells of each once.
 
-    Once it has spoken again, a sheep can go quiet again. When more than a few fall silent, the trouble is not
-    theirs, and one event tells of them all. When nobody is quiet any more, that is told, too. `tell` takes an
-    event's kind and its fields. The flock is out since `since`, in steady time: before that, nobody was silent.
+    A sheep that has spoken again can go quiet again. When more than a few go quiet within a minute, one event
+    tells of all of them. When none is quiet any more, that is told, too. The herd is out since `since`, in steady
+    time: before that, no sheep was silent.
     """
 
-    def __init__(self, tell: Callable[..., None]) -> None:
+    def __init__(self) -> None:
         self.since = float("-inf")
-        self._tell = tell
         self._quiet: set[str] = set()  # bots that were told of, or are about to be
         self._untold: dict[str, Sheep] = {}
         self._next = float("-inf")  # steady time before which no more are told of
         self._was_told = False  # and not yet that it is over
 
-    def listen(self, flock: Iterable[Sheep], now: float) -> None:
-        """Tell of those of `flock` that have fallen silent; `now` is in steady time."""
+    def listen(self, flock: Sequence[Sheep], *, now: float, wall: float) -> list[Event]:
+        """Return the events that tell of the sheep of `flock` that have gone quiet, or that none is any more.
+
+        `now` is steady time, `wall` wall-clock time.
+        """
         for sheep in flock:
-            if self._seconds(sheep, now) <= max(_MARGIN, sheep.line_interval) or sheep.penned or sheep.waiting:
+            overdue = self._seconds(sheep, now)
+            if overdue <= max(_MARGIN, sheep.line_interval) or sheep.is_penned or sheep.is_waiting:
                 self._quiet.discard(sheep.bot)
                 self._untold.pop(sheep.bot, None)
             elif sheep.bot not in self._quiet:
                 self._quiet.add(sheep.bot)
                 self._untold[sheep.bot] = sheep
+        told: list[Event] = []
         if self._untold and now >= self._next:
-            self._tell_of(list(self._untold.values()), now)
+            told += self._quiet_events(list(self._untold.values()), now, wall)
             self._untold.clear()
             self._next = now + _PAUSE
             self._was_told = True
         if self._was_told and not self._quiet:
             self._was_told = False
-            self._tell(NobodyQuiet)
+            told.append(NobodyQuiet(at=wall))
+        return told
 
-    def _tell_of(self, flock: Sequence[Sheep], now: float) -> None:
+    def _quiet_events(self, flock: Sequence[Sheep], now: float, wall: float) -> list[Event]:
         if len(flock) <= _NAMED:
-            for sheep in flock:
-                self._tell(GoneQuiet, bot=sheep.name, seconds=self._seconds(sheep, now), why=_why(sheep))
-            return
+            return [
+                GoneQuiet(at=wall, bot=sheep.name, seconds=self._seconds(sheep, now), why=_why(sheep))
+                for sheep in flock
+            ]
         ((why, _),) = Counter(map(_why, flock)).most_common(1)
         longest = max(self._seconds(sheep, now) for sheep in flock)
-        self._tell(GoneQuiet, bots=tuple(sheep.name for sheep in flock), seconds=longest, why=why)
+        return [GoneQuiet(at=wall, bots=tuple(sheep.name for sheep in flock), seconds=longest, why=why)]
 
     def _seconds(self, sheep: Sheep, now: float) -> float:
         """Return for how long it should have said something."""
         return now - max(sheep.due, self.since)
 
 
+def snapshot(flock: Sequence[Sheep], dead: Collection[str], *, now: float, wall: float) -> Rounds:
+    """Return how the flock is doing; `dead` holds the bots whose threads have ended by an error.
+
+    It is alive while half of the sheep move when they should, or any has moved within a minute; a dead one does
+    not move. `now` is steady time, `wall` wall-clock time.
+    """
+    moving = sum(sheep.bot not in dead and now - max(sheep.wake, sheep.moved) < _STUCK for sheep in flock)
+    moved = max((sheep.moved for sheep in flock if sheep.bot not in dead), default=float("-inf"))
+    return Rounds(
+        at=wall,
+        sheep=len(flock),
+        penned=tuple(sheep.name for sheep in flock if sheep.is_penned),
+        waiting=sum(sheep.is_waiting for sheep in flock),
+        in_trouble=sum(
+            bool(sheep.standing.trouble) for sheep in flock if not (sheep.is_penned or sheep.is_waiting)
+        ),
+        dead=tuple(sheep.name for sheep in flock if sheep.bot in dead),
+        alive=(moving * 2 >= len(flock) and (moving > 0 or not flock)) or now - moved < _STUCK / 3,
+    )
+
+
 def _why(sheep: Sheep) -> str:
-    return sheep.trouble or (_UNANSWERED if sheep.busy else _WAITS_ITS_TURN)
+    return sheep.standing.trouble or (_UNANSWERED if sheep.busy else _WAITS_ITS_TURN)

@@ -25,7 +25,7 @@ from types import FrameType
 from typing import NoReturn
 
 UNAVAILABLE = 69  # sysexits.h: EX_UNAVAILABLE
-OLDEST, TOO_NEW = (3, 11), (3, 14)
+OLDEST, NEWEST_TRIED = (3, 11), (3, 15)
 LOCK = ".lock"
 STAGES = ("flock", "test")  # each adds to the ones before it, and has requirements/STAGE.txt
 
@@ -100,13 +100,13 @@ class Venv:
             return False
 
     def is_sound(self) -> bool:
-        """Whether it can be brought up to date in place: its own, whole, and its Python runs and is supported."""
+        """Whether it can be brought up to date in place: its own, whole, and its Python runs and is new enough."""
         stamps = [stamp for stage in STAGES if (stamp := self.stamp(stage)).exists()]
         if self.stamp("flock") not in stamps:
             return False
         if not all(stamp.read_bytes().startswith(self.whose) for stamp in stamps):
             return False
-        probe = f"import sys; sys.exit(not {OLDEST} <= sys.version_info < {TOO_NEW})"
+        probe = f"import sys; sys.exit(sys.version_info < {OLDEST})"
         try:
             probed = subprocess.run([self.python, "-I", "-c", probe], capture_output=True, check=False)
         except OSError:
@@ -124,6 +124,7 @@ class Venv:
         else:
             say(f"setting up {self.path.name} (once; about a minute)")
             stale = list(stages)
+            warn_of_an_untried_python(sys.version_info[:2])
             self.make_anew(run)
         for each in stale:
             wanted = self.wanted(each)
@@ -182,6 +183,14 @@ def refuse_a_python_without_venv() -> None:
         raise CannotSetUp(
             f"{sys.executable} cannot make virtual environments: "
             f"apt install python3-venv (or python3.{minor}-venv), or name another Python in FLOCK_PYTHON"
+        )
+
+
+def warn_of_an_untried_python(version: tuple[int, int]) -> None:
+    if version > NEWEST_TRIED:
+        say(
+            "Python {}.{} is newer than those that flock was tried on ({}.{} to {}.{}), going on; "
+            "if it fails, name an older one in FLOCK_PYTHON".format(*version, *OLDEST, *NEWEST_TRIED)
         )
 
 

@@ -5,18 +5,19 @@ venv=${FLOCK_VENV:-$root/.venv}
 case $venv in /*) ;; *) venv=$PWD/$venv ;; esac
 unset PYTHONHOME PYTHONPATH # another Python's, they would break this one
 
-# find_python: sets `python` to one that flock runs on. It is run to see: a pyenv shim may lead nowhere.
+# find_python: sets `python` to one that flock runs on, the newest of those that flock was tried on if there is one.
+# It is run to see: a pyenv shim may lead nowhere.
 find_python() {
-    for python in "${FLOCK_PYTHON:-python3.13}" python3.12 python3.11 python3; do
-        if "$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' >/dev/null 2>&1; then
+    for python in "${FLOCK_PYTHON:-python3.15}" python3.14 python3.13 python3.12 python3.11 python3; do
+        if "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then
             return
         fi
         if [ -n "${FLOCK_PYTHON:-}" ]; then
-            echo "flock: FLOCK_PYTHON is no Python 3.11, 3.12 or 3.13 that runs: $FLOCK_PYTHON" >&2
+            echo "flock: FLOCK_PYTHON is no Python 3.11 or newer that runs: $FLOCK_PYTHON" >&2
             exit 69
         fi
     done
-    echo "flock: needs Python 3.11, 3.12 or 3.13 and found none; install one, or name it in FLOCK_PYTHON" >&2
+    echo "flock: needs Python 3.11 or newer and found none; install one, or name it in FLOCK_PYTHON" >&2
     exit 69
 }
 

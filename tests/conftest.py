@@ -1,13 +1,16 @@
-"""What the tests share: a quick hypothesis profile, patience, an environment without surprises, and key files."""
+"""Shared by all tests: a quick hypothesis profile, a time limit, a clean environment, and key files."""
+
+from __future__ import annotations
 
 import json
+import os
 import resource
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
@@ -15,7 +18,10 @@ from hypothesis import settings
 settings.register_profile("flock", deadline=None, max_examples=60)
 settings.load_profile("flock")
 
-PATIENCE = 30.0  # seconds after which a test gives up: far more than anything takes
+if TYPE_CHECKING:
+    from tests.world import World
+
+TIMEOUT = 30.0  # seconds after which a test gives up: far more than anything takes
 
 KEY = {
     "screen_name": "dolly",
@@ -29,7 +35,7 @@ KEY = {
 
 def until(what: str, condition: Callable[[], bool]) -> None:
     """Wait until the condition holds."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + TIMEOUT
     pause = threading.Event()
     while not condition():
         assert time.monotonic() < deadline, f"not in time: {what}"
@@ -47,14 +53,34 @@ def no_more_files() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
+def surprises() -> list[str]:
+    """Return the names of the environment variables that would change what a flock does.
+
+    They are all those of flock itself, and those that name proxies, CA bundles and services of the system.
+    """
+    proxies = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+    bundles = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+    others = ("NO_COLOR", "JOURNAL_STREAM", "STATE_DIRECTORY", "NOTIFY_SOCKET", "HURRY")
+    return [
+        name
+        for name in os.environ
+        if name.startswith("FLOCK_") or name.lower() in proxies or name in (*bundles, *others)
+    ]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _plain_environment() -> Iterator[None]:
+    """Keep the developer's own settings out of all tests, and out of the processes that they start."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        for name in surprises():
+            monkeypatch.delenv(name)
+        yield
+
+
 @pytest.fixture(autouse=True)
-def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep the developer's own proxies, CA bundles and flock options out of the tests."""
-    proxies = [f"{scheme}_proxy" for scheme in ("http", "https", "all", "no")]
-    bundles = ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"]
-    others = ["NO_COLOR", "JOURNAL_STREAM", "STATE_DIRECTORY", "FLOCK_STATE"]
-    for name in [*proxies, *map(str.upper, proxies), *bundles, *others]:
-        monkeypatch.delenv(name, raising=False)
+def _nothing_left_behind() -> None:
+    """Each test starts without such variables; one that is there was left behind by an earlier test."""
+    assert [] == surprises()
 
 
 @pytest.fixture
@@ -74,3 +100,17 @@ def write_key(tmp_path: Path) -> Callable[..., Path]:
         return file
 
     return write
+
+
+@pytest.fixture
+def make_world(tmp_path: Path) -> Callable[..., World]:
+    """Return a maker of worlds that share a folder of keys, for those that differ in their journal or options."""
+    from tests.world import World
+
+    return lambda **parts: World(tmp_path, **parts)
+
+
+@pytest.fixture
+def world(make_world: Callable[..., World]) -> World:
+    """Return a world with an empty folder of keys."""
+    return make_world()

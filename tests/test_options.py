@@ -2,6 +2,7 @@
 
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -10,12 +11,15 @@ from hypothesis import strategies as st
 from flock.errors import BadOption
 from flock.options import (
     PARSERS,
+    POEM_INTERVAL,
     Options,
     parse_api,
     parse_seed,
     parse_sheep,
     parse_switch,
     parse_url,
+    read_environment,
+    settle_options,
 )
 from flock.temperament import TEMPERAMENTS
 
@@ -32,7 +36,6 @@ READ = [
     ("seed", " 7 ", 7),
     ("posts_per_day", "100", 100),
     ("flock_posts_per_day", "0", 0),
-    ("retry_base", "0.01", 0.01),
     ("keep_history", "30d", 30 * 86400.0),
     ("keep_history", "10m", 600.0),
     ("temperament", "senile", TEMPERAMENTS["senile"]),
@@ -49,8 +52,6 @@ REFUSED = [
     ("seed", "-1"),
     ("posts_per_day", "-1"),
     ("flock_posts_per_day", "many"),
-    ("retry_base", "nan"),
-    ("retry_base", "0"),
     ("keep_history", "59s"),
     ("keep_history", "367d"),
     ("keep_history", "ever"),
@@ -59,19 +60,19 @@ REFUSED = [
 
 
 def test_every_option_has_a_parser() -> None:
-    """So that each has its variable; and there is no parser for nothing."""
+    """Each field of Options has a parser, and each parser a field."""
     assert {field.name for field in fields(Options)} == set(PARSERS)
 
 
 def test_every_option_is_read_below() -> None:
-    """The next test leaves none out."""
+    """The table of the next test names every option."""
     assert set(PARSERS) == {name for name, _, _ in READ}
 
 
 @pytest.mark.parametrize(("name", "text", "expected"), READ)
 def test_an_option_is_read_from_the_environment(name: str, text: str, expected: object) -> None:
     """Under FLOCK_ and its name; all others keep their defaults."""
-    options = Options.from_environment({f"FLOCK_{name.upper()}": text, "FLOCK_UNKNOWN": "x"})
+    options = read_environment({f"FLOCK_{name.upper()}": text, "FLOCK_UNKNOWN": "x"})
     assert expected == getattr(options, name)
     others = [field.name for field in fields(Options) if field.name != name]
     assert [getattr(Options(), other) for other in others] == [getattr(options, other) for other in others]
@@ -79,19 +80,19 @@ def test_an_option_is_read_from_the_environment(name: str, text: str, expected: 
 
 @pytest.mark.parametrize(("name", "text"), REFUSED)
 def test_nonsense_in_the_environment_names_its_variable(name: str, text: str) -> None:
-    """And says what was expected, in one line."""
+    """The message says in one line what was expected."""
     with pytest.raises(BadOption) as caught:
-        Options.from_environment({f"FLOCK_{name.upper()}": text})
+        read_environment({f"FLOCK_{name.upper()}": text})
     assert str(caught.value).startswith(f"FLOCK_{name.upper()}: expected ")
     assert 1 == len(str(caught.value).splitlines())
 
 
 @given(st.sampled_from(sorted(PARSERS)), st.text(st.characters(exclude_characters="\0")))
 def test_any_environment_is_options_or_a_bad_option(name: str, text: str) -> None:
-    """Never another exception."""
+    """Every bad value raises BadOption and no other exception."""
     variable = f"FLOCK_{name.upper()}"
     try:
-        options: object = Options.from_environment({variable: text})
+        options: object = read_environment({variable: text})
     except BadOption as error:
         options = str(error)
     assert isinstance(options, Options) or variable in str(options)
@@ -99,7 +100,7 @@ def test_any_environment_is_options_or_a_bad_option(name: str, text: str) -> Non
 
 def test_an_empty_variable_is_none() -> None:
     """As `FLOCK_API= flock run` means it."""
-    assert Options() == Options.from_environment({f"FLOCK_{name.upper()}": "" for name in PARSERS})
+    assert Options() == read_environment({f"FLOCK_{name.upper()}": "" for name in PARSERS})
 
 
 @pytest.mark.parametrize("word", ["1", "true", "Yes", " on ", "y", "T"])
@@ -141,7 +142,7 @@ def test_an_address_is_http_and_has_a_host(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "mysheep", "mysheep:", ":Shouting", "my-sheep:Shouting", "a..b:C", "a:b.c"])
 def test_a_sheep_class_is_a_module_and_a_name(text: str) -> None:
-    """Whatever else stands there is never imported."""
+    """Other texts are refused, and nothing is imported."""
     with pytest.raises(ValueError, match=r"expected MODULE:CLASS, such as mysheep:ShoutingSheep, found"):
         parse_sheep(text)
 
@@ -160,19 +161,71 @@ def test_the_pasture_excludes_other_places_to_post(others: dict[str, bool]) -> N
         Options(pasture=True, **others)  # type: ignore[arg-type]
 
 
-def test_intervals_are_replaced_and_checked() -> None:
-    """The seed's driver gives them to the Shepherd."""
-    options = Options(seed=4).with_intervals(1, 2.5)
-    assert (1.0, 2.5, 4) == (options.line_interval, options.poem_interval, options.seed)
-    with pytest.raises(BadOption, match="line_interval and poem_interval: expected seconds"):
-        Options().with_intervals(-1, 0)
+def test_a_negative_interval_is_refused() -> None:
+    """An interval in the arguments is checked, too."""
+    with pytest.raises(BadOption, match="line_interval: expected seconds"):
+        settle_options({"line_interval": -1}, environment={})
+
+
+LAYERS = {"FLOCK_LINE_INTERVAL": "10m", "FLOCK_SEED": "3", "FLOCK_PASTURE": "1"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "environment", "expected"),
+    [
+        ({}, None, {}, 30.0),
+        ({}, None, LAYERS, 600.0),
+        ({}, Options(line_interval=7), LAYERS, 7.0),
+        ({"line_interval": 5}, Options(line_interval=7), LAYERS, 5.0),
+        ({"line_interval": None}, Options(), LAYERS, 600.0),
+    ],
+)
+def test_arguments_go_over_options_over_the_environment_over_the_defaults(
+    arguments: dict[str, Any], options: Options | None, environment: dict[str, str], expected: float
+) -> None:
+    """What is None was not said, in each of them."""
+    settled = settle_options(arguments, options, environment=environment)
+    assert expected == settled.line_interval
+    assert POEM_INTERVAL == settled.poem_interval
+
+
+def test_options_leave_the_environment_what_they_do_not_say() -> None:
+    """FLOCK_PASTURE=1 keeps a driver with a seed of its own off the real network; pasture=False lets it out."""
+    assert settle_options(options=Options(seed=7), environment=LAYERS).pasture
+    assert not settle_options(options=Options(pasture=False), environment=LAYERS).pasture
+
+
+@given(
+    *[st.fixed_dictionaries({}, optional={"seed": st.integers(0, 9), "skip_bad": st.booleans()}) for _ in range(3)]
+)
+def test_the_last_layer_that_says_something_wins(
+    environment: dict[str, Any], options: dict[str, Any], arguments: dict[str, Any]
+) -> None:
+    """For each field by itself."""
+    variables = {f"FLOCK_{name.upper()}": str(int(value)) for name, value in environment.items()}
+    settled = settle_options(arguments, Options(**options), environment=variables)
+    expected = {"seed": 0, "skip_bad": False} | environment | options | arguments
+    assert expected == {name: getattr(settled, name) for name in expected}
+
+
+def test_settling_twice_changes_nothing() -> None:
+    """The command line settles its options, and the Shepherd settles what it is given."""
+    settled = settle_options({"seed": 4}, environment=LAYERS)
+    assert settled == settle_options(options=settled, environment=LAYERS)
 
 
 def test_the_state_is_where_it_was_told_to_be(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """As given, else in systemd's state directory (the first of several), else in the user's state folder."""
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("XDG_STATE_HOME", raising=False)
-    assert tmp_path in Options().state_file.parents
-    monkeypatch.setenv("STATE_DIRECTORY", "/var/lib/flock:/var/lib/other")
-    assert Path("/var/lib/flock/flock.db") == Options().state_file
-    assert tmp_path / "mine.db" == Options(state=Path("~/mine.db")).state_file
+    systemd = {"STATE_DIRECTORY": "/var/lib/flock:/var/lib/other"}
+    assert tmp_path in settle_options(environment={}).state_file.parents
+    assert Path("/var/lib/flock/flock.db") == settle_options(environment=systemd).state_file
+    given = settle_options({"state": Path("~/mine.db")}, environment=systemd)
+    assert tmp_path / "mine.db" == given.state_file
+
+
+def test_a_home_that_is_nobodys_is_a_bad_option() -> None:
+    """~nosuchuser/x names no folder."""
+    with pytest.raises(BadOption, match="there is no such user"):
+        _ = Options(state=Path("~nosuchuser/x")).state_file

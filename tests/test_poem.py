@@ -8,12 +8,11 @@ from pathlib import Path
 
 import pytest
 import regex
-import twitter_text
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from flock.errors import BadPoem
-from flock.networks.length import fits_a_tweet
+from flock.networks.x.length import fits_a_tweet, weighted_length
 from flock.poem import ELLIPSIS, cut, find_again, read_poem
 
 POEMS = sorted(Path(__file__).parents[1].joinpath("poems").glob("*.txt"))
@@ -47,12 +46,6 @@ def lines(draw: st.DrawFn) -> str:
     return line or "baa"
 
 
-def weight(text: str) -> int:
-    """Return the length of `text` by twitter-text, asked directly."""
-    length: int = twitter_text.parse_tweet(text).weightedLength
-    return length
-
-
 def bare(text: str) -> str:
     """Return `text` without its white space."""
     return "".join(text.split())
@@ -79,7 +72,9 @@ def places(line: str, pieces: Sequence[str]) -> list[tuple[int, int]]:
 def test_every_piece_fits_a_tweet_and_none_is_empty(line: str) -> None:
     """twitter-text counts at most 280 for each piece of any line."""
     pieces = cut(line, fits_a_tweet)
-    assert [] == [piece for piece in pieces if weight(piece) > 280 or not bare(piece).removesuffix(ELLIPSIS)]
+    assert [] == [
+        piece for piece in pieces if weighted_length(piece) > 280 or not bare(piece).removesuffix(ELLIPSIS)
+    ]
 
 
 @settings(max_examples=30)
@@ -104,7 +99,7 @@ def test_a_word_is_cut_only_if_it_is_too_long_for_a_tweet_of_its_own(line: str) 
             head = regex.split(r"\s", line[:end])[-1]
             tail = regex.split(r"\s", line[end:])[0]
             is_last = end + len(tail) == len(line)
-            assert weight(head + tail + ("" if is_last else ELLIPSIS)) > 280
+            assert weighted_length(head + tail + ("" if is_last else ELLIPSIS)) > 280
 
 
 @settings(max_examples=30)
@@ -135,15 +130,15 @@ def test_a_long_line_is_cut_at_the_last_gap_that_fits() -> None:
 
 
 def test_a_letter_under_too_many_accents_is_cut_all_the_same() -> None:
-    """The one cluster that no tweet holds is cut between code points, rather than never said."""
+    """A cluster that is too long for one tweet is cut between code points."""
     line = "a" + "\u0335" * 600
     pieces = cut(line, fits_a_tweet)
     assert bare(line) == bare("".join(said(pieces)))
-    assert all(weight(piece) <= 280 for piece in pieces)
+    assert all(weighted_length(piece) <= 280 for piece in pieces)
 
 
 def test_a_line_of_which_no_piece_fits_is_a_value_error() -> None:
-    """A network that takes nothing at all must not make a sheep cut for ever."""
+    """The alternative would be an endless loop."""
     with pytest.raises(ValueError, match="no piece"):
         cut("baa baa", lambda _: False)
 
@@ -172,7 +167,7 @@ def write(folder: Path, content: str | bytes) -> Path:
     ],
 )
 def test_a_poem_is_its_stripped_lines(tmp_path: Path, content: str, expected: tuple[str, ...]) -> None:
-    """Whatever the editor that saved it; a tab inside a line stays, and a line said twice is two lines."""
+    """Files of every editor give the same lines; a tab inside a line stays, and equal lines stay two lines."""
     assert expected == read_poem(write(tmp_path, content))
 
 
@@ -202,7 +197,7 @@ def test_a_poem_in_latin_1_is_refused_with_the_way_to_mend_it(tmp_path: Path) ->
 
 @pytest.mark.parametrize("content", ["", "\n\n", " \t\r\n", "\ufeff", "\ufeff\n \ufeff\n"])
 def test_a_poem_without_a_line_is_refused(tmp_path: Path, content: str) -> None:
-    """A sheep cannot memorize nothing."""
+    """A poem without lines is refused."""
     path = write(tmp_path, content)
     with pytest.raises(BadPoem) as caught:
         read_poem(path)
@@ -258,14 +253,14 @@ def test_a_line_is_found_again_in_an_edited_poem(memory: list[str], at: int, tex
 
 @given(st.lists(st.text(), min_size=1), st.integers(0, 50), st.text())
 def test_a_line_is_always_found_inside_the_poem(memory: list[str], at: int, text: str) -> None:
-    """However the poem was edited, the sheep goes on at one of its lines, the same one if it is still there."""
+    """After every edit the sheep goes on at one of the poem's lines, at the same one if it still exists."""
     place = find_again(memory, at, text)
     assert 0 <= place < len(memory)
     assert (text in memory) <= (memory[place] == text)
 
 
 def test_there_are_poems_to_check() -> None:
-    """The next test would have nothing to say about an empty folder."""
+    """The folder is not empty, so that the next test tests something."""
     assert [] != POEMS
 
 
@@ -273,7 +268,7 @@ def test_there_are_poems_to_check() -> None:
 def test_every_poem_of_ours_can_be_said(path: Path) -> None:
     """It reads, and all its lines cut into pieces that fit."""
     pieces = [piece for line in read_poem(path) for piece in cut(line, fits_a_tweet)]
-    assert [] == [piece for piece in pieces if weight(piece) > 280]
+    assert [] == [piece for piece in pieces if weighted_length(piece) > 280]
 
 
 @pytest.mark.parametrize("line", ["la " * 400, "a" * 900, "one two " * 150])

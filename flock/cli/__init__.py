@@ -1,11 +1,12 @@
-"""The `flock` command: parses, calls, prints; a file a command.
+"""The `flock` command: parses arguments, calls the library, prints. Each subcommand has a module.
 
-Everything that needs numpy or the network is imported by the commands when they run: `flock --help` is quick.
+The subcommands import numpy and the network stack when they run, so that `flock --help` is quick.
 """
 
 from __future__ import annotations
 
 import io
+import os
 import sys
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from flock.cli.run import run
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}, epilog=EXIT_CODES)
 @click.version_option(__version__, prog_name="flock", message="%(prog)s %(version)s")
 def cli() -> None:
-    """Run a flock of poem-tweeting bots: a Shepherd, a Sheep a key file, and a thread a Sheep."""
+    """Run a flock of poem-tweeting bots: one Shepherd, one Sheep for each key file, one thread for each Sheep."""
 
 
 @cli.command()
@@ -29,7 +30,7 @@ def cli() -> None:
 def completion(shell: str) -> None:
     """Print the completion script for SHELL, bound to this command's full path.
 
-    In a checkout, scripts/flock is completed too. The system's own flock (util-linux) keeps its name.
+    In a checkout the script covers scripts/flock, too. It leaves the system's own flock (util-linux) alone.
     """
     from click.shell_completion import get_completion_class  # noqa: PLC0415
 
@@ -44,10 +45,23 @@ def completion(shell: str) -> None:
 
 def main() -> None:
     """Run the command line; the console script's entry point."""
+    _fill_standard_descriptors()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a poem must not fail on a terminal's encoding
+            stream.reconfigure(errors="backslashreplace")  # a terminal may not be able to encode a poem
     cli(prog_name="flock")
+
+
+def _fill_standard_descriptors() -> None:
+    """Open /dev/null in place of a standard descriptor that was closed (`flock run keys >&-`).
+
+    Otherwise the next file or connection would get that number, and receive what is written to standard error.
+    """
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest free number: this one
 
 
 for command in (run, rehearse, pasture):

@@ -1,9 +1,10 @@
-"""The exit codes, and how a command ends with one of them."""
+"""The exit codes, and the context manager that turns exceptions into them."""
 
 from __future__ import annotations
 
 import os
 import sys
+import threading
 import traceback
 from contextlib import AbstractContextManager, suppress
 from typing import NoReturn
@@ -11,6 +12,7 @@ from typing import NoReturn
 import click
 
 from flock.errors import BadKeys, BadOption, BadPoem, BotsTaken, JournalError
+from flock.observers.writer import GRACE, Writer
 
 OK, USAGE, NO_KEY, ALL_PENNED, TAKEN, OUR_FAULT, NO_JOURNAL = 0, 2, 3, 4, 5, 70, 74
 
@@ -24,36 +26,54 @@ _CODES: dict[int, tuple[type[Exception], ...]] = {
 EXIT_CODES = """\b
 Exit codes:
   0   stopped as asked
-  2   usage: an option or a variable makes no sense
-  3   no usable key: a key file is bad, or there is none
+  2   usage: an option or an environment variable cannot be used
+  3   a key file cannot be used, or there is none
   4   every sheep is penned: no account can post
   5   another flock holds some of these bots
-  70  our own fault: please report it
-  74  the journal cannot be used: disk, permissions, damage
+  70  a bug in flock, or an error ended a thread of a sheep: please report it
+  74  the journal cannot be used: disk full, permissions, damage
 """
 
 
 class NamedExits(AbstractContextManager[None]):
-    """Ends the program with a clear line and a named exit code when something goes wrong inside."""
+    """Turns an exception inside the block into one line on standard error and the exit code for its class."""
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if not isinstance(error, Exception) or isinstance(error, click.ClickException | click.exceptions.Exit):
             return
         for code, kinds in _CODES.items():
             if isinstance(error, kinds):
-                click.echo(str(error) if code == NO_KEY else f"flock: {error}", err=True)
+                if code == NO_KEY:
+                    _say(*str(error).split("\n"))
+                else:
+                    _say(f"flock: {error}")
                 leave(code)
-        traceback.print_exception(error)
-        click.echo("flock: this is our own fault; please report it with the lines above", err=True)
+        trace = "".join(traceback.format_exception(error)).splitlines()
+        _say(*trace, "flock: this is a bug in flock; please report it with the lines above")
         leave(OUR_FAULT)
 
 
+def _say(*lines: str) -> None:
+    """Write the lines to standard error. A blocked reader delays the exit by a second at most."""
+    from flock.observers.wording import harmless  # noqa: PLC0415 - --help can do without
+
+    writer = Writer(sys.stderr, "standard error")
+    writer.write("".join(f"{harmless(line)}\n" for line in lines))
+    writer.close()
+
+
 def leave(code: int, *, at_once: bool = True) -> NoReturn:
-    """Exit with `code`; `at_once` waits for no thread."""
+    """Exit with `code`. With `at_once`, wait for no thread, and at most a second for buffered output."""
     if not at_once:
         sys.exit(code)
-    with suppress(OSError, ValueError):
-        sys.stdout.flush()
-    with suppress(OSError, ValueError):
-        sys.stderr.flush()
+    with suppress(RuntimeError):  # the process cannot start another thread
+        flushing = threading.Thread(target=_flush, daemon=True)
+        flushing.start()
+        flushing.join(GRACE)
     os._exit(code)
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError, AttributeError):  # the stream is closed, or None
+            stream.flush()

@@ -1,4 +1,4 @@
-"""flock pasture: the practice server by itself."""
+"""flock pasture: runs the practice server alone."""
 
 from __future__ import annotations
 
@@ -13,7 +13,12 @@ from flock.cli.run import keep_secrets_in
 @click.command()
 @click.argument("keys", type=click.Path(path_type=Path), required=False)
 @click.option(
-    "--host", default="127.0.0.1", envvar="FLOCK_HOST", show_envvar=True, show_default=True, help="Bind to."
+    "--host",
+    default="127.0.0.1",
+    envvar="FLOCK_HOST",
+    show_envvar=True,
+    show_default=True,
+    help="Address to listen on.",
 )
 @click.option(
     "--port",
@@ -22,7 +27,7 @@ from flock.cli.run import keep_secrets_in
     show_envvar=True,
     show_default=True,
     type=click.IntRange(0, 65535),
-    help="0 takes any free one.",
+    help="Port to listen on; 0 takes a free one.",
 )
 @click.option(
     "--state",
@@ -30,16 +35,17 @@ from flock.cli.run import keep_secrets_in
     metavar="PATH",
     envvar="FLOCK_PASTURE_STATE",
     show_envvar=True,
-    help="Keep the posts in this file.  [default: in memory]",
+    help="File for the posts.  [default: in memory]",
 )
 def pasture(keys: Path | None, host: str, port: int, state: Path | None) -> None:
-    """Run the pasture alone: a strict server that speaks like X, to practise on.
+    """Run the pasture alone: a practice server with X's API and X's rules.
 
-    Its accounts are those of the key files in the folder KEYS; without KEYS it makes one up and prints its key.
-    Point any client of X's API v2 or v1.1 at it, or a flock with --base-url. Ctrl-C or SIGTERM stops it.
+    It has an account for each key file in the folder KEYS; without KEYS it has one made-up account, and prints a
+    key file for it. Every client of X's API v2 or v1.1 can use it, and a flock with --base-url. Ctrl-C or SIGTERM
+    stops it.
     """
     with NamedExits():
-        from flock.pasture.alone import graze  # noqa: PLC0415
+        from flock.pasture.alone import serve  # noqa: PLC0415
 
         keep_secrets_in()
-        graze(keys, host=host, port=port, state=state, say=click.echo)
+        serve(keys, host=host, port=port, state=state, say=click.echo)

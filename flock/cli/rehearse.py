@@ -1,4 +1,4 @@
-"""flock rehearse: what a flock will say, in no time and at no cost."""
+"""flock rehearse: prints what a flock will post, and when, without posting it."""
 
 from __future__ import annotations
 
@@ -9,11 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-import simplejson as json
 
 from flock.cli import options
 from flock.cli.exits import NamedExits
-from flock.cli.run import log_to_stderr
 
 if TYPE_CHECKING:
     from flock.events import Event, Said
@@ -23,7 +21,7 @@ _OLDEST = 1e12  # recitations
 
 
 class _Amount(click.FloatRange):
-    """A number in a range; "nan" is in none."""
+    """A number in a range. NaN is refused."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         number = super().convert(value, param, ctx)
@@ -34,22 +32,29 @@ class _Amount(click.FloatRange):
 
 @click.command()
 @click.argument("keys", type=click.Path(path_type=Path))
-@click.option("--days", type=_Amount(min=0, min_open=True), help="Rehearse so many days.  [default: 30]")
-@click.option("--tweets", type=click.IntRange(min=1), metavar="N", help="Rehearse until each bot has said N.")
+@click.option("--days", type=_Amount(min=0, min_open=True), help="Length of the rehearsal in days.  [default: 30]")
+@click.option(
+    "--tweets", type=click.IntRange(min=1), metavar="N", help="Rehearse until each bot has posted N tweets."
+)
 @click.option(
     "--at-age",
     type=_Amount(min=0, max=_OLDEST),
     metavar="A",
-    help="Begin when the sheep have recited A times; without --days or --tweets, for one recitation.",
+    help="Begin after A recitations; without --days or --tweets, rehearse one recitation.",
 )
-@click.option("--bot", metavar="NAME", help="Rehearse this bot alone.")
-@click.option("--json", "as_json", is_flag=True, help="One object a line: t (seconds), bot, n, text and more.")
+@click.option("--bot", metavar="NAME", help="Rehearse this bot only.")
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Print one JSON object for each tweet: t (seconds), bot, n, text and more.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="Print the summary only.")
 @click.option(
     "--plot",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Draw how the flock ages, as .png or .svg (needs the extra: poem-flock[plots]).",
+    help="Plot how the flock ages, as .png or .svg (needs the extra: poem-flock[plots]).",
 )
 @options.line_interval
 @options.poem_interval
@@ -71,15 +76,17 @@ def rehearse(
     plot: Path | None,
     **given: Any,
 ) -> None:
-    """Show what the bots of the folder KEYS will say, and when, from their birth on. Nothing is posted.
+    """Print what the bots of the folder KEYS will post, and when, from birth on. Nothing is posted.
 
-    The same sheep, on virtual time: with the same seed, `flock run` says the same, tweet for tweet.
+    A rehearsal runs the same sheep on virtual time: with the same seed, `flock run` posts the same tweets.
     """
     if days and tweets:
         raise click.UsageError("--days and --tweets exclude each other; give one")
     with NamedExits():
         chosen = options.chosen(given)
         from flock.events import Said  # noqa: PLC0415
+        from flock.observers.logs import log_to_stderr  # noqa: PLC0415
+        from flock.observers.wording import harmless  # noqa: PLC0415
         from flock.rehearsal import Rehearsal, Tally  # noqa: PLC0415
         from flock.units import DAY  # noqa: PLC0415
 
@@ -88,7 +95,7 @@ def rehearse(
         rehearsal = Rehearsal(keys, chosen, bot=bot, at_age=at_age or 0.0)
         one_recitation = at_age is not None and not days and not tweets
         seconds = math.inf if tweets or one_recitation else DAY * (days or 30)
-        tally = Tally()
+        tally = Tally(rehearsal.price)
         events = rehearsal.play(
             seconds=seconds, tweets=tweets or math.inf, recitations=1 if one_recitation else math.inf
         )
@@ -100,17 +107,20 @@ def rehearse(
                 if not quiet:
                     _print(event, as_json=as_json)
         for line in tally.lines():
-            click.echo(line, err=as_json)
+            click.echo(harmless(line), err=as_json)
         if draw and plot:
             draw.save(plot)
             click.echo(f"drawn: {plot}", err=True)
 
 
 def _print(event: Said, *, as_json: bool) -> None:
-    """Print one tweet: as JSON, or with the day, the time, the bot, and the mood where it is not the usual one."""
+    """Print one tweet: as JSON, or as a line with day, time and bot, and the mood if it is not "faithful"."""
+    from flock.observers.console import json_line  # noqa: PLC0415
+    from flock.observers.wording import harmless  # noqa: PLC0415
+
     if as_json:
         sys.stdout.write(
-            json.dumps(
+            json_line(
                 {
                     "t": round(event.at, 3),
                     "bot": event.bot,
@@ -122,13 +132,10 @@ def _print(event: Said, *, as_json: bool) -> None:
                     "memory": round(event.memory, 4),
                     "entropy": round(event.entropy, 4),
                 },
-                ensure_ascii=False,
             )
             + "\n"
         )
         return
-    from flock.console import harmless  # noqa: PLC0415
-
     day, second = divmod(int(event.at), 86400)
     clock = f"day {day + 1:<3} {second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}"
     mood = "" if event.mood == "faithful" else f"  ({event.mood})"
@@ -136,9 +143,9 @@ def _print(event: Said, *, as_json: bool) -> None:
 
 
 def _with_bar(events: Iterator[Event], seconds: float, tweets: float, *, quiet: bool) -> Iterator[Event]:
-    """Yield the events, with a progress bar on a terminal where no lines would run into it.
+    """Yield the events, and show a progress bar if standard error is a terminal and no tweets are printed on one.
 
-    `seconds` or `tweets`, of all bots together, is where it ends; without either there is no bar.
+    The bar ends at `seconds` or at `tweets` (of all bots together); if both are infinite there is no bar.
     """
     ends = min(seconds, tweets)
     if not sys.stderr.isatty() or math.isinf(ends) or (sys.stdout.isatty() and not quiet):
@@ -155,7 +162,7 @@ def _with_bar(events: Iterator[Event], seconds: float, tweets: float, *, quiet: 
 
 
 def _plotter(file: Path) -> Any:
-    """Return what draws the plot. Raises UsageError where that cannot be done."""
+    """Return the plot for `file`. Raises UsageError for a wrong file name, or without matplotlib."""
     if file.suffix.lower() not in (".png", ".svg"):
         raise click.UsageError(f"--plot {file}: expected a name that ends in .png or .svg")
     if not file.absolute().parent.is_dir():

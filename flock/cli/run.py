@@ -5,30 +5,30 @@ from __future__ import annotations
 import logging
 import os
 import resource
-import signal
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from flock.cli import options
-from flock.cli.exits import ALL_PENNED, EXIT_CODES, OK, NamedExits, leave
+from flock.cli.exits import ALL_PENNED, EXIT_CODES, OK, OUR_FAULT, NamedExits, leave
 
 if TYPE_CHECKING:
-    from flock.console import LogFile, LogFormat
+    from flock.observers.console import LogFormat
 
 
 @click.command(epilog=EXIT_CODES)
 @click.argument("keys", type=click.Path(path_type=Path, readable=False))
 @options.line_interval
 @options.poem_interval
-@options.option("pasture", "", "Practise: every bot on an embedded server; nothing reaches the real network.")
-@options.option("dry_run", "", "Print what would be said; touch neither network nor journal.")
-@options.option("base_url", "URL", "Root of the network's API.  [default: https://api.x.com]")
+@options.option("pasture", "", "Post to an embedded practice server; nothing reaches the real network.")
+@options.option("dry_run", "", "Print the posts; use neither the network nor the journal.")
+@options.option("base_url", "URL", "Root URL of the network's API.  [default: https://api.x.com]")
 @options.option("api", "2|1.1", "Version of the API to post to.  [default: 2]")
-@options.option("state", "PATH", "The journal.  [default: flock.db in systemd's or the platform's state folder]")
-@options.option("keep_history", "T", "How long the journal remembers what was said, up to 366d.  [default: 2d]")
+@options.option(
+    "state", "PATH", "Path of the journal.  [default: flock.db in systemd's or the platform's state folder]"
+)
+@options.option("keep_history", "T", "How long the journal keeps the posts, up to 366d.  [default: 2d]")
 @options.sheep
 @options.skip_bad
 @options.seed
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     default="auto",
     envvar="FLOCK_LOG_FORMAT",
     show_envvar=True,
-    help="auto: colours on a terminal, plain lines elsewhere, priorities under journald.",
+    help="auto: colours on a terminal, priorities under journald, plain lines elsewhere.",
 )
 @click.option(
     "--log-file",
@@ -49,17 +49,19 @@ if TYPE_CHECKING:
     metavar="PATH",
     envvar="FLOCK_LOG_FILE",
     show_envvar=True,
-    help="Write there and not to the terminal; opened anew at SIGHUP.",
+    help="Write to this file instead of the terminal; SIGHUP reopens it.",
 )
 @click.option(
     "--once",
     is_flag=True,
     envvar="FLOCK_ONCE",
     show_envvar=True,
-    help="Each bot that is due says one line, then exit: for cron.",
+    help="Post one line of each bot that is due, then exit: for cron.",
 )
-@click.option("-v", "--verbose", is_flag=True, envvar="FLOCK_VERBOSE", show_envvar=True, help="Tell every retry.")
-@click.option("-q", "--quiet", is_flag=True, envvar="FLOCK_QUIET", show_envvar=True, help="Tell trouble only.")
+@click.option("-v", "--verbose", is_flag=True, envvar="FLOCK_VERBOSE", show_envvar=True, help="Log every retry.")
+@click.option(
+    "-q", "--quiet", is_flag=True, envvar="FLOCK_QUIET", show_envvar=True, help="Log warnings and errors only."
+)
 def run(
     keys: Path,
     *,
@@ -70,60 +72,59 @@ def run(
     quiet: bool,
     **given: Any,
 ) -> None:
-    """Run a bot for every .json file in the folder KEYS, until told to stop.
+    """Run one bot for each .json file in the folder KEYS, until SIGTERM or Ctrl-C.
 
-    S is a number of seconds, or 90s, 30m, 1.5h. Intervals in a key file go before these. Ctrl-C or SIGTERM stops
-    the flock between two lines, SIGHUP gives penned sheep another try (or stops it, if its terminal is gone).
+    S is a number of seconds, or 90s, 30m, 1.5h. Intervals in a key file override these options. SIGTERM or Ctrl-C
+    stops the flock between two lines. SIGHUP gives penned sheep another try, or stops the flock if its terminal is
+    gone.
     """
     if verbose and quiet:
         raise click.UsageError("--verbose and --quiet exclude each other; give one")
     level = logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO
     with NamedExits():
         chosen = options.chosen(given)
-        from flock.console import Console, LogFile  # noqa: PLC0415
         from flock.events import Events  # noqa: PLC0415
+        from flock.observers.console import Console  # noqa: PLC0415
+        from flock.observers.logs import LogFile, log_to_stderr  # noqa: PLC0415
+        from flock.observers.systemd import Systemd  # noqa: PLC0415
+        from flock.observers.writer import close_all, standard_writers  # noqa: PLC0415
         from flock.shepherd import Ending, Shepherd  # noqa: PLC0415
-        from flock.systemd import Systemd  # noqa: PLC0415
 
         keep_secrets_in()
         file = LogFile(log_file) if log_file else None
-        log_to_stderr(log_format, level, file)
-        closed = _stop if chosen.dry_run else _warn_of_closed_pipe
-        console = Console(file, log_format=log_format, level=level, on_closed=closed)
-        shepherd = Shepherd(
-            keys,
-            chosen.line_interval,
-            chosen.poem_interval,
-            options=chosen,
-            events=Events([*([file] if file else []), console, Systemd()]),
-        )
-        ending = shepherd.once() if once else shepherd.loop()
-    leave(ALL_PENNED if ending is Ending.ALL_PENNED else OK, at_once=ending is Ending.CUT_SHORT)
-
-
-def _stop() -> None:
-    """End this process as SIGTERM would: a dry run that nobody reads has no purpose."""
-    os.kill(os.getpid(), signal.SIGTERM)
+        output, errors = (file, file) if file else standard_writers()
+        log_to_stderr(log_format, level, errors)
+        console = Console(output, log_format=log_format, level=level, on_closed=_warn_of_closed_pipe)
+        try:
+            shepherd = Shepherd(
+                keys,
+                chosen.line_interval,
+                chosen.poem_interval,
+                options=chosen,
+                events=Events([*([file] if file else []), console, Systemd()]),
+            )
+            if chosen.dry_run:  # without a reader it has no purpose
+                output.when_closed(shepherd.context.stop.set)
+            ending = shepherd.once() if once else shepherd.loop()
+        finally:
+            is_all_written = close_all(output, errors)
+    codes = {
+        Ending.STOPPED: OK,
+        Ending.CUT_SHORT: OUR_FAULT if shepherd.herd.dead else OK,
+        Ending.ALL_PENNED: ALL_PENNED,
+        Ending.DIED: OUR_FAULT,
+    }
+    leave(
+        codes[ending],
+        at_once=ending is Ending.CUT_SHORT or not is_all_written,
+    )
 
 
 def _warn_of_closed_pipe() -> None:
     log = logging.getLogger("flock")
-    log.warning("nobody reads the output any more; the flock goes on, as process %s", os.getpid())
+    log.warning("the reader of the output is gone; the flock goes on without output, as process %s", os.getpid())
 
 
 def keep_secrets_in() -> None:
-    """Write no core dump: it would hold every key."""
+    """Turn core dumps off: a core dump would hold every key."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
-
-
-def log_to_stderr(log_format: LogFormat = "auto", level: int = logging.INFO, file: LogFile | None = None) -> None:
-    """Send what our own code logs to standard error, or to `file`; other libraries' logs stay out of it."""
-    from flock.console import LogFormatter, is_journald  # noqa: PLC0415
-
-    handler = logging.StreamHandler(file or sys.stderr)
-    journald = file is None and is_journald(sys.stderr, os.environ)
-    handler.setFormatter(LogFormatter(log_format, journald=journald))
-    logger = logging.getLogger("flock")
-    logger.addHandler(handler)
-    logger.setLevel(level)
-    logger.propagate = False

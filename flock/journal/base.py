@@ -1,4 +1,4 @@
-"""What a sheep needs of a journal, and what is written there."""
+"""What is written in a journal: where each sheep is, how it fares, and how each post ended."""
 
 from __future__ import annotations
 
@@ -8,47 +8,73 @@ from typing import NamedTuple, Protocol
 
 
 class Outcome(StrEnum):
-    """How an intent ended."""
+    """How a post ended."""
 
     SAID = "said"
-    SKIPPED = "skipped"  # the network would not take it
-    UNKNOWN = "unknown"  # it may have landed; nothing could tell
+    SKIPPED = "skipped"  # the network refuses this text
+    UNKNOWN = "unknown"  # it may have landed, and nothing can tell
     WITHDRAWN = "withdrawn"  # it surely did not land, and is tried again later
 
 
-class Record(NamedTuple):
-    """Where one sheep is, and how it fares. `due` and `wake` are wall-clock times; counts start at 0.
+class Condition(StrEnum):
+    """How a sheep fares."""
 
-    `n` counts the tweets of a lifetime and `line` is the place in the recitation. `saying` is the whole text of a
-    line begun, of which `piece` tweets are out. `unsure` says that the tweet `piece` was begun and never settled.
-    `next_line` is the text at `line`, and `prior_line` the one said before it: by these an edited poem is
-    recognised. `last_id` is the network's id of the last tweet known to be out.
+    WELL = "well"
+    BACKING_OFF = "backing off"  # something failed; it tries again after a pause
+    WAITING = "waiting"  # the network named a limit; it waits until that is over
+    PENNED = "penned"  # no post of it is accepted until its operator acts
 
-    `wake` is when the next try may be made, and is later than `due` while the bot waits or backs off; `failures`
-    and `strikes` count what went wrong since something last went well; `penned` says why the bot is penned, and
-    `key_stamp` what its key file looked like then.
+
+class Place(NamedTuple):
+    """Where one sheep is in its poem and in its posts. Immutable; counts start at 0.
+
+    `n` counts the posts of a lifetime, `line` is the place in the recitation, and `recitations` counts the
+    finished ones. `due` is when the next line should be said (seconds since the epoch). `saying` is the whole
+    text of a line that has been started, of which `piece` posts are out. `intended` is the wall-clock time at
+    which the post `piece` was begun, or None when no post is under way: a place with `intended` may be out
+    already.
+
+    `next_line` is the text at `line`, and `prior_line` the text said before it: an edited poem is recognised by
+    these. `last_id` is the network's id of the latest post known to be out. `refusals` counts the texts that the
+    network refused without a reason since it last accepted one.
     """
 
-    bot: str
     n: int = 0
     line: int = 0
     piece: int = 0
     recitations: int = 0
     due: float = 0.0
     saying: str | None = None
-    unsure: bool = False
+    intended: float | None = None
     next_line: str = ""
     prior_line: str = ""
     last_id: str | None = None
-    wake: float = 0.0
+    refusals: int = 0
+
+
+class Standing(NamedTuple):
+    """How one sheep fares. Immutable.
+
+    `trouble` is what its latest try met with, in words, and `kind` the class of that error; both are empty when
+    the try went well. No try is made before `until` (seconds since the epoch). `failures` counts the failed tries
+    and `strikes` the refused tokens since the latest success. `key_stamp` identifies the key file's content at
+    the time the sheep was penned.
+    """
+
+    condition: Condition = Condition.WELL
+    trouble: str = ""
+    kind: str = ""
+    until: float = 0.0
     failures: int = 0
     strikes: int = 0
-    penned: str = ""
     key_stamp: str = ""
 
 
+WELL = Standing()
+
+
 class Settlement(NamedTuple):
-    """How the tweet (`n`, `piece`) ended: `why` is empty when it was said; `at` is wall-clock time."""
+    """How the post (`n`, `piece`) ended: `why` is empty when it was said; `at` is wall-clock time."""
 
     n: int
     piece: int
@@ -59,28 +85,41 @@ class Settlement(NamedTuple):
 
 
 class Journal(Protocol):
-    """Every method raises JournalError when the journal cannot be used; nothing may be posted then.
+    """Keeps a Place and a Standing for each bot. May be used by many threads at once. Times are wall-clock times.
 
-    A call that writes returns when its write is durable.
+    Every method raises JournalError if the journal cannot be used; then nothing may be posted. It raises
+    Unstorable, which is a ValueError, if it cannot store one of the values; other writes are not concerned.
+
+    A kill of the process loses no write that returned. A power cut loses no intent; it may lose what a bot wrote
+    after the latest intent (a settlement, a `keep`), so that its own intent is open again.
     """
 
     def claim(self, bots: Sequence[str]) -> None:
-        """Make these bots this process's own until `close`. Raises BotsTaken if another process has one."""
+        """Reserve these bots for this journal until `close`, all or none. Raises BotsTaken if another has one."""
 
-    def read(self, bot: str) -> Record | None:
-        """Return where `bot` is, or None if it has never spoken."""
+    def read(self, bot: str) -> tuple[Place, Standing] | None:
+        """Return where `bot` is and how it fares, or None if nothing was written about it."""
 
-    def intend(self, record: Record, text: str, at: float) -> None:
-        """Note that `record`'s sheep is about to say `text` as tweet (`record.n`, `record.piece`)."""
+    def intend(self, bot: str, place: Place, text: str) -> None:
+        """Note that `text` is about to be posted as post (`place.n`, `place.piece`), at `place.intended`.
 
-    def settle(self, settlement: Settlement, record: Record) -> None:
-        """Close the intent and move the sheep to `record`, both or neither."""
+        Returns when that is on the disk.
+        """
 
-    def keep(self, record: Record) -> None:
-        """Note how the sheep fares; intents stay as they are."""
+    def settle(self, bot: str, settlement: Settlement, place: Place) -> None:
+        """Close the intent, move the sheep to `place`, and note that it fares well: all of it or nothing.
+
+        May return before that is on the disk: a settlement that is lost leaves an open intent behind.
+        """
+
+    def keep(self, bot: str, place: Place, standing: Standing) -> None:
+        """Note how the sheep fares. Where `place` holds no intent, an open one is withdrawn."""
 
     def latest_posts(self, count: int, bot: str | None = None) -> list[float]:
-        """Return when the latest `count` posts, of `bot` or of all, were made or may have been: oldest first."""
+        """Return when the latest `count` posts, of `bot` or of all, were made or may have been: earliest first.
+
+        Which posts of one bot are the latest goes by their order; of all bots, by the time.
+        """
 
     def close(self) -> None:
-        """Give everything back."""
+        """Flush what was written, and free the claims. May be called again."""

@@ -1,54 +1,58 @@
-"""A journal that forgets everything at the end: for dry runs, rehearsals and tests."""
+"""A journal in memory: for dry runs, rehearsals and tests."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
 
-from flock.journal.base import Outcome, Record, Settlement
+from flock.errors import Unstorable
+from flock.journal.base import WELL, Outcome, Place, Settlement, Standing
 from flock.units import DAY
 
 
 class MemoryJournal:
-    """A journal for flocks whose doings nobody needs to remember."""
+    """A journal that is gone when its process ends. It belongs to one flock, so that claims cannot conflict."""
 
     def __init__(self) -> None:
-        self._records: dict[str, Record] = {}
-        self._posted: dict[str, deque[float]] = {}  # of the last day
-        self._open: dict[str, float] = {}
+        self._kept: dict[str, tuple[Place, Standing]] = {}
+        self._posted: dict[str, deque[float]] = {}  # times of the last day
 
     def claim(self, bots: Sequence[str]) -> None:
         del bots
 
-    def read(self, bot: str) -> Record | None:
-        record = self._records.get(bot)
-        return record._replace(unsure=bot in self._open) if record else None
+    def read(self, bot: str) -> tuple[Place, Standing] | None:
+        return self._kept.get(bot)
 
-    def intend(self, record: Record, text: str, at: float) -> None:
+    def intend(self, bot: str, place: Place, text: str) -> None:
         del text
-        self._open[record.bot] = at
-        self._records[record.bot] = record
+        if place.intended is None:
+            raise Unstorable("the journal cannot store an intent without the time of it (place.intended)")
+        _, standing = self._kept.get(bot, (None, WELL))
+        self._kept[bot] = (place, standing)
 
-    def settle(self, settlement: Settlement, record: Record) -> None:
-        self._open.pop(record.bot, None)
+    def settle(self, bot: str, settlement: Settlement, place: Place) -> None:
         if settlement.outcome in (Outcome.SAID, Outcome.UNKNOWN):
-            posted = self._posted.setdefault(record.bot, deque())
+            posted = self._posted.setdefault(bot, deque())
             posted.append(settlement.at)
             while posted[0] < settlement.at - DAY:
                 posted.popleft()
-        self._records[record.bot] = record
+        self._kept[bot] = (place, WELL)
 
-    def keep(self, record: Record) -> None:
-        self._records[record.bot] = record
+    def keep(self, bot: str, place: Place, standing: Standing) -> None:
+        self._kept[bot] = (place, standing)
 
     def latest_posts(self, count: int, bot: str | None = None) -> list[float]:
-        bots = self._records if bot is None else [bot]
-        times = sorted(time for each in bots for time in self._times(each))
-        return times[-count:] if count else []
+        if not count:
+            return []
+        if bot is not None:
+            return sorted(self._times(bot)[-count:])
+        return sorted(time for each in self._kept for time in self._times(each))[-count:]
 
     def _times(self, bot: str) -> list[float]:
-        intended = [self._open[bot]] if bot in self._open else []
-        return [*self._posted.get(bot, ()), *intended]
+        kept = self._kept.get(bot)
+        under_way = [kept[0].intended] if kept and kept[0].intended is not None else []
+        return [*self._posted.get(bot, ()), *under_way]
 
     def close(self) -> None:
-        self._records.clear()
+        self._kept.clear()
+        self._posted.clear()

@@ -1,320 +1,456 @@
-"""A journal in one SQLite file.
-
-Sheep threads share one connection. The first that comes writes; whoever comes while it does waits, and the first
-of those then commits for all of them: a connection a thread would spend its time waiting for locks, and a thread
-of the journal's own would have to be woken for each write, and then wake the sheep.
-"""
+"""The journal in one SQLite file, shared by all sheep threads of a process."""
 
 from __future__ import annotations
 
-import fcntl
 import os
 import sqlite3
 import threading
-from collections.abc import Iterable, Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from flock.errors import BotsTaken, JournalError
-from flock.journal.base import Record, Settlement
+from flock.errors import BotsTaken, JournalError, Unstorable
+from flock.journal.base import WELL, Condition, Place, Settlement, Standing
+from flock.journal.claims import Claims, make_private
+from flock.journal.connections import connect, look
+from flock.journal.schema import check, is_current, migrate, version
 from flock.units import DAY
 
-_GROUP = 500  # writes in one commit, at most
+AT_MOST = 500  # writes in one transaction
 
-_MIGRATIONS = (
-    """
-    CREATE TABLE sheep (
-        id INTEGER PRIMARY KEY,
-        bot TEXT NOT NULL UNIQUE,
-        n INTEGER NOT NULL DEFAULT 0,
-        line INTEGER NOT NULL DEFAULT 0,
-        piece INTEGER NOT NULL DEFAULT 0,
-        recitations INTEGER NOT NULL DEFAULT 0,
-        due REAL NOT NULL DEFAULT 0,
-        saying TEXT,
-        unsure INTEGER NOT NULL DEFAULT 0,
-        next_line TEXT NOT NULL DEFAULT '',
-        last_id TEXT,
-        wake REAL NOT NULL DEFAULT 0,
-        failures INTEGER NOT NULL DEFAULT 0,
-        strikes INTEGER NOT NULL DEFAULT 0,
-        penned TEXT NOT NULL DEFAULT '',
-        key_stamp TEXT NOT NULL DEFAULT '',
-        spoken INTEGER NOT NULL DEFAULT 0,
-        holder INTEGER
-    ) STRICT;
-    CREATE TABLE tweet (
-        bot INTEGER NOT NULL REFERENCES sheep (id),
-        n INTEGER NOT NULL,
-        piece INTEGER NOT NULL,
-        text TEXT NOT NULL,
-        outcome TEXT NOT NULL,
-        post_id TEXT,
-        why TEXT NOT NULL DEFAULT '',
-        intended_at REAL NOT NULL,
-        settled_at REAL,
-        PRIMARY KEY (bot, n, piece)
-    ) STRICT, WITHOUT ROWID;
-    """,
-    "ALTER TABLE sheep ADD COLUMN prior_line TEXT NOT NULL DEFAULT ''",
-)
+Statement = tuple[str, tuple[object, ...]]
 
-_COLUMNS = tuple(name for name in Record._fields if name != "bot")
-_READ = f"SELECT {', '.join(_COLUMNS)} FROM sheep WHERE bot = ? AND spoken"  # noqa: S608 - Record's own fields
-_VALUES = ", ".join("?" * len(_COLUMNS))
-_MOVE = f"""
-    INSERT INTO sheep (bot, spoken, {", ".join(_COLUMNS)}) VALUES (?, 1, {_VALUES})
-    ON CONFLICT (bot) DO UPDATE SET spoken = 1, {", ".join(f"{name} = excluded.{name}" for name in _COLUMNS)}
-"""  # noqa: S608 - Record's own fields
-_KEEP = _MOVE.replace("unsure = excluded.unsure", "unsure = unsure OR excluded.unsure")
+
+def _update(names: Sequence[str]) -> str:
+    """Return the statement that writes these columns of a bot's row; its values are the columns' and the row's
+    id."""
+    return f"UPDATE sheep SET spoken = 1, {', '.join(f'{name} = ?' for name in names)} WHERE id = ?"  # noqa: S608
+
+
+_COLUMNS = (*Place._fields, *Standing._fields)
+_READ = f"SELECT {', '.join(_COLUMNS)} FROM sheep WHERE bot = ? AND spoken"  # noqa: S608 - field names of our own
+_MOVE = _update(Place._fields)
+_KEEP = _update(_COLUMNS)
+_ADD = "INSERT OR IGNORE INTO sheep (bot) VALUES (?)"
 _INTEND = """
-    INSERT OR REPLACE INTO tweet (bot, n, piece, text, outcome, intended_at)
-    SELECT id, ?, ?, ?, 'intended', ? FROM sheep WHERE bot = ?
+    INSERT OR REPLACE INTO tweet (bot, n, piece, text, outcome, intended_at) VALUES (?, ?, ?, ?, 'intended', ?)
 """
 _PRUNE = """
     DELETE FROM tweet
-    WHERE bot = (SELECT id FROM sheep WHERE bot = ?1) AND intended_at < ?2
-        AND n < (SELECT min(n) + 3 FROM tweet WHERE bot = (SELECT id FROM sheep WHERE bot = ?1))
-"""  # one comes, up to three go: never a long delete, and the file stops growing
+    WHERE bot = ?1 AND intended_at < ?2 AND n < (SELECT min(n) + 3 FROM tweet WHERE bot = ?1)
+"""  # each new tweet deletes at most three old ones: no delete takes long, and the file stops growing
+_WITHDRAW = """
+    UPDATE tweet SET outcome = 'withdrawn', settled_at = intended_at
+    WHERE bot = ? AND n = ? AND piece = ? AND outcome = 'intended'
+"""
 _SETTLE = """
     UPDATE tweet SET outcome = ?, post_id = ?, why = ?, settled_at = ?
-    WHERE bot = (SELECT id FROM sheep WHERE bot = ?) AND n = ? AND piece = ?
+    WHERE bot = ? AND n = ? AND piece = ?
 """
+_POSTS_OF_BOT = """
+    SELECT coalesce(settled_at, intended_at) FROM tweet
+    WHERE bot = (SELECT id FROM sheep WHERE bot = ?) AND outcome IN ('said', 'unknown', 'intended')
+    ORDER BY n DESC, piece DESC LIMIT ?
+"""  # backwards along the primary key: it visits about as many rows as it returns
+_POSTS_OF_ALL = """
+    SELECT coalesce(settled_at, intended_at) AS posted_at FROM tweet
+    WHERE outcome IN ('said', 'unknown', 'intended')
+    ORDER BY posted_at DESC LIMIT ?
+"""  # one scan of the table, which keeps the latest rows only
 
-_Statement = tuple[str, tuple[object, ...]]
-
-
-class _Write:
-    """Statements that are committed together, and the thread that waits for its turn: to commit, or to go on."""
-
-    __slots__ = ("error", "is_done", "statements", "turn")
-
-    def __init__(self, statements: Sequence[_Statement]) -> None:
-        self.statements = statements
-        self.error: BaseException | None = None
-        self.is_done = False
-        self.turn = threading.Lock()
-        self.turn.acquire()
-
-
-class SqliteJournal:
-    """A journal in one SQLite file, durable at each commit (WAL, synchronous=FULL).
-
-    What was said is kept for `keep` seconds, and for a day once `latest_posts` was asked for: caps on the posts of
-    a day are counted from it. The place of each sheep, and how much it has said in its life, is kept for ever.
-    """
-
-    def __init__(self, path: Path, *, keep: float = 2 * DAY) -> None:
-        self.path = path
-        self._keep = keep
-        self._queued: list[_Write] = []
-        self._queueing = threading.Lock()
-        self._is_led = False  # somebody commits, or will in a moment
-        self._lock_file: int | None = None
-        self._claimed: set[str] = set()
-        self._reading = threading.Lock()  # an open SELECT would hide newer rows from the other threads
-        self._closed = False
-        with ExitStack() as opened:
-            try:
-                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                self._reader = opened.enter_context(closing(self._connect()))
-                migrate(self._reader)
-                self._writer = self._connect()
-            except (OSError, sqlite3.Error) as error:
-                raise self._trouble(error) from error
-            opened.pop_all()
-
-    def claim(self, bots: Sequence[str]) -> None:
-        """Lock one byte of the lock file a bot: the kernel lets go of it however this process ends."""
-        bots = [bot for bot in bots if bot not in self._claimed]
-        if not bots:
-            return
-        try:
-            self._write([("INSERT OR IGNORE INTO sheep (bot) VALUES (?)", (bot,)) for bot in bots])
-            rows = {bot: number for number, bot in self._fetch("SELECT id, bot FROM sheep")}
-            lock_path = self.path.with_name(self.path.name + ".lock")
-            if self._lock_file is None:
-                self._lock_file = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            taken = [bot for bot in bots if not _lock_byte(self._lock_file, rows[bot])]
-            if taken:
-                for bot in set(bots).difference(taken):
-                    fcntl.lockf(self._lock_file, fcntl.LOCK_UN, 1, rows[bot])
-                raise BotsTaken(self._who_has(taken))
-            self._write([("UPDATE sheep SET holder = ? WHERE bot = ?", (os.getpid(), bot)) for bot in bots])
-            self._claimed.update(bots)
-        except (OSError, sqlite3.Error) as error:
-            raise self._trouble(error) from error
-
-    def _who_has(self, bots: Sequence[str]) -> str:
-        marks = ", ".join("?" * len(bots[:100]))
-        query = f"SELECT DISTINCT holder FROM sheep WHERE bot IN ({marks})"  # noqa: S608 - only question marks
-        pids = [str(pid) for (pid,) in self._fetch(query, tuple(bots[:100])) if pid]
-        names = ", ".join(bot.partition(":")[2] for bot in bots[:5]) + (", …" if len(bots) > 5 else "")
-        holder = f"process {', '.join(pids)}" if pids else "another process"
-        return f"{holder} already runs {names}; stop that flock first, or take these keys out of this one"
-
-    def read(self, bot: str) -> Record | None:
-        for row in self._fetch(_READ, (bot,)):
-            found = dict(zip(_COLUMNS, row, strict=True))
-            return Record(bot, **found | {"unsure": bool(found["unsure"])})
-        return None
-
-    def intend(self, record: Record, text: str, at: float) -> None:
-        self._write(
-            [
-                _move(record._replace(unsure=True)),
-                (_INTEND, (record.n, record.piece, text, at, record.bot)),
-                (_PRUNE, (record.bot, at - self._keep)),
-            ]
-        )
-
-    def settle(self, settlement: Settlement, record: Record) -> None:
-        done = (settlement.outcome, settlement.post_id, settlement.why, settlement.at)
-        self._write(
-            [
-                _move(record._replace(unsure=False)),
-                (_SETTLE, (*done, record.bot, settlement.n, settlement.piece)),
-            ]
-        )
-
-    def keep(self, record: Record) -> None:
-        self._write([_move(record._replace(unsure=False), _KEEP)])
-
-    def latest_posts(self, count: int, bot: str | None = None) -> list[float]:
-        query = """
-            SELECT coalesce(settled_at, intended_at) AS posted_at
-            FROM tweet JOIN sheep ON sheep.id = tweet.bot
-            WHERE outcome IN ('said', 'unknown', 'intended') AND sheep.bot = coalesce(?, sheep.bot)
-            ORDER BY posted_at DESC LIMIT ?
-        """
-        self._keep = max(self._keep, DAY)
-        return [posted_at for (posted_at,) in self._fetch(query, (bot, count))][::-1]
-
-    def close(self) -> None:
-        """Finish what is queued, then let go of the bots. Whoever writes afterwards is told so."""
-        if self._closed:
-            return
-        self._queue(_Write([]), closing=True)
-        self._writer.close()
-        self._reader.close()
-        if self._lock_file is not None:
-            os.close(self._lock_file)
-            self._lock_file = None
-
-    def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self.path, timeout=10, isolation_level=None, check_same_thread=False)
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        return connection
-
-    def _fetch(self, query: str, values: Sequence[object] = ()) -> list[Any]:
-        try:
-            with self._reading:
-                return self._reader.execute(query, values).fetchall()
-        except sqlite3.Error as error:
-            raise self._trouble(error) from error
-
-    def _write(self, statements: Sequence[_Statement]) -> None:
-        """Wait until `statements` are on the disk, all of them. Raises JournalError if they are not."""
-        write = _Write(statements)
-        self._queue(write, closing=False)
-        if write.error is not None:
-            raise self._trouble(write.error) from write.error
-
-    def _queue(self, write: _Write, *, closing: bool) -> None:
-        """Wait until `write` is done. Whoever comes when nobody commits does it, for all who have come by then."""
-        with self._queueing:
-            if self._closed:
-                raise JournalError(f"the journal {self.path}: it is closed")
-            self._closed = closing
-            self._queued.append(write)
-            leads, self._is_led = not self._is_led, True
-        if not leads:
-            write.turn.acquire()
-        if not write.is_done:
-            self._lead()
-
-    def _lead(self) -> None:
-        """Commit one group, and hand the lead to the first of those who have come in the meantime."""
-        with self._queueing:
-            group, self._queued = self._queued[:_GROUP], self._queued[_GROUP:]
-        try:
-            self._commit(group)
-        finally:
-            with self._queueing:
-                self._is_led = bool(self._queued)
-                if self._queued:
-                    self._queued[0].turn.release()
-
-    def _commit(self, group: Sequence[_Write]) -> None:
-        error: BaseException | None = None
-        try:
-            self._writer.execute("BEGIN IMMEDIATE")
-            for write in group:
-                for statement, values in write.statements:
-                    self._writer.execute(statement, values)
-            self._writer.execute("COMMIT")
-        except BaseException as problem:  # every thread that waits is told of it
-            error = problem
-            if self._writer.in_transaction:
-                self._writer.execute("ROLLBACK")
-            if not isinstance(problem, Exception):
-                raise
-        finally:
-            for write in group:
-                write.error = error
-                write.is_done = True
-                write.turn.release()
-
-    def _trouble(self, error: BaseException) -> JournalError:
-        code = getattr(error, "sqlite_errorname", "") or ""
-        for name, advice in _ADVICE:
-            if code.startswith(name):
-                return JournalError(f"the journal {self.path}: {advice}")
-        return JournalError(f"the journal {self.path}: {getattr(error, 'strerror', None) or error}")
-
-
+# What SQLite, or Python's binding, raises for the values of one write: no other write would fail for that reason.
+_UNSTORABLE = (
+    ValueError,  # a lone surrogate cannot be encoded
+    OverflowError,  # SQLite's integers have 64 bits
+    TypeError,
+    sqlite3.IntegrityError,
+    sqlite3.DataError,
+    sqlite3.InterfaceError,
+    sqlite3.ProgrammingError,
+)
+_DAMAGED = "it is damaged; restore a copy, or move it away and all bots start over"
 _ADVICE = (
     ("SQLITE_FULL", "the disk is full; make room"),
     ("SQLITE_IOERR", "the disk fails; check it"),
     ("SQLITE_READONLY", "it cannot be written; check its owner and permissions, and those of its folder"),
     ("SQLITE_CANTOPEN", "it cannot be opened; check --state, and the permissions of its folder"),
     ("SQLITE_NOTADB", "it is damaged or no journal; restore a copy, or move it away and all bots start over"),
-    ("SQLITE_CORRUPT", "it is damaged; restore a copy, or move it away and all bots start over"),
+    ("SQLITE_CORRUPT", _DAMAGED),
     ("SQLITE_BUSY", "another program keeps it locked"),
 )
 
-
-def _move(record: Record, statement: str = _MOVE) -> _Statement:
-    return statement, (record.bot, *(getattr(record, name) for name in _COLUMNS))
+_Found = TypeVar("_Found")
 
 
-def migrate(connection: sqlite3.Connection, migrations: Iterable[str] = _MIGRATIONS) -> None:
-    """Bring the database forward, each step in one transaction with its number (PRAGMA user_version)."""
-    migrations = tuple(migrations)
-    if connection.execute("PRAGMA user_version").fetchone()[0] > len(migrations):
-        raise sqlite3.NotSupportedError("it was written by a newer flock; install that version again")
-    for number, script in enumerate(migrations, start=1):
-        with closing(connection.cursor()) as cursor:
-            cursor.execute("BEGIN IMMEDIATE")
+class Closed(Exception):
+    """The queue takes no more writes."""
+
+
+class Write:
+    """Statements that are committed together.
+
+    `flush` asks that they are on the disk when the commit returns. `error` says why they were not committed, and
+    is None once they were.
+    """
+
+    __slots__ = ("error", "flush", "is_done", "statements", "turn")
+
+    def __init__(self, statements: Sequence[Statement], *, flush: bool) -> None:
+        self.statements = statements
+        self.flush = flush
+        self.error: BaseException | None = InterruptedError("interrupted before it was committed")
+        self.is_done = False
+        self.turn = threading.Lock()  # its thread waits for it: until the write is done, or until it must commit
+        self.turn.acquire()
+
+
+class GroupCommit:
+    """Group commit by hand-over between the threads that write.
+
+    The first thread commits its write. Threads that arrive meanwhile queue up, each waiting on a lock of its own.
+    After the commit, the first of them commits the whole queue, and so on. A thread that arrives while no other
+    commits, commits without waking another thread. A writer thread would be woken for each write, and would then
+    wake the thread that waits: it takes 1.4 times the CPU for a write, with 1 thread and with 128
+    (`benchmarks/journal.py`). With 10,000 threads that write without a pause, which no flock does, the hand-over
+    is no better.
+
+    `commit` is called by one thread at a time, with at most `at_most` writes, and sets the `error` of each.
+    """
+
+    def __init__(self, commit: Callable[[Sequence[Write]], None], at_most: int = AT_MOST) -> None:
+        self._commit = commit
+        self._at_most = at_most
+        self._guard = threading.Lock()  # of the queue and the two flags
+        self._queued: list[Write] = []
+        self._group: Sequence[Write] = ()  # what is being committed
+        self._is_led = False  # one thread commits, or has been told to
+        self._is_closed = False
+
+    @property
+    def pending(self) -> int:
+        """How many writes are queued or being committed."""
+        return len(self._group) + len(self._queued)
+
+    def submit(self, write: Write) -> None:
+        """Return when `write` has been committed or has failed: see its `error`. Raises Closed after `close`."""
+        self._submit(write, closes=False)
+
+    def close(self) -> None:
+        """Commit what is queued, and take no more writes."""
+        self._submit(Write([], flush=False), closes=True)
+
+    def _submit(self, write: Write, *, closes: bool) -> None:
+        with self._guard:
+            if self._is_closed:
+                raise Closed
+            self._is_closed = closes
+            self._queued.append(write)
+            leads, self._is_led = not self._is_led, True
+        if not leads:
             try:
-                if cursor.execute("PRAGMA user_version").fetchone()[0] < number:
-                    for statement in filter(str.strip, script.split(";")):
-                        cursor.execute(statement)
-                    cursor.execute(f"PRAGMA user_version = {number}")
-                cursor.execute("COMMIT")
-            except BaseException:
-                cursor.execute("ROLLBACK")
+                write.turn.acquire()
+            except BaseException:  # Ctrl-C in the main thread
+                self._leave(write)
                 raise
+        if not write.is_done:
+            self._lead()
+
+    def _lead(self) -> None:
+        """Commit one group, and hand the lead over to the first thread that has queued up meanwhile."""
+        try:
+            with self._guard:
+                self._group, self._queued = self._queued[: self._at_most], self._queued[self._at_most :]
+            self._commit(self._group)
+        finally:
+            with self._guard:
+                group, self._group = self._group, ()
+            for write in group:
+                write.is_done = True
+                write.turn.release()
+            with self._guard:
+                self._hand_over()
+
+    def _leave(self, write: Write) -> None:
+        """Take `write` out of the queue, since its thread has stopped waiting. Hand over the lead if it has it."""
+        with self._guard:
+            if write in self._queued:
+                self._queued.remove(write)
+                if not write.turn.locked():
+                    self._hand_over()
+
+    def _hand_over(self) -> None:
+        self._is_led = bool(self._queued)
+        if self._queued:
+            self._queued[0].turn.release()
 
 
-def _lock_byte(file: int, offset: int) -> bool:
-    """Return whether this process could lock that byte of `file`."""
-    try:
-        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, offset)
-    except BlockingIOError:
-        return False
-    except PermissionError:  # the other answer that POSIX allows
-        return False
-    return True
+class SqliteJournal:
+    """A journal in one SQLite file, in WAL mode.
+
+    Threads share one connection for writing and one for reading. Writes of several threads are committed in groups
+    (`GroupCommit`). A write that fails because of its own values (a text that cannot be encoded, say) raises
+    Unstorable and is left out; the other writes of its group are committed.
+
+    What a kill or a power cut leaves: `intend` returns when the intent is on the disk (fsync;
+    `synchronous=FULL`). Every other write returns when the operating system has it (`synchronous=NORMAL`), and
+    reaches the disk with the next intent of any bot, at a checkpoint, or at `close`. A kill of the process loses
+    nothing, since the operating system keeps what it has. A power cut may lose what was written since the last
+    intent of any bot: at most the last settlement of each bot, and what `keep` noted after it. A lost settlement
+    is an open intent (`Place.intended`), and the network is asked about that post at the next start. A lost
+    `keep` means that the bot tries sooner, and is told again that it is suspended, for instance. Writes are lost
+    from the end only: the WAL is read up to its first incomplete transaction.
+
+    What was said is kept for `keep` seconds, and for a day at least once `latest_posts` was asked for, since caps
+    on the posts of a day are counted from it. Each bot's place and its count of posts are kept for ever.
+
+    With `read_only` nothing is created, migrated or written, and every writing method raises JournalError. A file
+    of an older flock is migrated in memory: each read of it copies the whole file. Each read opens the file anew
+    and sees the latest commit, also beside a running flock. (Where a WAL lies beside the file without its -shm
+    file, because somebody copied only those two, SQLite creates the latter.)
+    """
+
+    commit_with = GroupCommit  # benchmarks/journal.py measures others
+
+    def __init__(self, path: Path, *, keep: float = 2 * DAY, read_only: bool = False) -> None:
+        self.path = path
+        self._keep = keep
+        self._is_read_only = read_only
+        self._is_closed = False
+        self._flushes = True  # what `PRAGMA synchronous` of the writer is set to: FULL, or NORMAL
+        self._pid = os.getpid()
+        self._reading = threading.Lock()  # an open SELECT would hide newer rows from the other threads
+        self._closing = threading.Lock()
+        self._claims = Claims(path.with_name(f"{path.name}.lock"))
+        self._claimed: set[str] = set()
+        self._rows: dict[str, int] = {}  # a bot, and the id of its row
+        self.commits = self.commit_with(self._commit)
+        try:
+            if read_only:
+                look(self.path, check)
+            else:
+                self._open()
+        except (OSError, ValueError, sqlite3.Error) as error:
+            raise self._trouble(error) from error
+
+    def _open(self) -> None:
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(self.path)  # SQLite gives its -wal and -shm files the mode of this one
+        with ExitStack() as opened:
+            self._reader = opened.enter_context(closing(connect(self.path)))
+            if version(self._reader):
+                check(self._reader)  # first: a migration of damaged tables would not say which
+            if not is_current(self._reader):
+                self._migrate()
+            self._writer = opened.enter_context(closing(connect(self.path)))
+            opened.pop_all()
+
+    def _migrate(self) -> None:
+        """Bring the tables up to date, unless an older flock still runs: it could not write these tables.
+
+        Raises BotsTaken in that case. An older flock has locked the bytes of its bots in the same lock file.
+        """
+        with closing(Claims(self._claims.path)) as claims:
+            holders: dict[int, int] = {}
+            if version(self._reader):
+                holders = dict(self._reader.execute("SELECT id, holder FROM sheep WHERE holder IS NOT NULL"))
+            taken = claims.take(holders) if holders else []
+            if taken and not is_current(self._reader):  # another process may have migrated them just now
+                pids = ", ".join(sorted({str(holders[number]) for number in taken}))
+                who = f"process {pids} of an older flock"
+                raise BotsTaken(f"the journal {self.path}: {who} still writes it; stop that flock first")
+            migrate(self._reader)
+
+    def claim(self, bots: Sequence[str]) -> None:
+        """Lock one byte of the lock file for each bot, against other journals of this and of other processes.
+
+        All are claimed, or none. `close` frees them, and so does the end of the process. A forked child has none.
+        """
+        bots = [bot for bot in bots if bot not in self._claimed]
+        if not bots:
+            return
+        self._write([(_ADD, (bot,)) for bot in bots])
+        numbers = {self._row(bot): bot for bot in bots}
+        try:
+            taken = self._claims.take(numbers)
+        except OSError as error:
+            raise self._trouble(error) from error
+        if taken:
+            raise BotsTaken(self._who_has([numbers[number] for number in taken]))
+        self._write([("UPDATE sheep SET holder = ? WHERE bot = ?", (os.getpid(), bot)) for bot in bots])
+        self._claimed.update(bots)
+
+    def _row(self, bot: str) -> int:
+        """Return the id of the bot's row, which is added if there is none."""
+        if bot not in self._rows:
+            if not (found := self._fetch("SELECT id FROM sheep WHERE bot = ?", (bot,))):
+                self._write([(_ADD, (bot,))])
+                found = self._fetch("SELECT id FROM sheep WHERE bot = ?", (bot,))
+            self._rows[bot] = int(found[0][0])
+        return self._rows[bot]
+
+    def _who_has(self, bots: Sequence[str]) -> str:
+        marks = ", ".join("?" * len(bots[:100]))
+        query = f"SELECT DISTINCT holder FROM sheep WHERE bot IN ({marks})"  # noqa: S608 - only question marks
+        pids = [pid for (pid,) in self._fetch(query, tuple(bots[:100])) if pid]
+        names = ", ".join(bot.partition(":")[2] for bot in bots[:5]) + (", …" if len(bots) > 5 else "")
+        if pids == [os.getpid()]:
+            return f"this process already runs {names}; close that flock first, or take these keys out of this one"
+        holder = f"process {', '.join(map(str, pids))}" if pids else "another process"
+        return f"{holder} already runs {names}; stop that flock first, or take these keys out of this one"
+
+    def read(self, bot: str) -> tuple[Place, Standing] | None:
+        for row in self._fetch(_READ, (bot,)):
+            place, standing = Place(*row[: len(Place._fields)]), Standing(*row[len(Place._fields) :])
+            if standing.condition not in tuple(Condition):
+                raise JournalError(f"the journal {self.path}: {_DAMAGED} (the condition {standing.condition!r})")
+            return place, standing._replace(condition=Condition(standing.condition))
+        return None
+
+    def intend(self, bot: str, place: Place, text: str) -> None:
+        if place.intended is None:
+            raise Unstorable("the journal cannot store an intent without the time of it (place.intended)")
+        row = self._row(bot)
+        self._write(
+            [
+                (_MOVE, (*place, row)),
+                (_INTEND, (row, place.n, place.piece, text, place.intended)),
+                (_PRUNE, (row, place.intended - self._keep)),
+            ],
+            flush=True,
+        )
+
+    def settle(self, bot: str, settlement: Settlement, place: Place) -> None:
+        row = self._row(bot)
+        done = (settlement.outcome, settlement.post_id, settlement.why, settlement.at)
+        self._write(
+            [
+                (_KEEP, (*place, *WELL, row)),
+                (_SETTLE, (*done, row, settlement.n, settlement.piece)),
+            ]
+        )
+
+    def keep(self, bot: str, place: Place, standing: Standing) -> None:
+        row = self._row(bot)
+        withdraw = [(_WITHDRAW, (row, place.n, place.piece))] if place.intended is None else []
+        self._write([(_KEEP, (*place, *standing, row)), *withdraw])
+
+    def latest_posts(self, count: int, bot: str | None = None) -> list[float]:
+        """Return when the latest `count` posts were made. Of one bot, this takes time only for these."""
+        self._keep = max(self._keep, DAY)
+        of_one, of_all = (_POSTS_OF_BOT, (bot, count)), (_POSTS_OF_ALL, (count,))
+        rows = self._fetch(*of_all) if bot is None else self._fetch(*of_one)
+        return sorted(posted_at for (posted_at,) in rows)
+
+    def close(self) -> None:
+        """Commit what is queued, flush it to the disk, and free the bots. Later calls raise JournalError.
+
+        In a forked child it does nothing: all of that is the parent's.
+        """
+        if self._pid != os.getpid():
+            return
+        with self._closing:
+            if self._is_closed:
+                return
+            self._is_closed = True
+            self.commits.close()
+            if not self._is_read_only:
+                with suppress(sqlite3.Error):  # then the disk fails, but the WAL still has everything
+                    self._writer.execute("PRAGMA wal_checkpoint(PASSIVE)")  # also where another program reads
+                self._writer.close()
+                with self._reading:
+                    self._reader.close()
+            self._claims.close()
+
+    def _refuse_forked(self) -> None:
+        """A forked child must not use its parent's connections: SQLite's locks are not inherited."""
+        if self._pid != os.getpid():
+            raise JournalError(f"the journal {self.path}: the parent process opened it; open it again in this one")
+
+    # Reading
+
+    def _fetch(self, query: str, values: Sequence[object] = ()) -> list[Any]:
+        return self._ask(lambda connection: connection.execute(query, values).fetchall())
+
+    def _ask(self, ask: Callable[[sqlite3.Connection], _Found]) -> _Found:
+        """Return what `ask` finds. Raises JournalError, or Unstorable if it asks for what cannot be there."""
+        try:
+            if self._is_closed:
+                raise JournalError(f"the journal {self.path}: it is closed")
+            if self._is_read_only:
+                return look(self.path, ask)
+            self._refuse_forked()
+            with self._reading:
+                return ask(self._reader)
+        except (UnicodeError, OverflowError) as error:
+            raise Unstorable(f"the journal cannot store this: {error}") from error
+        except (OSError, sqlite3.Error) as error:
+            raise self._trouble(error) from error
+
+    # Writing
+
+    def _write(self, statements: Sequence[Statement], *, flush: bool = False) -> None:
+        """Commit `statements`, all or none; with `flush`, return when they are on the disk.
+
+        Raises JournalError if the journal cannot take them, and Unstorable if it cannot take their values.
+        """
+        if self._is_read_only:
+            raise JournalError(f"the journal {self.path}: it was opened read-only")
+        self._refuse_forked()
+        write = Write(statements, flush=flush)
+        try:
+            self.commits.submit(write)
+        except Closed:
+            raise JournalError(f"the journal {self.path}: it is closed") from None
+        if isinstance(write.error, _UNSTORABLE):
+            raise Unstorable(f"the journal cannot store this: {write.error}") from write.error
+        if write.error is not None:
+            raise self._trouble(write.error) from write.error
+
+    def _commit(self, group: Sequence[Write]) -> None:
+        """Commit the writes in one transaction, and set the `error` of each.
+
+        If one cannot be stored, both halves are tried on their own, and so on until it is alone.
+        """
+        try:
+            self._transact(group)
+        except _UNSTORABLE as error:
+            if len(group) == 1:
+                group[0].error = error
+            else:
+                middle = len(group) // 2
+                self._commit(group[:middle])
+                self._commit(group[middle:])
+        except Exception as error:  # noqa: BLE001 - raised in each thread that waits
+            for write in group:
+                write.error = error
+
+    def _transact(self, group: Sequence[Write]) -> None:
+        execute = self._writer.execute
+        if self._writer.in_transaction:  # a ROLLBACK has failed before
+            execute("ROLLBACK")
+        flushes = any(write.flush for write in group)
+        if flushes != self._flushes:
+            execute(f"PRAGMA synchronous = {'FULL' if flushes else 'NORMAL'}")
+            self._flushes = flushes
+        try:
+            execute("BEGIN IMMEDIATE")
+            for write in group:
+                for statement, values in write.statements:
+                    execute(statement, values)
+            execute("COMMIT")
+        except BaseException:
+            with suppress(sqlite3.Error):  # SQLite may have rolled back already; the first error says more
+                execute("ROLLBACK")
+            raise
+        for write in group:
+            write.error = None
+
+    def _trouble(self, error: BaseException) -> JournalError:
+        code = getattr(error, "sqlite_errorname", "") or ""
+        for name, advice in _ADVICE:
+            if code.startswith(name):
+                return JournalError(f"the journal {self.path}: {advice}")
+        if code == "SQLITE_ERROR":  # a statement does not fit the tables
+            return JournalError(f"the journal {self.path}: {_DAMAGED} ({error})")
+        return JournalError(f"the journal {self.path}: {getattr(error, 'strerror', None) or error}")

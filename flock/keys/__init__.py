@@ -1,4 +1,4 @@
-"""Key files: one JSON file a bot. `docs/keys.md` describes them to the people who write them."""
+"""Key files: one JSON file a bot. `docs/keys.md` describes how to write one."""
 
 from flock.keys.credentials import CREDENTIALS, Credentials, XCredentials
 from flock.keys.folder import KeyRing, PracticeNames, key_files, read_keys

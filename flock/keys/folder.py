@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from flock.errors import BadKeys, BadPoem, Problem
+from flock.errors import BadKeys, BadPoem, Problem, printable
 from flock.keys.key import Key, known_fields, nearest, read_key, unreadable
 from flock.poem import read_poem
 
@@ -124,11 +124,11 @@ def _readable_by_others(keys: Iterable[Key]) -> Iterator[str]:
     """Warn of key files that other users may read; practice keys are no secret."""
     open_files = [key.file for key in keys if key.network != "pasture" and _is_readable_by_others(key.file)]
     for file in open_files[:_NAMED]:
-        yield f"{file}: others can read its secrets; run: chmod 600 {shlex.quote(str(file))}"
+        yield printable(f"{file}: others can read its secrets; run: chmod 600 {shlex.quote(str(file))}")
     if len(open_files) > _NAMED:
         folder = open_files[0].parent
         more = f"others can read the secrets of {len(open_files) - _NAMED} more key files"
-        yield f"{folder}: {more}; run: chmod 600 {shlex.quote(str(folder))}/*.json"
+        yield printable(f"{folder}: {more}; run: chmod 600 {shlex.quote(str(folder))}/*.json")
 
 
 def _is_readable_by_others(file: Path) -> bool:

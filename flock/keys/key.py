@@ -30,6 +30,7 @@ from flock.temperament import Character, parse_temperament
 from flock.units import parse_seconds
 
 LARGEST = 1_000_000  # bytes; a key file has some hundreds
+_SOME = 65_536  # bytes; read where the system says less, as for files in /proc, which have size 0
 _COUNT_LIMIT = 2**63  # the journal's database counts in 64 bits
 
 
@@ -250,18 +251,15 @@ def _read(file: Path) -> tuple[bytes, str]:
         status = file.stat()
         if not stat.S_ISREG(status.st_mode):
             return b"", f"expected a plain file, found {_kind_of_file(status.st_mode)}; take it out of the folder"
-        content = b""
-        if status.st_size <= LARGEST:
-            descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # should it be a pipe by now
-            with open(descriptor, "rb") as opened:  # noqa: PTH123 - pathlib opens no descriptors
-                content = opened.read(LARGEST + 1) or b""
-        if max(status.st_size, len(content)) > LARGEST:
+        if status.st_size > LARGEST:
             return b"", "too large for a key file (over 1 MB); write it like the files in keys.example/"
+        descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # should it be a pipe by now
+        with open(descriptor, "rb") as opened:  # noqa: PTH123 - pathlib opens no descriptors
+            return opened.read(max(status.st_size, _SOME)) or b"", ""
     except OSError as error:
         return b"", unreadable(error)
     except ValueError:  # a NUL or a lone surrogate in its name
         return b"", "no file can have that name; give the path of a key file"
-    return content, ""
 
 
 def _kind_of_file(mode: int) -> str:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from flock.networks.service import Service
+
 
 @dataclass(frozen=True, slots=True)
 class Post:
@@ -16,10 +18,14 @@ class Post:
 
 
 class Network(Protocol):
-    """One bot's way to one network. Used by one thread at a time.
+    """One bot's connection to one network. Used by one thread at a time.
 
     Every failure is raised as a `flock.errors.NetworkError`, never as the exception of some library.
     """
+
+    @property
+    def service(self) -> Service:
+        """The server that the bot posts to, with what it shares with the other bots there."""
 
     @property
     def refuses_duplicates(self) -> bool:
@@ -29,7 +35,7 @@ class Network(Protocol):
         """Return whether `text` is short enough for one post, by the network's own count."""
 
     def post(self, text: str) -> Post:
-        """Say `text` in public and return the post."""
+        """Post `text` and return the post."""
 
     def recent(self, since_id: str | None = None) -> Sequence[Post]:
         """Return the account's own latest posts, newest first, where possible only those after `since_id`."""

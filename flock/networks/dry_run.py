@@ -1,17 +1,21 @@
-"""A network that goes nowhere: for seeing what would be said."""
+"""A network that posts nothing: for --dry-run and for rehearsals."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from flock.networks.base import Post
-from flock.networks.length import fits_a_tweet
+from flock.networks.service import Service
+from flock.networks.x.length import fits_a_tweet
 
 
 class DryRun:
-    """Takes every post and sends none. It counts length as X does."""
+    """Accepts every post and sends none. Counts length as X does."""
 
     refuses_duplicates = False
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
 
     def fits(self, text: str) -> bool:
         return fits_a_tweet(text)

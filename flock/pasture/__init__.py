@@ -1,11 +1,11 @@
-"""A Twitter to practise on: an embedded server on loopback, as strict as X where X is strict.
+"""The practice server: an embedded HTTP server on loopback with X's API and X's rules.
 
     with Pasture([account]) as pasture:
         twitter.Api(..., base_url=pasture.url + "/1.1").PostUpdate("the fog comes")
         pasture.store.posts()
 
-It speaks the posting and reading parts of API v1.1 and v2, checks OAuth 1.0a signatures, and shows what was said
-at `/`.
+It has the posting and reading parts of API v1.1 and v2, checks OAuth 1.0a signatures, and shows the posts on a
+page at `/`.
 """
 
 from flock.pasture.accounts import Account

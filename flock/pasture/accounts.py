@@ -1,4 +1,4 @@
-"""Who may speak on the pasture, and how each of them stands with it."""
+"""The accounts of the pasture, and the standing of each: good, revoked, suspended or locked."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MADE_UP_IDS = 10**18  # far above X's own user ids
 
 @dataclass(frozen=True)
 class Account:
-    """An account, with the keys of the app that speaks for it. Several accounts may share one app.
+    """An account, with the keys of the app that posts for it. Several accounts may share one app.
 
     `user_id` is decimal digits, as on X. The repr shows neither keys nor tokens.
     """
@@ -32,9 +32,9 @@ class Account:
 
     @classmethod
     def of(cls, key: Key, screen_name: str) -> Account:
-        """Return the account that a bot's key opens, under this name.
+        """Return the account for a bot's key, with the name `screen_name`.
 
-        Where neither the key nor its token says the account's number, it is computed from the token's text.
+        If neither the key nor its token holds the account's number, the number is computed from the token's text.
         """
         token = key.credentials.oauth_token.get_secret_value()
         return cls(
@@ -52,7 +52,7 @@ class Account:
 
 
 class Standing(Enum):
-    """What the pasture thinks of an account."""
+    """Whether an account may use the API, and if not, why."""
 
     GOOD = auto()
     REVOKED = auto()
@@ -61,28 +61,28 @@ class Standing(Enum):
 
 
 class Accounts:
-    """The accounts of a pasture. Screen names are looked up without regard to case, as on X.
+    """The accounts of a pasture. Screen names are looked up case-insensitively, as on X.
 
     Raises BadOption if two accounts share a screen name, a user id or a token.
     """
 
     def __init__(self, accounts: Iterable[Account]) -> None:
-        everyone = tuple(accounts)
-        _refuse_doubles("screen name", (account.screen_name.lower() for account in everyone))
-        _refuse_doubles("user id", (account.user_id for account in everyone))
-        if len({account.token for account in everyone}) < len(everyone):
+        all_accounts = tuple(accounts)
+        _refuse_doubles("screen name", (account.screen_name.lower() for account in all_accounts))
+        _refuse_doubles("user id", (account.user_id for account in all_accounts))
+        if len({account.token for account in all_accounts}) < len(all_accounts):
             raise BadOption("two accounts of the pasture share a token: give each its own")
-        self._by_token = {account.token: account for account in everyone}
-        self._by_name = {account.screen_name.lower(): account for account in everyone}
-        self._by_id = {account.user_id: account for account in everyone}
-        self._standings = dict.fromkeys(everyone, Standing.GOOD)
+        self._by_token = {account.token: account for account in all_accounts}
+        self._by_name = {account.screen_name.lower(): account for account in all_accounts}
+        self._by_id = {account.user_id: account for account in all_accounts}
+        self._standings = dict.fromkeys(all_accounts, Standing.GOOD)
 
     def admit(self, account: Account) -> Account:
-        """Add an account in good standing. Return it as it was added: if its number is taken, it gets another one.
+        """Add an account in good standing. Return it as it was added: if its number is taken, it has another one.
 
-        An account with the same screen name is replaced: it is the same bot, with new tokens. Bots of two networks
-        that share a name must be told apart by the caller (`PracticeNames`). Raises BadOption if another account
-        has its token.
+        An account with the same screen name is replaced, as that of the same bot with new tokens. The caller must
+        rename bots of two networks that share a name (`PracticeNames`). Raises BadOption if another account has
+        the same token.
         """
         before = self.named(account.screen_name)
         number = int(_made_up_id(account.token))
@@ -100,23 +100,23 @@ class Accounts:
         return account
 
     def with_token(self, token: str) -> Account | None:
-        """The account that an access token was given to."""
+        """Return the account with this access token, or None."""
         return self._by_token.get(token)
 
     def named(self, screen_name: str) -> Account | None:
-        """The account of a screen name."""
+        """Return the account with this screen name, or None."""
         return self._by_name.get(screen_name.lower())
 
     def with_id(self, user_id: str) -> Account | None:
-        """The account of a user id."""
+        """Return the account with this user id, or None."""
         return self._by_id.get(user_id)
 
     def standing(self, account: Account) -> Standing:
-        """How this account stands."""
+        """Return the standing of this account."""
         return self._standings[account]
 
     def judge(self, screen_name: str, standing: Standing) -> None:
-        """Change how an account stands, from its next request on. Raises BadOption for an unknown name."""
+        """Change the standing of an account, from its next request on. Raises BadOption for an unknown name."""
         account = self.named(screen_name)
         if account is None:
             raise BadOption(f"the pasture knows no account {screen_name!r}")

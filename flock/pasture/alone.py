@@ -1,4 +1,4 @@
-"""`flock pasture`: the practice server by itself."""
+"""`flock pasture`: the practice server alone, until a signal ends it."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from flock.keys import PracticeNames, read_keys
 from flock.pasture.accounts import Account
 from flock.pasture.server import Pasture
 
-# Nobody's account anywhere: it opens nothing but a pasture that was started without keys.
-_STRANGER = Account(
+# The account of a pasture that was started without keys. It exists on no network.
+_MADE_UP = Account(
     screen_name="black_sheep",
     user_id="1000",
     consumer_key="not-a-real-consumer-token",
@@ -26,20 +26,22 @@ _STRANGER = Account(
 )
 
 
-def graze(keys: Path | None, *, host: str, port: int, state: Path | None, say: Callable[[str], None]) -> None:
+def serve(keys: Path | None, *, host: str, port: int, state: Path | None, say: Callable[[str], None]) -> None:
     """Run a pasture until SIGTERM or SIGINT; `say` gets the lines for the operator.
 
-    Its accounts are those of the folder `keys`; without one there is a single account, whose key is printed.
-    Raises BadKeys for bad key files, and BadOption when it cannot listen or keep its posts.
+    It has an account for each key file in the folder `keys`; without `keys` it has one made-up account, and prints
+    a key file for it. Raises BadKeys for bad key files, and BadOption when it cannot listen or keep its posts.
     """
     with Pasture(_accounts(keys), state=state, host=host, port=port) as pasture:
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
         say(f"the pasture is open at {pasture.url}: API v2 at {pasture.url}/2, v1.1 at {pasture.url}/1.1")
         if keys is None:
             say("without KEYS it knows one account; a key file for it:")
-            say(_key_file(_STRANGER))
+            say(_key_file(_MADE_UP))
         else:
-            command = Path(sys.executable).with_name("flock")  # in full: a bare `flock` is util-linux's
+            command = Path(sys.executable).with_name(
+                "flock"
+            )  # the full path: a bare `flock` is the one of util-linux
             say(f"try it: {command} run {keys} --base-url {pasture.url}")
         say(f"read along: {pasture.url}/")
         signal.sigwait({signal.SIGTERM, signal.SIGINT})
@@ -48,7 +50,7 @@ def graze(keys: Path | None, *, host: str, port: int, state: Path | None, say: C
 
 def _accounts(keys: Path | None) -> list[Account]:
     if keys is None:
-        return [_STRANGER]
+        return [_MADE_UP]
     ring = read_keys(keys)
     if ring.problems:
         raise BadKeys(ring.problems)

@@ -1,4 +1,4 @@
-"""How the pasture says no: every refusal, in the shape of the API version that was asked."""
+"""The refusals of the pasture, each as an error of API v1.1 and as one of API v2."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _PROBLEMS = "https://api.twitter.com/2/problems/"
 
 
 class Version(Enum):
-    """The two APIs, which say the same things differently."""
+    """The two versions of the API, which have different forms for the same errors."""
 
     V1 = "1.1"
     V2 = "2"
 
     @classmethod
     def of(cls, path: str) -> Version:
-        """The version that a path belongs to; whatever is not v1.1 is answered as v2."""
+        """Return the version that a path belongs to: v1.1 for /1.1/, and v2 for every other path."""
         return cls.V1 if path.startswith("/1.1/") else cls.V2
 
 
@@ -35,7 +35,7 @@ class V1:
     message: str
 
     def body(self) -> dict[str, Any]:
-        """The JSON object that says so."""
+        """Return the JSON object of the error."""
         return {"errors": [{"code": self.code, "message": self.message}]}
 
 
@@ -50,7 +50,7 @@ class V2:
     errors: tuple[str, ...] = ()
 
     def body(self) -> dict[str, Any]:
-        """The JSON object that says so."""
+        """Return the JSON object of the error."""
         body: dict[str, Any] = {
             "title": self.title or HTTPStatus(self.status).phrase,
             "type": _PROBLEMS + self.problem if self.problem else "about:blank",
@@ -70,13 +70,13 @@ class Refusal:
     v2: V2
 
     def response(self, version: Version) -> Response:
-        """The whole answer."""
+        """Return the HTTP response."""
         shape = self.v1 if version is Version.V1 else self.v2
         return json_response(shape.body(), shape.status)
 
 
 class Refused(Exception):
-    """Raised wherever a request turns out to be one that the pasture refuses."""
+    """Raised to refuse a request, with the refusal to answer."""
 
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(refusal.v2.detail)
@@ -119,13 +119,13 @@ INTERNAL_ERROR = Refusal(V1(500, 131, "Internal error"), V2(500, "Internal Serve
 
 
 def invalid(message: str) -> Refusal:
-    """The refusal of a request that makes no sense, for the reason given."""
+    """Return the refusal of a request that is malformed; `message` says why."""
     detail = "One or more parameters to your request was invalid."
     return Refusal(V1(400, 214, message), V2(400, detail, "invalid-request", "Invalid Request", errors=(message,)))
 
 
 def from_http_exception(error: HTTPException) -> Refusal:
-    """What werkzeug objects to, in X's words."""
+    """Return the refusal for an error that werkzeug raised, in the form of X's API."""
     status = HTTPStatus(error.code or 500)
     if status is HTTPStatus.NOT_FOUND:
         return NOT_FOUND
@@ -134,5 +134,5 @@ def from_http_exception(error: HTTPException) -> Refusal:
 
 
 def json_response(body: object, status: int = 200) -> Response:
-    """A JSON answer."""
+    """Return a response with `body` as JSON."""
     return Response(json.dumps(body), status, content_type="application/json; charset=utf-8")

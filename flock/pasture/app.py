@@ -1,4 +1,4 @@
-"""The pasture as a WSGI application: which request means what."""
+"""The pasture's WSGI application: routes each request to its endpoint."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ _POSTS_ON_PAGE = 50
 
 
 class _Request(Request):
-    max_content_length = 64 * 1024  # bytes; the largest post that makes sense is a tenth of it
+    max_content_length = 64 * 1024  # bytes; ten times the largest useful post
 
     allowance: Allowance | None = None
 
 
 class PastureApp:
-    """The endpoints. `clock` gives seconds since the epoch."""
+    """The endpoints. `clock` returns seconds since the epoch."""
 
     def __init__(
         self, accounts: Accounts, store: Store, *, rate_limit: RateLimit, clock: Callable[[], float]
@@ -75,7 +75,7 @@ class PastureApp:
         try:
             if "Transfer-Encoding" in request.headers:
                 raise LengthRequired
-            request.get_data()  # refuses what is too large before anything else looks at it
+            request.get_data()  # raises RequestEntityTooLarge before any endpoint reads the body
             endpoint, values = self._urls.match(request.path, request.method)
             response: Response = endpoint(request, **values)
         except Refused as refused:
@@ -83,7 +83,7 @@ class PastureApp:
         except HTTPException as error:
             return from_http_exception(error).response(version)
         except Exception:
-            LOGGER.exception("a fault of the pasture's own")
+            LOGGER.exception("a bug in the pasture")
             return INTERNAL_ERROR.response(version)
         return response
 
@@ -124,7 +124,7 @@ class PastureApp:
         return json_response(v2.created(self._say(account, v2.read_draft(request))), 201)
 
     def _signer(self, request: _Request) -> Account:
-        """Who signed the request. Raises Refused, also for an account that may not do anything."""
+        """Return the account that signed the request. Raises Refused, also for a suspended or locked account."""
         account = self._signatures.verify(request)
         standing = self._accounts.standing(account)
         if standing is Standing.SUSPENDED:
@@ -134,7 +134,7 @@ class PastureApp:
         return account
 
     def _posting(self, request: _Request) -> Account:
-        """Who wants to post. Raises Refused, also for an account that has posted enough for now."""
+        """Return the account that wants to post. Raises Refused, also for an account over its rate limit."""
         account = self._signer(request)
         request.allowance = self._limiter.take(account.user_id, self._clock())
         if not request.allowance.granted:

@@ -1,4 +1,4 @@
-"""How often an account may post: a fixed window per user, as X counts."""
+"""Rate limits: a fixed window for each user, as X has it."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from threading import Lock
 
 @dataclass(frozen=True)
 class RateLimit:
-    """At most `posts` posting requests of one user in `window_seconds`, taken or refused.
+    """At most `posts` posting requests of one user in `window_seconds`, whether they are accepted or refused.
 
-    The default lets a demonstration speak a line each second. X itself allows a ninth of that.
+    The default allows a post each second, for demonstrations. X allows a ninth of that.
     """
 
     posts: int = 900
@@ -19,7 +19,7 @@ class RateLimit:
 
 @dataclass(frozen=True)
 class Allowance:
-    """What is left to a user after a request. `reset` is in seconds since the epoch."""
+    """The state of a user's window after a request. `reset` is in seconds since the epoch."""
 
     granted: bool
     limit: int
@@ -28,7 +28,7 @@ class Allowance:
 
     @property
     def headers(self) -> dict[str, str]:
-        """The headers in which X tells its clients about it."""
+        """The same in the headers that X sends."""
         return {
             "x-rate-limit-limit": str(self.limit),
             "x-rate-limit-remaining": str(self.remaining),
@@ -37,7 +37,7 @@ class Allowance:
 
 
 class RateLimiter:
-    """Counts the posting requests of every user. A window opens with a user's first request."""
+    """Counts the posting requests of each user. A window opens with the user's first request."""
 
     def __init__(self, limit: RateLimit) -> None:
         self._limit = limit

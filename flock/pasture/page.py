@@ -1,4 +1,4 @@
-"""The pasture's one page: the latest posts. The poems are untrusted, so every value passes through an escape."""
+"""The pasture's only page: the latest posts. Poems are untrusted, so every value is escaped."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _PAGE = Markup(
 _POST = Markup(
     '<li><p dir="auto">{text}</p><div class="by">{name} · <time datetime="{iso}">{when} UTC</time></div></li>\n'
 )
-_SILENCE = Markup('<p class="none">Nothing has been said yet.</p>')
+_NO_POSTS = Markup('<p class="none">Nothing has been said yet.</p>')
 
 _HEADERS = {
     "Content-Security-Policy": (
@@ -49,9 +49,9 @@ _HEADERS = {
 
 
 def timeline_page(posts: Sequence[Post]) -> Response:
-    """The page that shows these posts, in this order."""
+    """Return the page with these posts, in this order."""
     items = Markup().join(_item(post) for post in posts)
-    timeline = Markup("<ol>\n{}</ol>").format(items) if posts else _SILENCE
+    timeline = Markup("<ol>\n{}</ol>").format(items) if posts else _NO_POSTS
     return Response(
         _PAGE.format(style=Markup(_STYLE), timeline=timeline),  # noqa: S704  # our own constant
         content_type="text/html; charset=utf-8",

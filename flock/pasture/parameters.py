@@ -1,4 +1,4 @@
-"""Numbers in a query string."""
+"""Reads whole numbers from a query string."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MOST_DIGITS = 19  # of an id that fits in 63 bits
 def whole_number(
     values: MultiDict[str, str], name: str, *, default: int, least: int = 0, most: int | None = None
 ) -> int:
-    """The parameter `name`, or the default where it is missing. Raises Refused unless least <= number <= most."""
+    """Return the parameter `name`, or `default` without one. Raises Refused unless least <= number <= most."""
     value = values.get(name)
     if value is None:
         return default

@@ -1,4 +1,4 @@
-"""The pasture as a server to start and stop."""
+"""Pasture: the practice server, which can be started and closed."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from flock.pasture.limits import RateLimit
 from flock.pasture.serving import BACKLOG, Server
 from flock.pasture.store import Store
 
-_POLL_SECONDS = 0.05  # how long the server may take to see that it should stop
+_POLL_SECONDS = 0.05  # between two checks whether the server should stop
 
 
 class Pasture:
-    """A Twitter for these accounts, listening on `host` from `start` to `close`, once.
+    """A server for these accounts. It listens on `host` from `start` to `close`, and can be started once.
 
-    `state` is the file that keeps the posts; without one they are gone with the pasture. `port` 0 takes a free
-    one. `clock` gives seconds since the epoch: it dates posts, and judges timestamps and rate limits. `wrap` puts
-    a middleware around the application: a ConnectionError that it raises drops the connection without an answer.
+    `state` is the file for the posts; without it they are in memory. `port` 0 takes a free port. `clock` returns
+    seconds since the epoch, for the dates of posts, the check of timestamps, and rate limits. `wrap` puts a
+    middleware around the application: a ConnectionError that it raises drops the connection without an answer.
 
-    Raises BadOption if two accounts cannot be told apart, or the file cannot be used.
+    Raises BadOption if two accounts share a name, a number or a token, or if the file cannot be used.
     """
 
     def __init__(
@@ -54,19 +54,19 @@ class Pasture:
 
     @property
     def url(self) -> str:
-        """Where the pasture is, such as "http://127.0.0.1:8080". The port is known once it has started."""
+        """The root URL, such as "http://127.0.0.1:8080". It is known once the server has started."""
         host = f"[{self._host}]" if ":" in self._host else self._host
         return f"http://{host}:{self._port}"
 
     def admit(self, account: Account) -> Account:
-        """Add an account, or give an account new tokens; return it as it was added.
+        """Add an account, or replace the tokens of an account; return it as it was added.
 
-        Its number is another one where its own is taken. Raises BadOption if another account has its token.
+        If its number is taken, it gets another one. Raises BadOption if another account has the same token.
         """
         return self._accounts.admit(account)
 
     def start(self) -> None:
-        """Listen, in a thread of its own. Raises BadOption if the address cannot be had."""
+        """Listen, in a thread of its own. Raises BadOption if the address cannot be used."""
         with _listener(self._host, self._port) as listener:
             self._server = Server(listener, self._app)
         self._port = self._server.port
@@ -108,7 +108,7 @@ class Pasture:
         self._accounts.judge(screen_name, Standing.LOCKED)
 
     def pardon(self, screen_name: str) -> None:
-        """Let the account speak again, whatever it did."""
+        """Return the account to good standing."""
         self._accounts.judge(screen_name, Standing.GOOD)
 
 

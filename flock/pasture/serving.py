@@ -1,4 +1,4 @@
-"""HTTP/1.1 for the pasture: werkzeug's threaded server, with connections that are kept and can be ended."""
+"""HTTP/1.1 for the pasture: werkzeug's threaded server, with persistent connections that can be closed."""
 
 from __future__ import annotations
 
@@ -15,22 +15,21 @@ from werkzeug.wrappers import Response
 
 LOGGER = logging.getLogger("flock.pasture")
 
-BACKLOG = 1024  # a large flock may start all at once
-_MOST_BODY_KEPT = 1024 * 1024  # bytes; far above what the application takes
+BACKLOG = 1024  # a large flock connects all at once
+_MOST_BODY_KEPT = 1024 * 1024  # bytes; far above the application's limit
 _GRACE_SECONDS = 0.5
 
 
 class RequestHandler(WSGIRequestHandler):
-    """One connection. Unlike werkzeug's own handler it reads each request in full, and so can keep the connection.
+    """One connection. It reads each request in full, so that the connection can be kept; werkzeug's own does not.
 
-    A ConnectionError raised by the application drops the connection without an answer: that is how a test's
-    middleware loses one.
+    A ConnectionError that the application raises drops the connection without an answer, for tests.
     """
 
     protocol_version = "HTTP/1.1"
     default_request_version = "HTTP/1.1"  # so that an unreadable request line gets a status line too
-    disable_nagle_algorithm = True  # an answer goes out in two writes, and must not wait for an ACK in between
-    timeout = 75  # seconds idle; an interval that no bot has, so that none posts just as its connection ends
+    disable_nagle_algorithm = True  # an answer is two writes; the second must not wait for an ACK
+    timeout = 75  # seconds idle; not a usual interval, so that a bot seldom posts just as the server closes
 
     def run_wsgi(self) -> None:
         try:
@@ -50,13 +49,13 @@ class RequestHandler(WSGIRequestHandler):
             self._answer(response)
 
     def _read_body(self) -> BytesIO:
-        """The body, read to its end, where the connection's next request begins.
+        """Return the body, read to its end, where the connection's next request begins.
 
-        Of a body beyond all measure nothing is kept: the application refuses it by its Content-Length.
+        A body over 1 MiB is read and dropped: the application refuses it by its Content-Length.
         """
         declared = self.headers.get("Content-Length", "0")
         if "Transfer-Encoding" in self.headers or not re.fullmatch(r"[0-9]{1,18}", declared):
-            self.close_connection = True  # nobody knows where the next request would begin
+            self.close_connection = True  # the start of the next request is unknown
             return BytesIO()
         length = int(declared)
         if length <= _MOST_BODY_KEPT:
@@ -69,9 +68,7 @@ class RequestHandler(WSGIRequestHandler):
         body = response.get_data()
         response.headers.setdefault("Content-Length", str(len(body)))
         if self.command != "HEAD" and response.headers["Content-Length"] != str(len(body)):
-            self.close_connection = (
-                True  # a middleware cut the answer short: the client must not wait for the rest
-            )
+            self.close_connection = True  # a middleware cut the answer short; the client must not wait for more
         self.send_response(response.status_code)
         for name, value in response.headers:
             self.send_header(name, value)
@@ -81,22 +78,22 @@ class RequestHandler(WSGIRequestHandler):
         self.wfile.write(body)
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:  # noqa: ARG002
-        # The query is left out: some clients sign in it, and some put the text there.
+        # Without the query: some clients put the signature there, and some the text.
         path = getattr(self, "path", "").partition("?")[0]
         LOGGER.debug("%s %r %s", self.command, path, code)
 
     def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002
-        """Nothing: what http.server would say repeats the request line, query and all."""
+        """Log nothing: http.server's messages repeat the request line with its query."""
 
 
 class Server(ThreadedWSGIServer):
-    """A thread a connection, on a listening socket of our own; `end` ends the idle connections too."""
+    """A thread for each connection to `listener`. `end` closes idle connections, too."""
 
     def __init__(self, listener: socket.socket, app: WSGIApplication) -> None:
         host, port = listener.getsockname()[:2]
         self._open: set[socket.socket] = set()
         self._changed = Condition()
-        # By descriptor, since werkzeug leaves the process when it cannot bind.
+        # werkzeug gets a bound descriptor, since it exits the process when it cannot bind.
         super().__init__(host, port, app, RequestHandler, fd=listener.fileno())
 
     def process_request(self, request: Any, client_address: Any) -> None:
@@ -114,7 +111,7 @@ class Server(ThreadedWSGIServer):
         LOGGER.debug("a connection ended badly", exc_info=True)
 
     def end(self) -> None:
-        """Accept nothing more, let the answers under way finish for half a second, and end every connection."""
+        """Stop listening, give answers under way half a second to finish, and close every connection."""
         self.shutdown()
         self._hang_up(socket.SHUT_RD)
         self._hang_up(socket.SHUT_RDWR)
@@ -124,6 +121,6 @@ class Server(ThreadedWSGIServer):
             for connection in self._open:
                 try:
                     connection.shutdown(how)
-                except OSError:  # the client was faster
+                except OSError:  # the client has closed it
                     continue
             self._changed.wait_for(lambda: not self._open, timeout=_GRACE_SECONDS)

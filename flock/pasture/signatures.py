@@ -1,4 +1,4 @@
-"""OAuth 1.0a, the server's side: whose request is this?"""
+"""OAuth 1.0a on the server's side: checks a request's signature, and finds the account that signed it."""
 
 # The signatures of _Validator's methods are oauthlib's.
 # ruff: noqa: ARG002, PLR0917
@@ -16,12 +16,12 @@ from flock.pasture.accounts import Account, Accounts, Standing
 from flock.pasture.answers import BAD_SIGNATURE, BAD_TOKEN, NO_SIGNATURE, STALE_TIMESTAMP, Refusal, Refused
 
 WINDOW_SECONDS = 300
-_NOBODY = "nobody"
+_UNKNOWN = "unknown"  # the stand-in that oauthlib checks an unknown client against
 _FRESH = "fresh"
 
 
 class Signatures:
-    """Tells whose a request is. `clock` gives seconds since the epoch."""
+    """Finds the account that signed a request. `clock` returns seconds since the epoch."""
 
     def __init__(self, accounts: Accounts, clock: Callable[[], float]) -> None:
         self._accounts = accounts
@@ -30,22 +30,22 @@ class Signatures:
         self._nonces = Nonces()
 
     def verify(self, request: Request) -> Account:
-        """The account that signed a request.
+        """Return the account that signed a request.
 
-        Raises Refused if nobody did, if the signature, the app's key or the token is wrong, if the timestamp is
-        more than 5 minutes off the clock, or if the request was seen before.
+        Raises Refused if there is no signature, if the signature, the app's key or the token is wrong, if the
+        timestamp differs from the clock by more than 5 minutes, or if the request was seen before.
         """
         signed = self._signed_parameters(request)
         token, nonce, timestamp = (signed[name] for name in ("oauth_token", "oauth_nonce", "oauth_timestamp"))
         account = self._accounts.with_token(token)
-        # Only what was truly signed is remembered, so that nobody else's noise fills the memory.
+        # Only nonces with a good signature are stored, so that other requests cannot fill the memory.
         unseen = self._nonces.add(nonce, int(timestamp), token, now=self._clock())
         if account is None or not unseen:
             raise Refused(BAD_SIGNATURE)
         return account
 
     def _signed_parameters(self, request: Request) -> dict[str, str]:
-        """The oauth_* parameters of a request, once they are known to be true. Raises Refused."""
+        """Return the oauth_* parameters of a request whose signature is good. Raises Refused."""
         headers = {name: value for name, value in request.headers if name in ("Authorization", "Content-Type")}
         try:
             valid, signed = self._endpoint.validate_protected_resource_request(
@@ -56,13 +56,13 @@ class Signatures:
         if signed is None:
             raise Refused(NO_SIGNATURE)
         if not valid:
-            raise Refused(_what_is_wrong(signed.validator_log))
+            raise Refused(_refusal(signed.validator_log))
         parameters: dict[str, str] = signed.oauth_params
         return parameters
 
 
 class Nonces:
-    """The nonces seen, for as long as their timestamps are still accepted: at most some ten minutes' worth."""
+    """The nonces seen, kept while their timestamps are accepted: at most ten minutes."""
 
     def __init__(self) -> None:
         self._seen: dict[int, set[tuple[str, str]]] = {}
@@ -72,7 +72,7 @@ class Nonces:
         return sum(map(len, self._seen.values()))
 
     def add(self, nonce: str, timestamp: int, token: str, *, now: float) -> bool:
-        """Remember a nonce. False if it was there already."""
+        """Store a nonce, and return whether it is new."""
         with self._lock:
             for expired in [second for second in self._seen if second < now - WINDOW_SECONDS]:
                 del self._seen[expired]
@@ -83,7 +83,7 @@ class Nonces:
 
 
 class _Validator(RequestValidator):
-    """What oauthlib asks about. The shapes of keys are free, since they are looked up."""
+    """Answers oauthlib's questions. Keys may have any form, since they are looked up."""
 
     def __init__(self, accounts: Accounts, clock: Callable[[], float]) -> None:
         super().__init__()
@@ -100,15 +100,17 @@ class _Validator(RequestValidator):
 
     @property
     def timestamp_lifetime(self) -> int:
-        return 10**10  # oauthlib looks at the machine's clock; validate_timestamp_and_nonce looks at ours
+        return (
+            10**10
+        )  # turns off oauthlib's check by the machine's clock; validate_timestamp_and_nonce uses `clock`
 
     @property
     def dummy_client(self) -> str:
-        return _NOBODY
+        return _UNKNOWN
 
     @property
     def dummy_access_token(self) -> str:
-        return _NOBODY
+        return _UNKNOWN
 
     def check_client_key(self, client_key: str) -> bool:
         return True
@@ -152,15 +154,15 @@ class _Validator(RequestValidator):
 
     def get_client_secret(self, client_key: str, request: SignedRequest) -> str:
         account = self._accounts.with_token(request.resource_owner_key or "")
-        return account.consumer_secret.get_secret_value() if account else _NOBODY
+        return account.consumer_secret.get_secret_value() if account else _UNKNOWN
 
     def get_access_token_secret(self, client_key: str, token: str, request: SignedRequest) -> str:
         account = self._accounts.with_token(token)
-        return account.token_secret.get_secret_value() if account else _NOBODY
+        return account.token_secret.get_secret_value() if account else _UNKNOWN
 
 
-def _what_is_wrong(log: dict[str, bool]) -> Refusal:
-    """oauthlib's notes on a request that it refused, as an answer."""
+def _refusal(log: dict[str, bool]) -> Refusal:
+    """Return the refusal for oauthlib's log of a request that it refused."""
     if log.get(_FRESH) is False:
         return STALE_TIMESTAMP
     if log.get("resource_owner") is False:
@@ -169,6 +171,6 @@ def _what_is_wrong(log: dict[str, bool]) -> Refusal:
 
 
 def _signed_url(request: Request) -> str:
-    """The URL that the client signed: by the Host header, which is all that a server behind a proxy has."""
+    """Return the URL that the client signed, made from the Host header: a server behind a proxy knows no other."""
     query = request.query_string.decode("latin-1")
     return f"{request.scheme}://{request.host}{request.path}" + (f"?{query}" if query else "")

@@ -1,4 +1,4 @@
-"""What was said on the pasture: posts in SQLite, in a file or in memory."""
+"""The posts of the pasture, in SQLite: in a file or in memory."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from threading import Lock
 
 from flock.errors import BadOption
+from flock.journal.transaction import transaction
 from flock.pasture.accounts import Account
 from flock.pasture.drafts import Draft
 
@@ -17,7 +18,7 @@ LARGEST_ID = 2**63 - 1
 _TWITTER_EPOCH_MS = 1_288_834_974_657  # X's ids count milliseconds from here
 _COLUMNS = "id, user_id, screen_name, text, in_reply_to, created_at"
 
-# Each entry takes the schema one version further; what was released is never edited.
+# Each entry migrates the schema by one version. A released entry is never edited.
 _MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
         """
@@ -37,7 +38,7 @@ _MIGRATIONS: tuple[tuple[str, ...], ...] = (
 
 @dataclass(frozen=True)
 class Post:
-    """Something said. `created_at` is in seconds since the epoch."""
+    """One post. `created_at` is in seconds since the epoch."""
 
     id: int
     user_id: str
@@ -49,7 +50,7 @@ class Post:
 
 @dataclass(frozen=True)
 class Span:
-    """A stretch of a timeline: at most `count` posts with since_id < id <= max_id, the newest of them."""
+    """A part of a timeline: the newest `count` posts with since_id < id <= max_id."""
 
     count: int
     since_id: int = 0
@@ -57,13 +58,14 @@ class Span:
 
 
 class SaidJustNow(Exception):
-    """The account's most recent post has the same text."""
+    """Raised for a duplicate: the account's most recent post has the same text."""
 
 
 class Store:
-    """The posts, behind one connection that every thread shares.
+    """The posts. All threads share one connection under a lock. The store must be closed.
 
-    Raises BadOption if the file cannot be used. It must be closed.
+    A post is in the file when `add` returns, but a power cut may lose it (`synchronous=NORMAL`), which is enough
+    for practice. Raises BadOption if the file cannot be used.
     """
 
     def __init__(self, path: Path | None = None) -> None:
@@ -81,8 +83,8 @@ class Store:
     def add(self, account: Account, draft: Draft, now: float) -> Post:
         """Store a post, under an id larger than any before. Raises SaidJustNow for a duplicate.
 
-        A duplicate is a text that, stripped, equals the account's most recent post: nothing twice in a row, which
-        is the rule that X documents. X itself looks further back, without saying how far.
+        A duplicate is a text that, stripped, equals the account's most recent post: the rule that X documents. X
+        looks further back, and does not document how far.
         """
         with self._transaction() as db:
             (newest_id,) = db.execute("SELECT coalesce(max(id), 0) FROM posts").fetchone()
@@ -104,19 +106,19 @@ class Store:
         return post
 
     def posts(self, screen_name: str | None = None) -> list[Post]:
-        """Everything said, by everyone or by one account, oldest first."""
+        """Return all posts, or those of one account, earliest first."""
         with self._lock:
             if screen_name is None:
                 return self._select("ORDER BY id")
             return self._select("WHERE screen_name = ? COLLATE NOCASE ORDER BY id", screen_name)
 
     def newest(self, count: int) -> list[Post]:
-        """The last posts of everyone, newest first."""
+        """Return the latest `count` posts of all accounts, latest first."""
         with self._lock:
             return self._select("ORDER BY id DESC LIMIT ?", count)
 
     def timeline(self, user_id: str, span: Span) -> list[Post]:
-        """A stretch of one account's posts, newest first."""
+        """Return a part of one account's timeline, latest first."""
         with self._lock:
             return self._select(
                 "WHERE user_id = ? AND id > ? AND id <= ? ORDER BY id DESC LIMIT ?",
@@ -127,7 +129,7 @@ class Store:
             )
 
     def close(self) -> None:
-        """Close the connection; what was in memory is gone."""
+        """Close the connection. Posts in memory are lost."""
         with self._lock:
             self._db.close()
 
@@ -145,14 +147,8 @@ class Store:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._db
-            except BaseException:
-                self._db.execute("ROLLBACK")
-                raise
-            self._db.execute("COMMIT")
+        with self._lock, transaction(self._db) as db:
+            yield db
 
     def _select(self, tail: str, *values: str | int) -> list[Post]:
         rows = self._db.execute(f"SELECT {_COLUMNS} FROM posts {tail}", values)  # noqa: S608  # our own constants

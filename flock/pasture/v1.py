@@ -1,4 +1,4 @@
-"""API v1.1, the one that python-twitter speaks: forms in, statuses out."""
+"""API v1.1, which python-twitter uses: reads forms and writes status objects."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LONGEST_TIMELINE = 200
 
 
 def read_draft(request: Request) -> Draft:
-    """The `status` of a form or of a query string: clients send either. Raises Refused."""
+    """Return the draft in a form or in a query string: clients send either. Raises Refused."""
     status = request.values.get("status")
     if status is None:
         raise Refused(EMPTY)
@@ -27,7 +27,7 @@ def read_draft(request: Request) -> Draft:
 
 
 def read_span(request: Request) -> Span:
-    """The stretch of a timeline that is asked for. A `count` above 200 is 200, as on X. Raises Refused."""
+    """Return the requested part of a timeline. A `count` above 200 means 200, as on X. Raises Refused."""
     return Span(
         count=min(whole_number(request.args, "count", default=20), _LONGEST_TIMELINE),
         since_id=_read_id(request, "since_id", default=0),
@@ -36,7 +36,7 @@ def read_span(request: Request) -> Span:
 
 
 def status(post: Post, account: Account) -> dict[str, Any]:
-    """A post as a v1.1 status object. `&`, `<` and `>` in the text are HTML entities, as on X."""
+    """Return a post as a v1.1 status object. `&`, `<` and `>` in the text are HTML entities, as on X."""
     return {
         "created_at": _when(post.created_at),
         "id": post.id,
@@ -65,7 +65,7 @@ def status(post: Post, account: Account) -> dict[str, Any]:
 
 
 def user(account: Account) -> dict[str, Any]:
-    """An account as a v1.1 user object."""
+    """Return an account as a v1.1 user object."""
     return {
         "id": int(account.user_id),
         "id_str": account.user_id,

@@ -1,4 +1,4 @@
-"""API v2, the one that X takes posts by today: JSON in, JSON out, and nothing that it does not know."""
+"""API v2, which X uses today: reads and writes JSON, and refuses unknown fields and parameters."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ class _NewTweet(_Strict):
 
 
 def read_draft(request: Request) -> Draft:
-    """The tweet in a JSON body. Raises Refused, also for keys that the API does not know."""
+    """Return the draft in a JSON body. Raises Refused, also for unknown fields."""
     if request.mimetype != "application/json":
         raise Refused(invalid("The Content-Type must be application/json"))
     try:
         tweet = _NewTweet.model_validate_json(request.get_data())
     except ValidationError as error:
-        # `from None`: the cause would carry the whole body into a log.
+        # `from None`: the cause holds the whole body, which must not get into a log.
         raise Refused(invalid(_complaint(error))) from None
     return Draft(checked_text(tweet.text), tweet.reply.in_reply_to_tweet_id if tweet.reply else None)
 
 
 def read_span(request: Request) -> Span:
-    """The stretch of a timeline that is asked for: 5 to 100 posts. Raises Refused."""
+    """Return the requested part of a timeline: 5 to 100 posts. Raises Refused."""
     unknown = sorted(set(request.args) - _TIMELINE_PARAMETERS)
     if unknown:
         raise Refused(invalid(f"The query parameter [{unknown[0]}] is not one of the pasture's"))
@@ -58,12 +58,12 @@ def read_span(request: Request) -> Span:
 
 
 def created(post: Post) -> dict[str, Any]:
-    """The answer to a post that was taken."""
+    """Return the answer to a post that was accepted."""
     return {"data": _tweet(post)}
 
 
 def timeline(posts: list[Post], request: Request) -> dict[str, Any]:
-    """The answer to a look at a timeline. Without posts it has no `data`, as on X."""
+    """Return the answer with these posts of a timeline. Without posts it has no `data`, as on X."""
     if not posts:
         return {"meta": {"result_count": 0}}
     fields = request.args.get("tweet.fields", "").split(",")
@@ -73,12 +73,12 @@ def timeline(posts: list[Post], request: Request) -> dict[str, Any]:
 
 
 def user(account: Account) -> dict[str, Any]:
-    """The answer to a look at an account."""
+    """Return the answer with an account."""
     return {"data": {"id": account.user_id, "name": account.screen_name, "username": account.screen_name}}
 
 
 def _tweet(post: Post) -> dict[str, Any]:
-    """A post. `&`, `<` and `>` in the text are HTML entities, as on X."""
+    """Return a post. `&`, `<` and `>` in the text are HTML entities, as on X."""
     return {
         "id": str(post.id),
         "text": html.escape(post.text, quote=False),

@@ -1,4 +1,4 @@
-"""The same sheep on virtual time: what a flock will say, and when, with nothing posted."""
+"""A rehearsal: the flock's own sheep on virtual time and without a network, and a tally of what they say."""
 
 from flock.rehearsal.rehearsal import Rehearsal, Tally
 

@@ -1,4 +1,4 @@
-"""How a flock ages, drawn. Needs the extra `plots` (matplotlib)."""
+"""Plots of how a flock ages. Needs the extra `plots` (matplotlib)."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ from flock.errors import BadOption
 from flock.events import Said
 from flock.units import DAY
 
-_POINTS = 400  # of a curve
-_CURVES = 8  # bots that are drawn one by one
-_MOST_RECITATIONS = 600  # columns of the heat map
+_POINTS = 400  # of each curve
+_CURVES = 8  # most bots that get a curve of their own
+_MOST_RECITATIONS = 600  # most columns of the heat map
 
 
 class AgingPlot:
-    """Hears a rehearsal, and draws entropy, memory and tweets over time, and one bot's lines by recitation."""
+    """Collects a rehearsal's tweets; plots entropy, memory and tweets over time, and one bot's lines by age."""
 
     def __init__(self) -> None:
-        mpl.rcParams["svg.hashsalt"] = "flock"  # the same rehearsal, the same file
+        mpl.rcParams["svg.hashsalt"] = "flock"  # makes the file the same for the same rehearsal
         self._days: dict[str, list[float]] = {}
         self._entropy: dict[str, list[float]] = {}
         self._memory: dict[str, list[float]] = {}
         self._heard: dict[str, Counter[tuple[int, int]]] = {}
 
     def hear(self, event: Said) -> None:
-        """Keep what the drawing needs of one tweet."""
+        """Store what the plot needs of one tweet."""
         self._days.setdefault(event.bot, []).append(event.at / DAY)
         self._entropy.setdefault(event.bot, []).append(event.entropy)
         self._memory.setdefault(event.bot, []).append(event.memory)
         self._heard.setdefault(event.bot, Counter())[int(event.age), event.source] += 1
 
     def save(self, file: Path) -> None:
-        """Draw, and write the picture to `file`, as its suffix says."""
+        """Draw the plot and write it to `file`, in the format of its suffix. Raises BadOption."""
         if not self._days:
-            raise BadOption(f"--plot {file}: nobody said anything; there is nothing to draw")
+            raise BadOption(f"--plot {file}: no bot posted anything, so there is nothing to draw")
         figure = Figure(figsize=(10, 9), layout="constrained")
         rows = figure.subplots(4, 1, height_ratios=(1, 1, 1, 2))
         self._draw_curves(rows[0], self._entropy, "entropy")

@@ -1,33 +1,32 @@
-"""The same sheep on virtual time: what a flock will say, and when, with nothing posted."""
+"""Rehearsal: runs a flock's own sheep on virtual time and without a network. Tally: sums up what they say."""
 
 from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from flock.clock import VirtualClock
-from flock.context import Commons, allowance
+from flock.context import Context
 from flock.errors import BadOption
 from flock.events import Event, Events, Said
 from flock.journal import MemoryJournal
-from flock.networks import Networks
-from flock.networks.length import holds_url
+from flock.networks.registry import Networks
 from flock.options import Options
+from flock.sheep.allowance import allowance
 from flock.shepherd import Shepherd
 from flock.units import DAY
 
-_SILENCE = 1000  # tries without a word after which a rehearsal gives up on a bot
-POST_PRICE, POST_WITH_URL_PRICE = 0.015, 0.20  # dollars a post on X, in November 2026
+_MOST_TRIES = 1000  # tries in a row without a post, after which the rehearsal ends with an error
 
 
 class Rehearsal:
-    """A flock that recites in no time at all, from birth, or from the age `at_age` (in recitations) on.
+    """A flock on virtual time, which starts at 0. The sheep start at birth, or at the age `at_age` (recitations).
 
-    With `bot`, that one rehearses alone. Time starts at 0. Raises what Shepherd raises, and BadOption when there
-    is no such bot.
+    With `bot`, only the bot of that name takes part. Raises what Shepherd raises, and BadOption when there is no
+    such bot.
     """
 
     def __init__(self, keys: Path, options: Options, *, bot: str | None = None, at_age: float = 0.0) -> None:
@@ -35,34 +34,42 @@ class Rehearsal:
         self._heard: list[Event] = []
         self._clock = VirtualClock()
         journal = MemoryJournal()
-        commons = Commons(
+        self._networks = Networks(options)
+        context = Context(
             options=options,
             clock=self._clock,
             journal=journal,
-            networks=Networks(options),
+            networks=self._networks,
             events=Events([self._heard.append]),
             allowance=allowance(options.flock_posts_per_day, self._clock, journal),
         )
-        shepherd = Shepherd(keys, options.line_interval, options.poem_interval, options=options, commons=commons)
-        shepherd.spread()
+        shepherd = Shepherd(
+            keys, options.line_interval, options.poem_interval, options=options, context=context, environment={}
+        )
+        shepherd.herd.spread()
         self.flock = [sheep for sheep in shepherd.all_sheep if bot in (None, sheep.name)]
         if not self.flock:
             names = ", ".join(sheep.name for sheep in shepherd.all_sheep[:10])
-            raise BadOption(f"--bot {bot}: no key is of that bot; there are {names}")
+            raise BadOption(f"--bot {bot}: no key file is for that bot; the bots are {names}")
         for sheep in self.flock if at_age else ():
             sheep.grow_to(at_age)
+        self._keys = {sheep.name: sheep.key for sheep in self.flock}
+
+    def price(self, event: Said) -> float:
+        """Return what the post would cost on the bot's network, in US dollars."""
+        return self._networks.price(self._keys[event.bot], event.text)
 
     def play(
         self, *, seconds: float = math.inf, tweets: float = math.inf, recitations: float = math.inf
     ) -> Iterator[Event]:
-        """Yield what happens, in order of time, until each bot has come to one of these ends."""
+        """Yield the events, in order of time, until each bot has reached one of these limits."""
         if math.isinf(tweets) and math.isinf(recitations):
             for sheep in self.flock:
                 if not (sheep.line_interval or sheep.poem_interval):
-                    raise BadOption(f"{sheep.name} would never come to the end of a day; give it an interval")
+                    raise BadOption(f"{sheep.name} has no interval, so that a day would never end; give it one")
         # By number, since two sheep on two networks may have one name.
         said = [0] * len(self.flock)
-        silent = [0] * len(self.flock)
+        tries = [0] * len(self.flock)
         grown = [int(sheep.age) + recitations for sheep in self.flock]
         awake = [(sheep.wake, number, sheep) for number, sheep in enumerate(self.flock)]
         heapq.heapify(awake)
@@ -70,17 +77,17 @@ class Rehearsal:
             wake, number, sheep = awake[0]
             self._clock.advance_to(wake)
             sheep.beat()
-            silent[number] += 1
+            tries[number] += 1
             for event in self._heard:
                 if isinstance(event, Said):
                     said[number] += 1
-                    silent[number] = 0
+                    tries[number] = 0
                     if said[number] > tweets:
                         continue
                 yield event
             self._heard.clear()
-            if silent[number] > _SILENCE:
-                raise BadOption(f"{sheep.name} has nothing to say: {sheep.trouble}")
+            if tries[number] > _MOST_TRIES:
+                raise BadOption(f"{sheep.name} posted nothing in {_MOST_TRIES} tries: {sheep.standing.trouble}")
             if said[number] >= tweets or sheep.age >= grown[number]:
                 heapq.heappop(awake)
             else:
@@ -89,7 +96,7 @@ class Rehearsal:
 
 @dataclass(slots=True)
 class BotTally:
-    """What came of one bot in a rehearsal; times are in seconds from its start."""
+    """The sums for one bot of a rehearsal. Times are in seconds from the start of the rehearsal."""
 
     tweets: int = 0
     dollars: float = 0.0
@@ -100,10 +107,10 @@ class BotTally:
     longest_fixation: tuple[int, str] = (0, "")
     fixation: int = 0
 
-    def hear(self, event: Said) -> None:
-        """Count one tweet."""
+    def hear(self, event: Said, dollars: float) -> None:
+        """Count one tweet, which costs `dollars`."""
         self.tweets += 1
-        self.dollars += POST_WITH_URL_PRICE if holds_url(event.text) else POST_PRICE
+        self.dollars += dollars
         self.memory, self.age, self.until = event.memory, event.age, event.at
         if event.mood == "forgets" and self.first_forgotten is None:
             self.first_forgotten = (event.at, event.text)
@@ -124,14 +131,18 @@ class BotTally:
 
 
 class Tally:
-    """Counts a rehearsal, and sums it up bot by bot."""
+    """Counts the tweets of a rehearsal, and sums them up for each bot.
 
-    def __init__(self) -> None:
+    `price` returns the price of a tweet in US dollars.
+    """
+
+    def __init__(self, price: Callable[[Said], float]) -> None:
+        self._price = price
         self.by_bot: dict[str, BotTally] = {}
 
     def hear(self, event: Said) -> None:
         """Count one tweet."""
-        self.by_bot.setdefault(event.bot, BotTally()).hear(event)
+        self.by_bot.setdefault(event.bot, BotTally()).hear(event, self._price(event))
 
     def lines(self) -> Iterator[str]:
         """Yield the summary: the flock in one line, then some lines a bot."""

@@ -6,46 +6,57 @@ import threading
 from collections import deque
 from collections.abc import Iterable, Sequence
 
+from flock.clock import Clock
+from flock.journal import Journal
 from flock.units import DAY
 
 
 class Allowance:
-    """So many posts in any 24 hours. Times are the clock's steady time, in seconds; safe to share.
+    """So many posts in any 24 hours. Times are the clock's steady time, in seconds; safe to share between threads.
 
-    `cap` None allows everything. `history` tells when posts were made in the day before, oldest first.
+    `history` tells when posts were made in the day before, oldest first.
     """
 
-    def __init__(self, cap: int | None, history: Iterable[float] = ()) -> None:
+    def __init__(self, cap: int, history: Iterable[float] = ()) -> None:
         self._cap = cap
-        self._posts = deque(history, maxlen=cap) if cap else None
+        self._posts = deque(history, maxlen=cap or None)
         self._lock = threading.Lock()
 
     def take(self, now: float) -> float | None:
         """Use one post and return None; or use none, and return when there will be one again."""
-        if self._posts is None:
-            return None if self._cap is None else now + DAY
+        if not self._cap:
+            return now + DAY
         with self._lock:
             if len(self._posts) == self._cap and self._posts[0] > now - DAY:
                 return self._posts[0] + DAY
             self._posts.append(now)
             return None
 
-    def give_back(self) -> None:
-        """Undo a `take` of a post that was not made after all."""
-        if self._posts:
-            with self._lock:
-                self._posts.pop()
+    def give_back(self, taken: float) -> None:
+        """Undo the `take` at `taken`, of a post that was not made after all."""
+        with self._lock:
+            if taken in self._posts:
+                self._posts.remove(taken)
 
 
-UNLIMITED = Allowance(None)  # one for all who have no cap
+def allowance(cap: int | None, clock: Clock, journal: Journal, bot: str | None = None) -> Allowance | None:
+    """Return the posts a day of `bot`, or of the whole flock, less those that the journal knows of; None for no
+    cap."""
+    if cap is None:
+        return None
+    offset = clock.now() - clock.wall()
+    return Allowance(cap, [time + offset for time in journal.latest_posts(cap, bot)])
 
 
 def take_from_all(allowances: Sequence[Allowance], now: float) -> float | None:
-    """Use one post of each and return None; or of none, and return when the first that has none has one again."""
-    for taken, allowance in enumerate(allowances):
-        again = allowance.take(now)
+    """Take one post from every allowance, or from none.
+
+    Return None, or the time at which the exhausted allowance frees up.
+    """
+    for taken, each in enumerate(allowances):
+        again = each.take(now)
         if again is not None:
             for before in allowances[:taken]:
-                before.give_back()
+                before.give_back(now)
             return again
     return None

@@ -1,108 +1,157 @@
-"""Says a tweet once: intends it in the journal, posts it, and finds out what became of an unanswered attempt."""
+"""Delivers a post exactly once: intend, post, find out, settle, tell. Nothing else writes intents and
+settlements."""
 
 from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 from flock.clock import Clock
-from flock.errors import Duplicate, NetworkError, OutcomeUnknown, RateLimited, Refused, Retry, Skip
-from flock.journal import Journal, Outcome, Record, Settlement
-from flock.networks import Network, Post
-from flock.sheep.patience import STRIKES
+from flock.errors import NetworkError, Refused, printable
+from flock.events import Event, Said, Skipped, Unsure
+from flock.journal import Journal, Outcome, Place, Settlement, Standing
+from flock.networks.base import Network, Post
+from flock.sheep.recovery import Asked, Verdict, verdict
 
 _LINK = re.compile(r"https?://\S+")
+_ENDED = {
+    Verdict.SAID: Outcome.SAID,
+    Verdict.SKIPPED: Outcome.SKIPPED,
+    Verdict.UNKNOWN: Outcome.UNKNOWN,
+}
 
 
-@dataclass(frozen=True, slots=True)
-class Spoken:
-    """How a tweet ended: said, skipped or unknown; `why` is empty when it was said."""
+class Delivery:
+    """The posts of one bot. `place` is where the bot is, with `due` in the clock's steady time.
 
-    outcome: Outcome
-    post_id: str | None = None
-    why: str = ""
+    `network` may be replaced by another connection of the same account. `tell` is called with an event for each
+    post that has ended, exactly once.
+    """
 
+    __slots__ = ("_bot", "_clock", "_journal", "_name", "_owed", "_tell", "network", "place")
 
-@dataclass(slots=True)
-class Speaker:
-    """One sheep's voice. `unsure` is whether the tweet that comes next may be out already."""
+    def __init__(
+        self,
+        place: Place,
+        *,
+        bot: str,
+        name: str,
+        network: Network,
+        journal: Journal,
+        clock: Clock,
+        tell: Callable[[Event], None],
+    ) -> None:
+        self.place = place
+        self.network = network
+        self._bot = bot
+        self._name = name
+        self._journal = journal
+        self._clock = clock
+        self._tell = tell
+        self._owed: tuple[Settlement, Place, Event] | None = None  # what the journal could not write yet
 
-    network: Network
-    journal: Journal
-    clock: Clock
-    unsure: bool = False
-    refusals: int = 0
+    @property
+    def owes(self) -> bool:
+        """Whether a post has ended and the journal does not know of it yet."""
+        return self._owed is not None
 
-    def say(self, record: Record, text: str) -> Spoken:
-        """Say `text` as the tweet (`record.n`, `record.piece`) and return how that ended, for the sheep to settle.
+    def deliver(
+        self, text: str, *, line: str, onward: Callable[[Place, str | None], Place], about: dict[str, Any]
+    ) -> Outcome:
+        """Post `text`, a piece of `line`, at `place`; settle it, move on, and return how it ended.
 
-        Raises NetworkError when it is to be tried again later, and JournalError when it cannot be noted first:
-        then nothing was posted.
+        `onward` makes the next place out of this one, without its intent, and the post's id; `about` holds the
+        fields of `Said` that are known before. Raises NetworkError when the post is to be tried again later, and
+        JournalError when the journal cannot be written: then nothing was posted, or the settlement is owed (see
+        `owes` and `settle`).
         """
-        if self.unsure:
-            found = self._look_for(text, record.last_id)
-            if found:
-                return found
+        if self.place.intended is None:
+            self._intend(text, line)
+            post_id, outcome, why = self._post(text, Asked.FIRST_POST)
         else:
-            self.journal.intend(record, text, self.clock.wall())
-        return self._post(record, text)
+            post_id, outcome, why = self._look_for(text) or self._post(text, Asked.REPEATED_POST)
+        if outcome is Outcome.SAID:
+            self.place = self.place._replace(refusals=0)
+        here = self.place
+        settlement = Settlement(here.n, here.piece, outcome, self._clock.wall(), post_id, why and printable(why))
+        after = onward(here._replace(intended=None), post_id)
+        self._owed = settlement, after, self._event(settlement, text, about)
+        self.settle()
+        return outcome
 
-    def _post(self, record: Record, text: str) -> Spoken:
-        was_unsure, self.unsure = self.unsure, True
+    def settle(self) -> None:
+        """Write the settlement that is owed, then move on and tell. Raises JournalError when it stays owed."""
+        if self._owed is None:
+            return
+        settlement, after, event = self._owed
+        self._journal.settle(self._bot, settlement, self.in_wall_time(after))
+        self.place, self._owed = after, None
+        self._tell(event)
+
+    def keep(self, standing: Standing) -> None:
+        """Write down how the sheep fares; `standing.until` is in steady time. Raises JournalError."""
+        kept = standing._replace(until=standing.until and standing.until + self._offset())
+        self._journal.keep(self._bot, self.in_wall_time(self.place), kept)
+
+    def in_wall_time(self, place: Place) -> Place:
+        """Return `place` as the journal keeps it: due times in wall-clock time, which the next process
+        understands."""
+        return place._replace(due=place.due + self._offset())
+
+    def _offset(self) -> float:
+        return self._clock.wall() - self._clock.now()
+
+    def _intend(self, text: str, line: str) -> None:
+        place = self.place._replace(intended=self._clock.wall(), saying=line)
+        self._journal.intend(self._bot, self.in_wall_time(place), text)
+        self.place = place
+
+    def _post(self, text: str, asked: Asked) -> tuple[str | None, Outcome, str]:
+        """Post `text`; return the post's id, how it ended, and why. Raises what is to be tried again later."""
+        place = self.place
         try:
             post = self.network.post(text)
-        except OutcomeUnknown:
-            raise
-        except Duplicate as error:
-            if was_unsure:  # so the attempt that nobody answered did land
-                return Spoken(Outcome.SAID)
-            return Spoken(Outcome.SKIPPED, why=str(error))
         except NetworkError as error:
-            if isinstance(error, Skip) and self._blames_the_text(error):
-                return Spoken(Outcome.UNKNOWN if was_unsure else Outcome.SKIPPED, why=str(error))
-            if not was_unsure:
-                self.unsure = False
-                self._withdraw(record)
-            raise
-        self.refusals = 0
-        return Spoken(Outcome.SAID, post_id=post.id)
+            refusals = place.refusals + isinstance(error, Refused)
+            self.place = place._replace(refusals=refusals)
+            what = verdict(error, asked, refusals=refusals)
+            if what is Verdict.LATER:
+                self.place = self.place._replace(intended=None)
+            if what not in _ENDED:
+                raise
+            return None, _ENDED[what], "" if what is Verdict.SAID else str(error)
+        return post.id, Outcome.SAID, ""
 
-    def _blames_the_text(self, error: Skip) -> bool:
-        """Return whether the text is at fault, not the API: whoever refuses all we say has changed its rules."""
-        self.refusals += isinstance(error, Refused)
-        return self.refusals < STRIKES
-
-    def _withdraw(self, record: Record) -> None:
-        """Note that the tweet surely did not land: a restart need not find out."""
-        settlement = Settlement(record.n, record.piece, Outcome.WITHDRAWN, self.clock.wall())
-        self.journal.settle(settlement, record)
-
-    def _look_for(self, text: str, since_id: str | None) -> Spoken | None:
-        """Return how the earlier attempt ended, as far as looking tells; None to go and ask by posting again.
-
-        The account's own recent posts tell. Where these cannot be read, a network that refuses duplicates tells
-        when it is asked again; with any other we stay in doubt, and rather than say it twice we go on.
-        """
+    def _look_for(self, text: str) -> tuple[str | None, Outcome, str] | None:
+        """Look for an unanswered post among the account's latest; return how it ended, or None to post it
+        again."""
+        since_id = self.place.last_id
         try:
             posts = self.network.recent(since_id)
-        except Retry:
-            raise
         except NetworkError as error:
-            if self.network.refuses_duplicates:
-                return None
-            if isinstance(error, RateLimited):
+            what = verdict(error, Asked.LATEST_POSTS, refuses_duplicates=self.network.refuses_duplicates)
+            if what is Verdict.LOOK:
                 raise
-            return Spoken(Outcome.UNKNOWN, why=f"no answer, and the timeline cannot be read: {error}")
+            if what is Verdict.POST:
+                return None
+            return None, Outcome.UNKNOWN, f"no answer, and the timeline cannot be read: {error}"
         landed = next((post for post in _newer(posts, since_id) if _same(post.text, text)), None)
-        return Spoken(Outcome.SAID, post_id=landed.id) if landed else None
+        return (landed.id, Outcome.SAID, "") if landed else None
+
+    def _event(self, settlement: Settlement, text: str, about: dict[str, Any]) -> Event:
+        at, n = settlement.at, settlement.n
+        if settlement.outcome is Outcome.SAID:
+            return Said(at=at, bot=self._name, text=text, n=n, post_id=settlement.post_id, **about)
+        kind = Skipped if settlement.outcome is Outcome.SKIPPED else Unsure
+        return kind(at=at, bot=self._name, text=text, n=n, why=settlement.why)
 
 
 def _newer(posts: Iterable[Post], since_id: str | None) -> Iterator[Post]:
     """Yield the posts, newest first, down to the last one known: the same line of an earlier recitation is older.
 
-    Networks are asked for no others, but not all of them listen.
+    Networks are asked for newer posts only, but not all of them listen.
     """
     for post in posts:
         if post.id == since_id or (since_id and _is_older(post.id, since_id)):
@@ -115,5 +164,5 @@ def _is_older(post_id: str, than: str) -> bool:
 
 
 def _same(theirs: str, ours: str) -> bool:
-    """Return whether the network's copy of a text is ours: it escapes HTML and shortens links."""
+    """Return whether the network's copy of a text is ours: networks escape HTML and shorten links."""
     return _LINK.sub("", html.unescape(theirs)).strip() == _LINK.sub("", ours).strip()

@@ -1,4 +1,4 @@
-"""docs/cron.md: its lines are run as cron runs them, with next to no environment."""
+"""docs/cron.md: its lines are run as cron runs them, with a minimal environment."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import PATIENCE
-from tests.endtoend.conftest import Folder, WatchedPasture, graze, make_folder
+from tests.conftest import TIMEOUT
+from tests.endtoend.conftest import Folder, WatchedPasture, make_folder, open_pasture
 
-__all__ = ["graze", "make_folder"]  # fixtures
+__all__ = ["make_folder", "open_pasture"]  # fixtures
 
 ROOT = Path(__file__).parents[2]
 
 Make = Callable[..., Folder]
-Graze = Callable[[Folder], WatchedPasture]
+OpenPasture = Callable[[Folder], WatchedPasture]
 Cron = Callable[[str, WatchedPasture], subprocess.Popen[str]]
 Minutely = Callable[[WatchedPasture], tuple[int, str]]
 
@@ -41,18 +41,18 @@ def crontab(when: str) -> str:
 
 @pytest.fixture(scope="module")
 def _set_up() -> None:
-    """Do what the doc says to do once: what the environment's set-up says is not for cron to mail."""
+    """Run the page's one-time command, so that cron does not mail the output of the environment's set-up."""
     environment = {**os.environ, "FLOCK_VENV": sys.prefix}
     subprocess.run([ROOT / "scripts" / "flock", "--version"], env=environment, capture_output=True, check=True)
 
 
 @pytest.fixture
 def cron(tmp_path: Path, _set_up: None) -> Iterator[Cron]:
-    """Return what starts a command as cron does: in the home folder, by sh, with four variables and ours."""
+    """Return a starter of commands as cron runs them: in the home folder, by sh, with few variables."""
     jobs: list[subprocess.Popen[str]] = []
 
     def run(command: str, pasture: WatchedPasture) -> subprocess.Popen[str]:
-        ours = [f"FLOCK_BASE_URL={pasture.url}", f"FLOCK_VENV={sys.prefix}", "FLOCK_RETRY_BASE=0.05"]
+        ours = [f"FLOCK_BASE_URL={pasture.url}", f"FLOCK_VENV={sys.prefix}"]
         theirs = [f"HOME={tmp_path}", "LOGNAME=shepherd", "SHELL=/bin/sh", "PATH=/usr/bin:/bin"]
         job = subprocess.Popen(
             ["/usr/bin/env", "-i", *theirs, *ours, "/bin/sh", "-c", command],
@@ -75,20 +75,20 @@ def cron(tmp_path: Path, _set_up: None) -> Iterator[Cron]:
 
 @pytest.fixture
 def minutely(cron: Cron) -> Minutely:
-    """Return what runs the doc's line for every minute; returns its exit code, and what cron would mail."""
+    """Return a function that runs the page's line for every minute, and returns its exit code and cron's mail."""
 
     def run(pasture: WatchedPasture) -> tuple[int, str]:
         job = cron(crontab("* * * * *"), pasture)
-        output, _ = job.communicate(timeout=PATIENCE)
+        output, _ = job.communicate(timeout=TIMEOUT)
         return job.returncode, output
 
     return run
 
 
 def let_a_minute_pass(journal: Path) -> None:
-    """Move everything that the journal says is to come a minute nearer."""
+    """Move all due times in the journal a minute back."""
     with closing(sqlite3.connect(journal)) as connection, connection:
-        connection.execute("UPDATE sheep SET due = due - 60, wake = wake - 60")
+        connection.execute("UPDATE sheep SET due = due - 60, until = max(0, until - 60)")
 
 
 def holder(journal: Path) -> int:
@@ -99,11 +99,11 @@ def holder(journal: Path) -> int:
 
 
 def test_each_bot_that_is_due_says_one_line(
-    make_folder: Make, graze: Graze, minutely: Minutely, tmp_path: Path
+    make_folder: Make, open_pasture: OpenPasture, minutely: Minutely, tmp_path: Path
 ) -> None:
     """The first run says a line, one a moment later none, one in the next minute the next; and none is mailed."""
     folder = make_folder(2)
-    pasture = graze(folder)
+    pasture = open_pasture(folder)
     counts = []
 
     for _ in range(2):
@@ -116,10 +116,10 @@ def test_each_bot_that_is_due_says_one_line(
     assert [poem[:2] for poem in folder.poems.values()] == [pasture.said(name) for name in folder.poems]
 
 
-def test_a_penned_flock_is_mailed_once(make_folder: Make, graze: Graze, minutely: Minutely) -> None:
+def test_a_penned_flock_is_mailed_once(make_folder: Make, open_pasture: OpenPasture, minutely: Minutely) -> None:
     """All are penned: code 4 each minute, but one mail, and a saved key file lets its bot out."""
     folder = make_folder(1)
-    pasture = graze(folder)
+    pasture = open_pasture(folder)
     pasture.suspend("bot0")
 
     code, mail = minutely(pasture)
@@ -136,17 +136,17 @@ def test_a_penned_flock_is_mailed_once(make_folder: Make, graze: Graze, minutely
 
 
 def test_the_line_for_boot_starts_a_daemon_that_cron_and_nobody_else_runs(
-    make_folder: Make, graze: Graze, cron: Cron, minutely: Minutely, tmp_path: Path
+    make_folder: Make, open_pasture: OpenPasture, cron: Cron, minutely: Minutely, tmp_path: Path
 ) -> None:
     """@reboot keeps its flock going and writes its log; the minutely line beside it is refused with 5."""
     folder = make_folder(1)
-    pasture = graze(folder)
+    pasture = open_pasture(folder)
     daemon = cron(crontab("@reboot"), pasture)
     pasture.wait_for_posts(folder, 1)
 
     code, mail = minutely(pasture)
     os.kill(holder(tmp_path / "flock.db"), signal.SIGTERM)
-    output, _ = daemon.communicate(timeout=PATIENCE)
+    output, _ = daemon.communicate(timeout=TIMEOUT)
 
     assert 5 == code
     assert "already runs bot0" in mail

@@ -1,64 +1,22 @@
-"""What systemd hears of a flock (sd_notify over a real socket), and what a SIGHUP does."""
+"""The messages to systemd (sd_notify over a real socket), and SIGHUP."""
 
 from __future__ import annotations
 
-import os
 import signal
-import socket
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
 
-import pytest
+from tests.conftest import until
+from tests.endtoend.conftest import Flock, Folder, WatchedPasture, make_folder, open_pasture, start
+from tests.observers.conftest import Systemds, systemds
 
-from flock.events import Out, Rounds, Said, Stopping
-from flock.systemd import Systemd
-from tests.conftest import PATIENCE, until
-from tests.endtoend.conftest import Flock, Folder, WatchedPasture, graze, make_folder, start
-
-__all__ = ["graze", "make_folder", "start"]  # fixtures
+__all__ = ["make_folder", "open_pasture", "start", "systemds"]  # fixtures
 
 Make = Callable[..., Folder]
 Start = Callable[..., Flock]
-Graze = Callable[[Folder], WatchedPasture]
+OpenPasture = Callable[[Folder], WatchedPasture]
 
 QUICK = ("--line-interval", "0.05", "--poem-interval", "0.05")
-ROUNDS = Rounds(at=0.0, sheep=3, penned=(), waiting=0, in_trouble=0, alive=True)
-
-
-class Systemds:
-    """systemd's end of the socket: hears what services say."""
-
-    def __init__(self, address: str) -> None:
-        """Listen at `address`, as NOTIFY_SOCKET has it: a path, or a name behind an @."""
-        self.address = address
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._socket.bind("\0" + address[1:] if address.startswith("@") else address)
-
-    def hear(self, seconds: float = PATIENCE) -> list[str]:
-        """Return the lines of the next message. Raises TimeoutError or BlockingIOError when there is none."""
-        self._socket.settimeout(seconds)
-        return self._socket.recv(4096).decode().split("\n")
-
-    def hear_all(self) -> list[list[str]]:
-        """Return the messages that have come already."""
-        messages = []
-        try:
-            while True:
-                messages.append(self.hear(0.0))
-        except BlockingIOError:
-            return messages
-
-    def close(self) -> None:
-        self._socket.close()
-
-
-@pytest.fixture(params=["path", "abstract"])
-def systemds(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Systemds]:
-    """Return systemd's end of both kinds of socket."""
-    listener = Systemds(str(tmp_path / "notify") if request.param == "path" else f"@flock-test-{os.getpid()}")
-    yield listener
-    listener.close()
 
 
 def text(file: Path) -> str:
@@ -67,11 +25,11 @@ def text(file: Path) -> str:
 
 
 def test_systemd_hears_of_the_start_the_rounds_and_the_end(
-    make_folder: Make, start: Start, graze: Graze, systemds: Systemds
+    make_folder: Make, start: Start, open_pasture: OpenPasture, systemds: Systemds
 ) -> None:
     """READY when the flock is out, WATCHDOG and STATUS on rounds, STOPPING at SIGTERM; on both kinds of socket."""
     folder = make_folder(2)
-    pasture = graze(folder)
+    pasture = open_pasture(folder)
 
     flock = start(
         "run", folder.path, "--line-interval", "1h", "--base-url", pasture.url, NOTIFY_SOCKET=systemds.address
@@ -92,7 +50,7 @@ def test_systemd_hears_of_the_start_the_rounds_and_the_end(
 
 
 def test_a_flock_that_cannot_start_is_never_ready(make_folder: Make, start: Start, systemds: Systemds) -> None:
-    """With a bad key file systemd hears nothing, and so sees that the start failed."""
+    """With a bad key file no READY is sent, so that systemd sees a failed start."""
     folder = make_folder(1)
     (folder.path / "broken.json").write_text("{")
 
@@ -101,51 +59,12 @@ def test_a_flock_that_cannot_start_is_never_ready(make_folder: Make, start: Star
     assert (3, []) == (code, systemds.hear_all())
 
 
-def test_a_stuck_flock_does_not_feed_the_watchdog(systemds: Systemds) -> None:
-    """Rounds that find the sheep not moving tell how it is, and no more: then systemd starts the flock again."""
-    systemd = Systemd({"NOTIFY_SOCKET": systemds.address})
-
-    systemd(ROUNDS)
-    systemd(replace(ROUNDS, alive=False))
-
-    alive, stuck = systemds.hear_all()
-    assert ["WATCHDOG=1", "STATUS=3 sheep; 0 tweets since the start"] == alive
-    assert ["STATUS=3 sheep, NOT MOVING; 0 tweets since the start"] == stuck
-
-
-def test_the_status_tells_penned_and_waiting_sheep_and_counts_tweets(systemds: Systemds) -> None:
-    """`systemctl status` says in one line how the flock is."""
-    systemd = Systemd({"NOTIFY_SOCKET": systemds.address})
-    said = Said(at=0.0, text="baa", n=0, line=0, lines=1, age=0.0, late=0.0, post_id="1")
-
-    for _ in range(1200):
-        systemd(said)
-    systemd(replace(ROUNDS, sheep=9, penned=("a", "b", "c", "d"), waiting=2, in_trouble=1))
-
-    assert [
-        [
-            "WATCHDOG=1",
-            "STATUS=9 sheep, 4 penned (a, b, c, …), 2 waiting for a limit, 1 trying again; "
-            "1,200 tweets since the start",
-        ]
-    ] == systemds.hear_all()
-
-
-@pytest.mark.parametrize("environment", [{}, {"NOTIFY_SOCKET": ""}, {"NOTIFY_SOCKET": "/nowhere/notify"}])
-def test_without_systemd_nothing_happens(environment: dict[str, str]) -> None:
-    """No socket, or one where nobody listens, is no trouble of the flock's."""
-    systemd = Systemd(environment)
-
-    for event in (Out(at=0.0, sheep=1), ROUNDS, Stopping(at=0.0, under_way=0, grace=10.0)):
-        systemd(event)
-
-
 def test_at_a_sighup_the_log_goes_on_in_a_new_file(
-    make_folder: Make, start: Start, graze: Graze, tmp_path: Path
+    make_folder: Make, start: Start, open_pasture: OpenPasture, tmp_path: Path
 ) -> None:
-    """A log that was moved away ends with the call, and what comes afterwards is in a new file in its place."""
+    """SIGHUP ends a log file that was moved away, and later lines are in a new file in its place."""
     folder = make_folder(1)
-    pasture = graze(folder)
+    pasture = open_pasture(folder)
     log, moved = tmp_path / "flock.log", tmp_path / "flock.log.1"
     flock = start("run", folder.path, *QUICK, "--base-url", pasture.url, "--log-file", log)
     until("a line in the log", lambda: "what bot0 has to say" in text(log))
@@ -164,11 +83,11 @@ def test_at_a_sighup_the_log_goes_on_in_a_new_file(
 
 
 def test_at_a_sighup_a_penned_bot_is_tried_again(
-    make_folder: Make, start: Start, graze: Graze, tmp_path: Path
+    make_folder: Make, start: Start, open_pasture: OpenPasture, tmp_path: Path
 ) -> None:
-    """An account that was suspended and pardoned speaks again after the call, and not before it."""
+    """A bot whose account was suspended and pardoned posts again after the SIGHUP, and not before it."""
     folder = make_folder(2)
-    pasture = graze(folder)
+    pasture = open_pasture(folder)
     pasture.suspend("bot0")
     log = tmp_path / "flock.log"
     flock = start("run", folder.path, *QUICK, "--base-url", pasture.url, "--log-file", log)

@@ -1,4 +1,4 @@
-"""scripts/flock.service agrees with the program that it runs; what systemd thinks of it, .ci/systemd says."""
+"""scripts/flock.service agrees with the program that it runs. (.ci/systemd tests it with systemd.)"""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pathlib import Path
 
 from flock.cli import exits
 from flock.cli.run import run
-from flock.options import Options
+from flock.options import read_environment
 from flock.shepherd import GRACE
 
 ROOT = Path(__file__).parents[2]
 
 
 def settings(name: str) -> Iterator[str]:
-    """Return what the unit says of the setting, as often as it does."""
+    """Return every value of the setting in the unit file."""
     for line in (ROOT / "scripts" / "flock.service").read_text().splitlines():
         key, equals, value = line.partition("=")
         if equals and key == name:
@@ -35,7 +35,7 @@ def test_the_command_is_ours_by_its_full_path() -> None:
 
 
 def test_what_a_restart_cannot_mend_is_not_restarted() -> None:
-    """The codes that need a person are those that docs/errors.md names, and 69, which is scripts/flock's."""
+    """The exit codes that prevent a restart are the ones in docs/errors.md, and 69, which is scripts/flock's."""
     (codes,) = settings("RestartPreventExitStatus")
 
     assert {exits.USAGE, exits.NO_KEY, exits.ALL_PENNED, exits.TAKEN, 69} == {int(code) for code in codes.split()}
@@ -49,10 +49,10 @@ def test_tweets_under_way_get_their_grace() -> None:
 
 
 def test_the_variables_are_options_of_flock_run() -> None:
-    """A typo in Environment= would be silently without effect."""
+    """A typo in Environment= would have no effect and cause no error."""
     variables = dict(pair.split("=") for line in settings("Environment") for pair in line.split())
     known = {option.envvar for option in run.params}
 
     assert [] == [name for name in variables if name.startswith("FLOCK_") and name not in known]
-    options = Options.from_environment(variables)
+    options = read_environment(variables)
     assert (60, 1800) == (options.line_interval, options.poem_interval)

@@ -19,7 +19,9 @@ import simplejson as json
 from pydantic import SecretStr
 
 from flock.pasture import Account, Pasture
-from tests.conftest import PATIENCE
+from tests.conftest import TIMEOUT
+
+HURRIED = Path(__file__).parents[1] / "hurried.py"
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ class Flock:
 
     def __init__(self, arguments: Sequence[str | Path], cwd: Path, environment: dict[str, str]) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "flock", *map(str, arguments)],
+            [sys.executable, HURRIED, *map(str, arguments)],
             cwd=cwd,
             env=environment,
             stdout=subprocess.PIPE,
@@ -97,8 +99,14 @@ class Flock:
 
     def end(self) -> tuple[int, str, str]:
         """Wait for the end and return the exit code, the output and the error output."""
-        output, errors = self.process.communicate(timeout=PATIENCE)
+        output, errors = self.process.communicate(timeout=TIMEOUT)
         return self.process.returncode, output, errors
+
+
+def start_flock(folder: Path, *arguments: str | Path, **variables: str) -> Flock:
+    """Start a `flock` command in `folder`, where its state is kept, too; its pauses after failures are short."""
+    environment = {**os.environ, "XDG_STATE_HOME": str(folder / "state"), "HURRY": "0.05", **variables}
+    return Flock(arguments, folder, environment)
 
 
 @pytest.fixture
@@ -107,9 +115,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Flock]]:
     flocks: list[Flock] = []
 
     def run(*arguments: str | Path, **variables: str) -> Flock:
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("FLOCK_")}
-        environment |= {"XDG_STATE_HOME": str(tmp_path / "state"), "FLOCK_RETRY_BASE": "0.05", **variables}
-        flocks.append(Flock(arguments, tmp_path, environment))
+        flocks.append(start_flock(tmp_path, *arguments, **variables))
         return flocks[-1]
 
     yield run
@@ -138,7 +144,7 @@ class WatchedPasture(Pasture):
         """Wait until each bot of `folder` has posted at least `count` times."""
         with self._answered:
             enough = self._answered.wait_for(
-                lambda: all(len(self.said(name)) >= count for name in folder.poems), timeout=PATIENCE
+                lambda: all(len(self.said(name)) >= count for name in folder.poems), timeout=TIMEOUT
             )
         assert enough, f"nobody said {count} lines"
 
@@ -148,12 +154,12 @@ class WatchedPasture(Pasture):
 
 
 @pytest.fixture
-def graze() -> Iterator[Callable[[Folder], WatchedPasture]]:
+def open_pasture() -> Iterator[Callable[[Folder], WatchedPasture]]:
     """Return a starter of pastures for a folder's accounts."""
     with ExitStack() as pastures:
         yield lambda folder: pastures.enter_context(WatchedPasture(folder.accounts))
 
 
 def recital(poem: Sequence[str], count: int) -> list[str]:
-    """Return the first `count` tweets of somebody who says `poem` over and over."""
+    """Return the first `count` tweets of a bot that says `poem` over and over."""
     return [poem[place % len(poem)] for place in range(count)]

@@ -21,7 +21,7 @@ Start = Callable[..., Flock]
 
 
 def test_help_imports_neither_numpy_nor_the_network_stack() -> None:
-    """Start-up is quick because help loads next to nothing."""
+    """--help loads no heavy module, so that it starts quickly."""
     program = (
         "import sys\nfrom flock.cli import cli\ncli(['--help'], standalone_mode=False)\n"
         "heavy = {'numpy', 'twitter', 'requests', 'pydantic', 'werkzeug', 'sqlite3', 'twitter_text'}\n"
@@ -43,7 +43,7 @@ def test_help_takes_little_time() -> None:
 
 
 def test_help_names_every_exit_code() -> None:
-    """Cron mails a number; --help says what it means."""
+    """--help explains each exit code, which cron puts into its mail."""
     for arguments in (["--help"], ["run", "--help"]):
         output = CliRunner().invoke(cli, arguments).output
         assert [] == [
@@ -56,7 +56,7 @@ def test_every_option_reads_its_variable() -> None:
     variables = {option.name: option.envvar for option in run.params if option.name != "keys"}
 
     assert {name: f"FLOCK_{(name or '').upper()}" for name in variables} == variables
-    assert set(PARSERS) - {"retry_base"} == set(variables) - {"log_format", "log_file", "once", "verbose", "quiet"}
+    assert set(PARSERS) == set(variables) - {"log_format", "log_file", "once", "verbose", "quiet"}
 
 
 def test_six_kinds_of_bad_key_files_are_six_lines(tmp_path: Path, start: Start) -> None:
@@ -138,14 +138,14 @@ def test_a_bad_variable_is_named(make_folder: Callable[..., Folder], start: Star
     """A typo in a unit file's Environment= is found, too."""
     make_folder(1)
 
-    code, _, errors = start("run", "keys", FLOCK_RETRY_BASE="fast").end()
+    code, _, errors = start("run", "keys", FLOCK_SEED="fast").end()
 
     assert 2 == code
-    assert "FLOCK_RETRY_BASE" in errors
+    assert "FLOCK_SEED" in errors
 
 
 def test_completion_is_bound_to_the_full_path(start: Start) -> None:
-    """Ours is completed by its path; the system's own flock keeps its completion."""
+    """The completion is bound to the full path; the system's own flock keeps its completion."""
     code, output, _ = start("completion", "bash").end()
 
     assert 0 == code

@@ -1,4 +1,4 @@
-"""The article's driver, as it stands there, against a pasture."""
+"""The article's driver, unchanged, against a pasture."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import PATIENCE
+from tests.conftest import TIMEOUT
 from tests.endtoend.conftest import Folder, WatchedPasture, recital
 
 DRIVER = """
@@ -50,18 +50,18 @@ def drive(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
 @pytest.mark.parametrize("api", ["2", "1.1"])
 def test_the_articles_driver_runs_as_it_stands(
     make_folder: Callable[..., Folder],
-    graze: Callable[[Folder], WatchedPasture],
+    open_pasture: Callable[[Folder], WatchedPasture],
     drive: Callable[..., subprocess.Popen[str]],
     api: str,
 ) -> None:
-    """The keys' own intervals go first; what else there is to say comes from the environment."""
+    """The key files' own intervals override; the other options come from the environment."""
     folder = make_folder(3, line_interval=0.05, poem_interval=0.1)
-    pasture = graze(folder)
+    pasture = open_pasture(folder)
 
     driver = drive(DRIVER, FLOCK_BASE_URL=pasture.url, FLOCK_API=api)
     pasture.wait_for_posts(folder, 9)
     driver.send_signal(signal.SIGINT)
-    output, _ = driver.communicate(timeout=PATIENCE)
+    output, _ = driver.communicate(timeout=TIMEOUT)
 
     assert 0 == driver.returncode
     assert folder.poems["bot0"][0] in output
@@ -71,17 +71,17 @@ def test_the_articles_driver_runs_as_it_stands(
 
 def test_a_simple_shepherd_runs_until_it_is_killed(
     make_folder: Callable[..., Folder],
-    graze: Callable[[Folder], WatchedPasture],
+    open_pasture: Callable[[Folder], WatchedPasture],
     drive: Callable[..., subprocess.Popen[str]],
 ) -> None:
     """The article's SimpleShepherd knows no signals, and recites all the same."""
     folder = make_folder(2)
-    pasture = graze(folder)
+    pasture = open_pasture(folder)
 
     driver = drive(SIMPLE_DRIVER, FLOCK_BASE_URL=pasture.url)
     pasture.wait_for_posts(folder, 9)
     driver.kill()
-    driver.communicate(timeout=PATIENCE)
+    driver.communicate(timeout=TIMEOUT)
 
     for name, poem in folder.poems.items():
         assert recital(poem, len(pasture.said(name))) == pasture.said(name)

@@ -1,4 +1,4 @@
-"""`flock run` as a process, against a pasture of ours over real HTTP."""
+"""`flock run` as a process, against a pasture over real HTTP."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from urllib.request import urlopen
 import pytest
 import simplejson as json
 
-from tests.conftest import PATIENCE
+from tests.conftest import TIMEOUT
 from tests.endtoend.conftest import Flock, Folder, WatchedPasture, recital
 
 OWN_TERMINAL = """
@@ -27,14 +27,16 @@ os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
 
 Make = Callable[..., Folder]
 Start = Callable[..., Flock]
-Graze = Callable[[Folder], WatchedPasture]
+OpenPasture = Callable[[Folder], WatchedPasture]
 
 
 @pytest.mark.parametrize("api", ["2", "1.1"])
-def test_every_bot_recites_its_poem_in_order(make_folder: Make, start: Start, graze: Graze, api: str) -> None:
-    """Five bots at once, round and round: each says its own lines in order, and none twice."""
+def test_every_bot_recites_its_poem_in_order(
+    make_folder: Make, start: Start, open_pasture: OpenPasture, api: str
+) -> None:
+    """Five bots at once, over several recitations: each says its own lines in order, and none twice."""
     folder = make_folder(5)
-    pasture = graze(folder)
+    pasture = open_pasture(folder)
 
     flock = start(
         "run",
@@ -58,11 +60,11 @@ def test_every_bot_recites_its_poem_in_order(make_folder: Make, start: Start, gr
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_the_flock_at_once_while_it_sleeps(
-    make_folder: Make, start: Start, graze: Graze, number: signal.Signals
+    make_folder: Make, start: Start, open_pasture: OpenPasture, number: signal.Signals
 ) -> None:
-    """A flock asleep for an hour leaves within seconds, and calls that a success."""
+    """A flock that sleeps for an hour ends within seconds, with exit code 0."""
     folder = make_folder(3)
-    pasture = graze(folder)
+    pasture = open_pasture(folder)
     flock = start("run", folder.path, "--line-interval", "1h", "--base-url", pasture.url)
     pasture.wait_for_posts(folder, 1)
 
@@ -74,10 +76,10 @@ def test_a_signal_ends_the_flock_at_once_while_it_sleeps(
     assert output.splitlines()[-1].endswith("the flock has ended: stopped as asked")
 
 
-def test_a_restart_goes_on_where_the_flock_was(make_folder: Make, start: Start, graze: Graze) -> None:
+def test_a_restart_goes_on_where_the_flock_was(make_folder: Make, start: Start, open_pasture: OpenPasture) -> None:
     """The place and the due time survive a restart: the next line comes next, and not at once."""
     folder = make_folder(2, lines=50)
-    pasture = graze(folder)
+    pasture = open_pasture(folder)
     arguments = ("run", folder.path, "--line-interval", "0.05", "--base-url", pasture.url)
     for goal in (5, 10, 15):
         flock = start(*arguments)
@@ -88,10 +90,12 @@ def test_a_restart_goes_on_where_the_flock_was(make_folder: Make, start: Start, 
         assert recital(poem, len(pasture.said(name))) == pasture.said(name)
 
 
-def test_a_restart_does_not_tweet_before_its_time(make_folder: Make, start: Start, graze: Graze) -> None:
+def test_a_restart_does_not_tweet_before_its_time(
+    make_folder: Make, start: Start, open_pasture: OpenPasture
+) -> None:
     """With an hour between lines, a flock that is started twice says one line, not two."""
     folder = make_folder(1)
-    pasture = graze(folder)
+    pasture = open_pasture(folder)
     arguments = ("run", folder.path, "--line-interval", "1h", "--base-url", pasture.url)
     first = start(*arguments)
     pasture.wait_for_posts(folder, 1)
@@ -106,13 +110,13 @@ def test_a_restart_does_not_tweet_before_its_time(make_folder: Make, start: Star
 
 
 def test_every_piece_of_a_long_line_is_out_before_the_flock_stops(
-    make_folder: Make, start: Start, graze: Graze
+    make_folder: Make, start: Start, open_pasture: OpenPasture
 ) -> None:
-    """A line of many tweets is not left half said when the signal comes in the middle of it."""
+    """A signal in the middle of a line of many tweets does not end the line."""
     folder = make_folder(1, lines=1)
     words = " ".join(f"word{number}" for number in range(600))
     (folder.path / "bot0.txt").write_text(words)
-    pasture = graze(folder)
+    pasture = open_pasture(folder)
     flock = start("run", folder.path, "--line-interval", "1h", "--base-url", pasture.url)
     pasture.wait_for_posts(folder, 1)
 
@@ -122,10 +126,12 @@ def test_every_piece_of_a_long_line_is_out_before_the_flock_stops(
     assert words == " ".join(piece.removesuffix("…") for piece in pasture.said("bot0"))
 
 
-def test_a_dry_run_touches_neither_network_nor_journal(make_folder: Make, start: Start, graze: Graze) -> None:
+def test_a_dry_run_touches_neither_network_nor_journal(
+    make_folder: Make, start: Start, open_pasture: OpenPasture
+) -> None:
     """What would be said is printed; nothing is posted, and no file is made."""
     folder = make_folder(1, lines=2)
-    pasture = graze(folder)
+    pasture = open_pasture(folder)
     state = folder.path.parent / "elsewhere" / "flock.db"
 
     flock = start(
@@ -179,10 +185,12 @@ def test_the_flock_starts_a_pasture_for_practice_keys(make_folder: Make, start: 
     assert folder.poems["bot0"][:2] == [line.rstrip("\n").partition("bot0: ")[2] for line in lines[1:]]
 
 
-def test_a_second_flock_over_the_same_bots_is_refused(make_folder: Make, start: Start, graze: Graze) -> None:
-    """Cron started it twice: the second names the first's process and exits 5, having said nothing."""
+def test_a_second_flock_over_the_same_bots_is_refused(
+    make_folder: Make, start: Start, open_pasture: OpenPasture
+) -> None:
+    """A second flock names the process of the first, posts nothing, and exits with 5."""
     folder = make_folder(2)
-    pasture = graze(folder)
+    pasture = open_pasture(folder)
     arguments = ("run", folder.path, "--line-interval", "1h", "--base-url", pasture.url)
     first = start(*arguments)
     pasture.wait_for_posts(folder, 1)
@@ -194,10 +202,10 @@ def test_a_second_flock_over_the_same_bots_is_refused(make_folder: Make, start: 
     assert 2 == len(pasture.store.posts())
 
 
-def test_after_a_kill_the_bots_are_free(make_folder: Make, start: Start, graze: Graze) -> None:
+def test_after_a_kill_the_bots_are_free(make_folder: Make, start: Start, open_pasture: OpenPasture) -> None:
     """kill -9 leaves no lock behind, and nothing is said twice."""
     folder = make_folder(2)
-    pasture = graze(folder)
+    pasture = open_pasture(folder)
     arguments = ("run", folder.path, "--line-interval", "0.05", "--base-url", pasture.url)
     first = start(*arguments)
     pasture.wait_for_posts(folder, 1)
@@ -213,11 +221,11 @@ def test_after_a_kill_the_bots_are_free(make_folder: Make, start: Start, graze: 
 
 
 def test_practice_by_base_url_does_not_move_the_real_place(
-    make_folder: Make, start: Start, graze: Graze, tmp_path: Path
+    make_folder: Make, start: Start, open_pasture: OpenPasture, tmp_path: Path
 ) -> None:
-    """What was said on this machine, with real keys too, is noted apart from what is said on X."""
+    """The journal keeps a bot's place on a local server apart from its place on X, also with real keys."""
     folder = make_folder(1)
-    pasture = graze(folder)
+    pasture = open_pasture(folder)
     flock = start("run", folder.path, "--line-interval", "1h", "--base-url", pasture.url)
     pasture.wait_for_posts(folder, 1)
     flock.stop()
@@ -227,7 +235,7 @@ def test_practice_by_base_url_does_not_move_the_real_place(
 
 
 def test_a_dry_run_that_nobody_reads_ends(make_folder: Make, start: Start) -> None:
-    """`flock run --dry-run | head -1` comes back."""
+    """`flock run --dry-run | head -1` ends."""
     folder = make_folder(1, lines=50)
     flock = start("run", folder.path, "--dry-run", "--line-interval", "0.02")
     assert flock.process.stdout
@@ -235,13 +243,15 @@ def test_a_dry_run_that_nobody_reads_ends(make_folder: Make, start: Start) -> No
 
     flock.process.stdout.close()
 
-    assert 0 == flock.process.wait(timeout=PATIENCE)
+    assert 0 == flock.process.wait(timeout=TIMEOUT)
 
 
-def test_a_flock_whose_output_nobody_reads_goes_on(make_folder: Make, start: Start, graze: Graze) -> None:
-    """A log reader that dies takes nobody with it; that is said once."""
+def test_a_flock_whose_output_nobody_reads_goes_on(
+    make_folder: Make, start: Start, open_pasture: OpenPasture
+) -> None:
+    """The flock goes on when its reader dies, and logs that once."""
     folder = make_folder(1, lines=500)
-    pasture = graze(folder)
+    pasture = open_pasture(folder)
     flock = start("run", folder.path, "--line-interval", "0.02", "--base-url", pasture.url)
     assert flock.process.stdout
     assert flock.process.stderr
@@ -252,12 +262,12 @@ def test_a_flock_whose_output_nobody_reads_goes_on(make_folder: Make, start: Sta
     pasture.wait_for_posts(folder, len(pasture.said("bot0")) + 5)
     flock.process.terminate()
 
-    assert 0 == flock.process.wait(timeout=PATIENCE)
-    assert "nobody reads the output" in warning
+    assert 0 == flock.process.wait(timeout=TIMEOUT)
+    assert "the reader of the output is gone" in warning
 
 
 def test_closing_the_terminal_stops_the_flock(make_folder: Make, tmp_path: Path) -> None:
-    """A flock that was started in a window does not tweet on, unseen, when the window is closed."""
+    """A flock that was started in a terminal window ends when the window is closed."""
     folder = make_folder(1)
     master, terminal = os.openpty()
     command = ["-m", "flock", "run", str(folder.path), "--pasture", "--line-interval", "1h"]
@@ -270,8 +280,41 @@ def test_closing_the_terminal_stops_the_flock(make_folder: Make, tmp_path: Path)
     )
     os.close(terminal)
     while b"on the way out" not in os.read(master, 4096):
-        """Until it says that it is out."""
+        """Wait until the flock has started."""
 
     os.close(master)
 
-    assert 0 == process.wait(timeout=PATIENCE)
+    assert 0 == process.wait(timeout=TIMEOUT)
+
+
+def test_a_pasture_that_runs_alone_has_an_account_for_each_bot_of_one_name(
+    write_key: Callable[..., Path], start: Start
+) -> None:
+    """`flock pasture` starts, and `flock run` posts to it as both bots; their account numbers differ."""
+    folder = write_key("a.json").parent
+    write_key("b.json", network="pasture", oauth_token="1002-other")
+    pasture = start("pasture", folder, "--port", "0")
+    assert pasture.process.stdout is not None
+    url = pasture.process.stdout.readline().split()[5].rstrip(":")
+
+    assert url.startswith("http://127.0.0.1:")
+    code, output, errors = start("run", folder, "--once", "--base-url", url).end()
+    assert (0, 2) == (code, output.count("dolly: baa")), errors
+
+
+def test_a_sheep_whose_thread_ends_by_an_error_ends_the_flock_with_70(
+    make_folder: Make, start: Start, tmp_path: Path
+) -> None:
+    """What escapes a sheep is told, with its traceback, and never looks like "stopped as asked"."""
+    program = (
+        "from flock import Sheep\n\nclass Lost(Sheep):\n    def loop(self):\n        raise SystemExit('lost')\n"
+    )
+    (tmp_path / "lost.py").write_text(program)
+    flock = start("run", make_folder(1).path, "--pasture", "--sheep", "lost:Lost")
+
+    code, output, errors = flock.end()
+
+    assert 70 == code, errors
+    assert "bot0: " in output
+    assert "Traceback" in errors
+    assert "SystemExit: lost" in errors

@@ -1,5 +1,5 @@
 """The same folders and flocks as for the end-to-end tests."""
 
-from tests.endtoend.conftest import graze, make_folder, start
+from tests.endtoend.conftest import make_folder, open_pasture, start
 
-__all__ = ["graze", "make_folder", "start"]
+__all__ = ["make_folder", "open_pasture", "start"]

@@ -8,24 +8,23 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from flock.clock import VirtualClock
-from flock.context import Commons
+from flock.clock import Clock, VirtualClock
+from flock.context import Context
 from flock.errors import Duplicate, OutcomeUnknown, Refused
 from flock.events import Events
-from flock.journal import Record, Settlement, SqliteJournal
-from flock.keys import Key
-from flock.networks import Network, Networks, Post
-from flock.options import Options
+from flock.journal import Place, Settlement, SqliteJournal
+from flock.networks.base import Post
+from flock.networks.scripted import ScriptedNetwork, ScriptedNetworks
+from flock.options import settle_options
 from flock.sheep.sheep import Sheep
 
 
 @dataclass
 class Fate:
-    """Counts steps, and kills this process at the chosen one. Answers are lost at the posts in `lost`."""
+    """Counts steps, and kills this process at the chosen one. The answers to the posts in `lost` are lost."""
 
     dies_at: int | None = None
     lost: frozenset[int] = frozenset()
@@ -33,7 +32,7 @@ class Fate:
     posts: int = 0
 
     def step(self) -> None:
-        """One boundary between two things that must be noticed as done or not done."""
+        """Count one step, and kill this process if it is the chosen one."""
         self.steps += 1
         if self.steps == self.dies_at:
             os.kill(os.getpid(), signal.SIGKILL)
@@ -49,72 +48,49 @@ class MortalJournal(SqliteJournal):
 
     fate: Fate
 
-    def intend(self, record: Record, text: str, at: float) -> None:
+    def intend(self, bot: str, place: Place, text: str) -> None:
         self.fate.step()
-        super().intend(record, text, at)
-        self.fate.step()
-
-    def settle(self, settlement: Settlement, record: Record) -> None:
-        self.fate.step()
-        super().settle(settlement, record)
+        super().intend(bot, place, text)
         self.fate.step()
 
+    def settle(self, bot: str, settlement: Settlement, place: Place) -> None:
+        self.fate.step()
+        super().settle(bot, settlement, place)
+        self.fate.step()
 
-@dataclass
-class Wall:
-    """A network that is a file: each post is a line."""
 
-    file: Path
-    fate: Fate
-    shows_timeline: bool
-    refuses_duplicates: bool = field(default=True)
+class Wall(ScriptedNetwork):
+    """A network that is a file: each post is a line, and outlives the process."""
 
-    def fits(self, text: str) -> bool:
-        return len(text) <= 280
+    def __init__(self, clock: Clock, file: Path, fate: Fate, *, shows_timeline: bool) -> None:
+        super().__init__(clock, refuses_duplicates=True, timeline=None if shows_timeline else Refused("403"))
+        self._file = file
+        self._fate = fate
+        self.posts = file.read_text().splitlines() if file.exists() else []
 
     def post(self, text: str) -> Post:
-        said = self.said()
-        if said and said[-1] == text:
+        if self.posts and self.posts[-1] == text:
             raise Duplicate("said already")
-        self.fate.step()
-        with self.file.open("a") as file:
+        self._fate.step()
+        with self._file.open("a") as file:
             file.write(text + "\n")
-        self.fate.step()
-        if self.fate.loses_answer():
+        self._fate.step()
+        post = super().post(text)
+        if self._fate.loses_answer():
             raise OutcomeUnknown("no answer")
-        return Post(str(len(said) + 1), text)
-
-    def recent(self, since_id: str | None = None) -> Sequence[Post]:
-        if not self.shows_timeline:
-            raise Refused("403")
-        posts = [Post(str(number), text) for number, text in enumerate(self.said(), start=1)]
-        return posts[int(since_id or 0) :][::-1]
-
-    def said(self) -> list[str]:
-        """Return all posts, oldest first."""
-        return self.file.read_text().splitlines() if self.file.exists() else []
-
-
-class Walls(Networks):
-    """Gives the bot its wall."""
-
-    def __init__(self, options: Options, wall: Wall) -> None:
-        super().__init__(options)
-        self._wall = wall
-
-    def connect(self, key: Key) -> Network:
-        del key
-        return self._wall
+        return post
 
 
 def live(key: Path, lines: int, fate: Fate, *, shows_timeline: bool, journal: str = "flock.db") -> None:
-    """Raise the sheep of `key`, and let it live until it has said so many lines, or dies."""
-    clock, options = VirtualClock(1_800_000_000.0), Options()
+    """Run the sheep of `key` until it has said so many lines, or is killed."""
+    clock, options = VirtualClock(1_800_000_000.0), settle_options(environment={})
     mortal = MortalJournal(key.with_name(journal))
     mortal.fate = fate
-    wall = Wall(key.with_name("wall.txt"), fate, shows_timeline)
-    commons = Commons(options=options, clock=clock, journal=mortal, networks=Walls(options, wall), events=Events())
-    sheep = Sheep(key, 60, 60, commons=commons)
+    wall = Wall(clock, key.with_name("wall.txt"), fate, shows_timeline=shows_timeline)
+    networks = ScriptedNetworks(options, clock)
+    networks.by_name["dolly"] = wall
+    context = Context(options=options, clock=clock, journal=mortal, networks=networks, events=Events())
+    sheep = Sheep(key, 60, 60, context=context)
     goal = sheep.tot_tweet_tracker + lines
     while sheep.tot_tweet_tracker < goal:
         clock.advance_to(sheep.wake)

@@ -1,4 +1,4 @@
-"""Closed accounts, a full disk, a second flock, and a week."""
+"""Closed accounts, a full disk, a second flock, and a simulated week."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from flock.events import Birthday
 from flock.options import Options
 from flock.pasture import Pasture
 from tests.endtoend.conftest import Flock, Folder, WatchedPasture, recital
-from tests.sheep.conftest import World
+from tests.world import World
 
 DAY = 86400
 
@@ -25,7 +25,7 @@ DAY = 86400
 def test_closed_accounts_are_penned_and_the_others_go_on(
     make_folder: Callable[..., Folder], start: Callable[..., Flock]
 ) -> None:
-    """One revoked and one suspended among six: named, three tries at most, and nobody else notices."""
+    """One bot of six is revoked, one suspended: both are named after at most three tries; the others go on."""
     folder = make_folder(6, lines=1000)
     tries: Counter[str] = Counter()
 
@@ -56,11 +56,13 @@ def test_closed_accounts_are_penned_and_the_others_go_on(
 
 
 def test_a_flock_that_is_all_penned_exits_with_4(
-    make_folder: Callable[..., Folder], start: Callable[..., Flock], graze: Callable[[Folder], WatchedPasture]
+    make_folder: Callable[..., Folder],
+    start: Callable[..., Flock],
+    open_pasture: Callable[[Folder], WatchedPasture],
 ) -> None:
-    """Nobody is left to post, so the daemon ends, and says why with its exit code."""
+    """No bot is left to post, so the daemon ends with the exit code for that."""
     folder = make_folder(3)
-    pasture = graze(folder)
+    pasture = open_pasture(folder)
     for name in folder.poems:
         pasture.suspend(name)
 
@@ -79,24 +81,24 @@ class SmallDisk:
         subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)], check=True)
 
     def fill(self, process: int) -> None:
-        """Leave room for not one byte more."""
+        """Fill the disk."""
         del process
         with self._filler.open("wb", buffering=0) as file:
             while write_what_fits(file.fileno()):
-                """Until nothing does."""
+                """Write until no byte fits."""
 
     def make_room(self, process: int) -> None:
-        """Take away what fills it."""
+        """Delete the file that fills the disk."""
         del process
         self._filler.unlink()
 
     def close(self) -> None:
-        """Give it back."""
+        """Unmount the disk."""
         subprocess.run(["umount", "-l", str(self.folder)], check=True)
 
 
 class Quota:
-    """What others have: no file of the process may grow."""
+    """For users other than root: no file of the process may grow."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -110,7 +112,7 @@ class Quota:
         resource.prlimit(process, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 
     def close(self) -> None:
-        """Nothing is left of it."""
+        """There is nothing to remove."""
 
 
 @pytest.fixture(params=[Quota, *([SmallDisk] if os.geteuid() == 0 else [])])
@@ -126,12 +128,12 @@ def disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Quota | Sma
 def test_a_full_disk_silences_the_flock_until_there_is_room(
     make_folder: Callable[..., Folder],
     start: Callable[..., Flock],
-    graze: Callable[[Folder], WatchedPasture],
+    open_pasture: Callable[[Folder], WatchedPasture],
     disk: Quota | SmallDisk,
 ) -> None:
-    """No post without a journal; one clear line; and when there is room again, on it goes, at the right line."""
+    """No post without a journal, and one clear line; with space again the flock goes on at the right line."""
     folder = make_folder(2, lines=1000)
-    pasture = graze(folder)
+    pasture = open_pasture(folder)
     state = disk.folder / "flock.db"
     flock = start("run", folder.path, "--line-interval", "0.05", "--base-url", pasture.url, "--state", state)
     pasture.wait_for_posts(folder, 3)
@@ -146,7 +148,7 @@ def test_a_full_disk_silences_the_flock_until_there_is_room(
 
     assert 0 == code
     assert "the disk" in line
-    assert line.endswith("; the flock goes on when it can be written\n")
+    assert line.endswith("; the flock goes on when the journal can be written\n")
     assert "NOTHING" not in output
     for name, poem in folder.poems.items():
         assert recital(poem, len(pasture.said(name))) == pasture.said(name)
@@ -186,12 +188,12 @@ def test_a_week_of_a_hundred_sheep(tmp_path: Path) -> None:
 def test_two_flocks_from_two_folders_do_not_share_a_bot(
     make_folder: Callable[..., Folder],
     start: Callable[..., Flock],
-    graze: Callable[[Folder], WatchedPasture],
+    open_pasture: Callable[[Folder], WatchedPasture],
     tmp_path: Path,
 ) -> None:
     """The same bot in another key folder is the same bot: the second flock is refused, and says whose it is."""
     folder = make_folder(1)
-    pasture = graze(folder)
+    pasture = open_pasture(folder)
     other = tmp_path / "others"
     other.mkdir()
     for file in folder.path.iterdir():

@@ -1,4 +1,4 @@
-"""Killed at every boundary of intend, post and settle."""
+"""A sheep that is killed before and after each of intend, post and settle."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ fates = st.builds(Fate, dies_at=st.integers(1, 4 * BOUNDARIES), lost=st.frozense
 
 
 def outlive(folder: Path, lives: Sequence[Fate], *, shows_timeline: bool) -> list[str]:
-    """Let the sheep live these lives and a last one without an end; return what it has said in all of them."""
+    """Run the sheep once for each of `lives`, and once without a kill; return everything that it has said."""
     write_key(folder, "dolly", 1, POEM)
     key = folder / "dolly.json"
     for fate in (*lives, Fate()):
@@ -45,7 +45,7 @@ def test_each_single_boundary(tmp_path: Path, boundary: int, *, shows_timeline: 
     assert len(said) >= len(POEM)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=30, deadline=None)  # about three processes each
 @given(lives=st.lists(fates, min_size=1, max_size=4), shows_timeline=st.booleans())
 def test_any_number_of_deaths_and_lost_answers(
     tmp_path_factory: pytest.TempPathFactory, lives: list[Fate], *, shows_timeline: bool

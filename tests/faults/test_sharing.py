@@ -7,8 +7,9 @@ from multiprocessing.dummy import Pool as ThreadPool
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from flock.keys import read_key
-from flock.networks.wire import Wire
-from flock.networks.x.api import Twitter
+from flock.networks.http import Session
+from flock.networks.service import Service
+from flock.networks.x.api import X
 from flock.pasture import Pasture
 from tests.endtoend.conftest import Folder
 
@@ -34,9 +35,9 @@ def test_credentials_and_cookies_never_cross(make_folder: Callable[..., Folder])
         return baking
 
     with Pasture(folder.accounts, wrap=bake) as pasture:
-        wire = Wire(pasture.url)
+        service = Service("the pasture", session=Session(pasture.url))
         bots = [
-            Twitter(read_key(folder.path / f"{name}.json"), wire=wire, root_url=pasture.url)
+            X(read_key(folder.path / f"{name}.json"), service=service, root_url=pasture.url)
             for name in folder.poems
         ]
         jobs = [
@@ -45,8 +46,8 @@ def test_credentials_and_cookies_never_cross(make_folder: Callable[..., Folder])
             for bot, name in zip(bots, folder.poems, strict=True)
         ]
         with ThreadPool(32) as pool:
-            pool.starmap(Twitter.post, jobs, chunksize=1)
-        wire.close()
+            pool.starmap(X.post, jobs, chunksize=1)
+        service.close()
         said = {name: {post.text for post in pasture.store.posts(name)} for name in folder.poems}
 
     assert {name: {f"{number}: {name}" for number in range(POSTS)} for name in folder.poems} == said

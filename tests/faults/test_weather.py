@@ -1,4 +1,4 @@
-"""Twenty bots, a network on its worst day, and a process that is killed again and again."""
+"""Twenty bots, a network that fails in every way, and a process that is killed again and again."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from flock.pasture import Pasture, RateLimit
 from tests.endtoend.conftest import Flock, Folder, recital
 from tests.faults.weather import Weather
 
-BOTS, KILLS = 20, 10
+BOTS, KILLS = 20, 4
 LONG_ENOUGH = 4000  # lines in a poem: more than anybody says here, so that no text comes twice
 UNTOLD = """
 from flock import Sheep
-from flock.networks.x.api import Twitter
+from flock.networks.x.api import X
 
 
-class Telling(Twitter):
+class Telling(X):
     refuses_duplicates = False
 
 
@@ -38,7 +38,7 @@ class DoubtfulSheep(Sheep):
 def test_no_line_is_lost_and_none_is_said_twice(
     make_folder: Callable[..., Folder], start: Callable[..., Flock], tmp_path: Path, *, timelines: bool
 ) -> None:
-    """503s, lost answers, 429s, HTML, slowness, and kill -9 ten times: each bot's posts are its poem, in order."""
+    """503s, lost answers, 429s, HTML, slowness, kill -9 four times: each bot's posts are its poem, in order."""
     folder = make_folder(BOTS, lines=LONG_ENOUGH)
 
     with storm(folder, timelines=timelines) as (pasture, weather):
@@ -77,7 +77,7 @@ def test_where_nothing_can_tell_no_line_is_said_twice(
 
 @contextmanager
 def storm(folder: Folder, *, timelines: bool) -> Iterator[tuple[Pasture, Weather]]:
-    """A pasture in bad weather."""
+    """A pasture that fails in every way."""
     weathers: list[Weather] = []
 
     def wrap(app: WSGIApplication) -> WSGIApplication:
@@ -89,7 +89,7 @@ def storm(folder: Folder, *, timelines: bool) -> Iterator[tuple[Pasture, Weather
 
 
 def run_and_kill(folder: Folder, start: Callable[..., Flock], pasture: Pasture, *more: str) -> None:
-    """Run the flock and kill it, at moments that chance decides, so many times."""
+    """Run the flock and kill it at random moments, so many times."""
     chance = Random(1956)
     for _ in range(KILLS):
         flock = begin(folder, start, pasture, *more)
@@ -101,7 +101,7 @@ def run_and_kill(folder: Folder, start: Callable[..., Flock], pasture: Pasture, 
 
 
 def finish(folder: Folder, start: Callable[..., Flock], pasture: Pasture, *more: str) -> None:
-    """Run the flock once more, in fine weather, and stop it as one should."""
+    """Run the flock once more, without failures, and stop it by SIGTERM."""
     flock = begin(folder, start, pasture, *more)
     assert flock.process.stdout
     for _ in range(BOTS * 5):
@@ -112,7 +112,7 @@ def finish(folder: Folder, start: Callable[..., Flock], pasture: Pasture, *more:
 def begin(folder: Folder, start: Callable[..., Flock], pasture: Pasture, *more: str) -> Flock:
     """Start the flock in a hurry."""
     intervals = ("--line-interval", "0.05", "--poem-interval", "0.05")
-    return start("run", folder.path, *intervals, "--base-url", pasture.url, *more, FLOCK_RETRY_BASE="0.02")
+    return start("run", folder.path, *intervals, "--base-url", pasture.url, *more, HURRY="0.02")
 
 
 def unknowns(journal: Path) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""Bad weather between a flock and its network: a middleware that does what networks do on their worst days."""
+"""Weather: a middleware between a flock and its network that fails in every way in which networks fail."""
 
 from __future__ import annotations
 

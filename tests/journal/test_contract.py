@@ -1,4 +1,4 @@
-"""What every journal does, whichever it is."""
+"""What every journal does, in memory or in a file."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -8,29 +8,68 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flock.journal import Journal, MemoryJournal, Outcome, Record, Settlement, SqliteJournal
-
-DOLLY, EWE = "x:dolly", "x:ewe"
-RECORD = Record(
-    DOLLY, n=7, line=2, piece=1, recitations=3, due=1234.5, saying="Μῆνιν 羊 🐑", next_line="baa", last_id="99"
+from flock.errors import Unstorable
+from flock.journal import (
+    WELL,
+    Condition,
+    Journal,
+    MemoryJournal,
+    Outcome,
+    Place,
+    Settlement,
+    SqliteJournal,
+    Standing,
 )
 
-RECORDS = st.builds(
-    Record,
-    bot=st.just(DOLLY),
+DOLLY, EWE = "x:dolly", "x:ewe"
+HERE = Place(
+    n=7,
+    line=2,
+    piece=1,
+    recitations=3,
+    due=1234.5,
+    saying="Μῆνιν 羊 🐑",
+    next_line="baa",
+    prior_line="bleat",
+    last_id="99",
+    refusals=2,
+)
+UNDER_WAY = HERE._replace(intended=10.0)
+AILING = Standing(
+    condition=Condition.PENNED,
+    trouble="suspended",
+    kind="Suspended",
+    until=99.0,
+    failures=3,
+    strikes=1,
+    key_stamp="1/2",
+)
+
+TEXTS = st.text(st.characters(codec="utf-8"))
+TIMES = st.floats(0, 1e12)
+PLACES = st.builds(
+    Place,
     n=st.integers(0, 2**62),
     line=st.integers(0, 10**6),
     piece=st.integers(0, 1000),
     recitations=st.integers(0, 10**9),
-    due=st.floats(0, 1e12),
-    saying=st.none() | st.text(st.characters(codec="utf-8")),
-    next_line=st.text(st.characters(codec="utf-8")),
-    last_id=st.none() | st.text(st.characters(codec="utf-8")),
-    wake=st.floats(0, 1e12),
+    due=TIMES,
+    saying=st.none() | TEXTS,
+    intended=st.none() | TIMES,
+    next_line=TEXTS,
+    prior_line=TEXTS,
+    last_id=st.none() | TEXTS,
+    refusals=st.integers(0, 10**6),
+)
+STANDINGS = st.builds(
+    Standing,
+    condition=st.sampled_from(Condition),
+    trouble=TEXTS,
+    kind=TEXTS,
+    until=TIMES,
     failures=st.integers(0, 10**6),
     strikes=st.integers(0, 9),
-    penned=st.text(st.characters(codec="utf-8")),
-    key_stamp=st.text(st.characters(codec="utf-8")),
+    key_stamp=TEXTS,
 )
 
 
@@ -43,57 +82,70 @@ def journal(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Journal]
         yield fresh
 
 
+def say(journal: Journal, bot: str, n: int, intended: float, settled: float) -> None:
+    """Note the `n`-th post of a bot, and that it was said."""
+    journal.intend(bot, Place(n=n, intended=intended), "baa")
+    journal.settle(bot, Settlement(n, 0, Outcome.SAID, settled), Place(n=n + 1))
+
+
 class TestJournal:
     """The contract: read, intend, settle, keep, latest_posts."""
 
-    def test_a_bot_that_never_spoke_is_nowhere(self, journal: Journal) -> None:
+    def test_a_bot_that_never_posted_is_nowhere(self, journal: Journal) -> None:
         """Whether it is claimed or quite unknown."""
         assert journal.read(DOLLY) is None
         assert journal.read("x:stranger") is None
 
-    def test_an_intent_is_unsure_until_it_is_settled(self, journal: Journal) -> None:
-        """A crash between the two leaves the doubt."""
-        journal.intend(RECORD, "baa", 10.0)
-        assert RECORD._replace(unsure=True) == journal.read(DOLLY)
-        after = RECORD._replace(n=8, piece=0, saying=None)
-        journal.settle(Settlement(7, 1, Outcome.SAID, 11.0, post_id="100"), after)
-        assert after == journal.read(DOLLY)
+    def test_an_intent_is_open_until_it_is_settled(self, journal: Journal) -> None:
+        """A crash between the two leaves the intent open."""
+        journal.intend(DOLLY, UNDER_WAY, "baa")
+        assert (UNDER_WAY, WELL) == journal.read(DOLLY)
+        after = HERE._replace(n=8, piece=0, saying=None)
+        journal.settle(DOLLY, Settlement(7, 1, Outcome.SAID, 11.0, post_id="100"), after)
+        assert (after, WELL) == journal.read(DOLLY)
 
-    def test_one_bots_doings_are_not_anothers(self, journal: Journal) -> None:
+    def test_an_intent_needs_its_time(self, journal: Journal) -> None:
+        """Without it, a crash would leave a post behind of which the next process knows nothing."""
+        with pytest.raises(Unstorable, match=r"place\.intended"):
+            journal.intend(DOLLY, HERE, "baa")
+        assert journal.read(DOLLY) is None
+        assert [] == journal.latest_posts(9)
+
+    def test_one_bots_posts_are_not_anothers(self, journal: Journal) -> None:
         """Each bot has its own place."""
-        journal.intend(RECORD, "baa", 10.0)
+        journal.intend(DOLLY, UNDER_WAY, "baa")
         assert journal.read(EWE) is None
-        journal.intend(RECORD._replace(bot=EWE, n=1), "baa", 10.0)
-        assert [7, 1] == [record.n for bot in (DOLLY, EWE) if (record := journal.read(bot))]
+        journal.intend(EWE, UNDER_WAY._replace(n=1), "baa")
+        assert [(UNDER_WAY, WELL), (UNDER_WAY._replace(n=1), WELL)] == [journal.read(bot) for bot in (DOLLY, EWE)]
 
     def test_an_intent_may_be_noted_again(self, journal: Journal) -> None:
-        """After a withdrawal the same tweet is tried again."""
+        """After a withdrawal the same post is tried again."""
         for at in (10.0, 20.0):
-            journal.intend(RECORD, "baa", at)
-            journal.settle(Settlement(7, 1, Outcome.WITHDRAWN, at), RECORD)
-        journal.intend(RECORD, "baa", 30.0)
-        journal.settle(Settlement(7, 1, Outcome.SAID, 31.0), RECORD)
+            journal.intend(DOLLY, HERE._replace(intended=at), "baa")
+            journal.settle(DOLLY, Settlement(7, 1, Outcome.WITHDRAWN, at), HERE)
+        journal.intend(DOLLY, HERE._replace(intended=30.0), "baa")
+        journal.settle(DOLLY, Settlement(7, 1, Outcome.SAID, 31.0), HERE)
         assert [31.0] == journal.latest_posts(9)
 
     @pytest.mark.parametrize("outcome", list(Outcome))
     def test_what_was_or_may_have_been_posted_counts(self, journal: Journal, outcome: Outcome) -> None:
-        """Said and unknown tweets count against a day's allowance; skipped and withdrawn ones do not."""
-        journal.intend(RECORD, "baa", 10.0)
-        journal.settle(Settlement(7, 1, outcome, 11.0), RECORD)
+        """Said and unknown posts count against a day's allowance; skipped and withdrawn ones do not."""
+        journal.intend(DOLLY, UNDER_WAY, "baa")
+        journal.settle(DOLLY, Settlement(7, 1, outcome, 11.0), HERE)
         expected = [11.0] if outcome in (Outcome.SAID, Outcome.UNKNOWN) else []
         assert expected == journal.latest_posts(9)
 
     def test_an_open_intent_counts_for_it_may_have_been_posted(self, journal: Journal) -> None:
         """At the time when it was intended."""
-        journal.intend(RECORD, "baa", 10.0)
+        journal.intend(DOLLY, UNDER_WAY, "baa")
         assert [10.0] == journal.latest_posts(9)
+        assert [10.0] == journal.latest_posts(9, DOLLY)
 
     def test_the_latest_posts_are_told_oldest_first(self, journal: Journal) -> None:
         """Of one bot or of all, as many as were asked for."""
         for n, at in enumerate((10.0, 20.0, 30.0)):
-            for bot in (DOLLY, EWE):
-                journal.intend(Record(bot, n=n), "baa", at)
-                journal.settle(Settlement(n, 0, Outcome.SAID, at - (5 if bot == EWE else 0)), Record(bot, n=n + 1))
+            say(journal, DOLLY, n, at, at)
+            say(journal, EWE, n, at, at - 5)
         assert [20.0, 30.0] == journal.latest_posts(2, DOLLY)
         assert [5.0, 15.0, 25.0] == journal.latest_posts(9, EWE)
         assert [20.0, 25.0, 30.0] == journal.latest_posts(3)
@@ -103,34 +155,98 @@ class TestJournal:
     def test_posts_are_told_in_the_order_of_time(self, journal: Journal) -> None:
         """Also where somebody set the clock back between two of them."""
         for n, at in enumerate((30.0, 10.0, 20.0)):
-            journal.intend(Record(DOLLY, n=n), "baa", at)
-            journal.settle(Settlement(n, 0, Outcome.SAID, at), Record(DOLLY, n=n + 1))
+            say(journal, DOLLY, n, at, at)
         assert [10.0, 20.0, 30.0] == journal.latest_posts(9)
 
-    @pytest.mark.parametrize("unsure", [True, False])
-    def test_keeping_leaves_the_doubt_as_it_is(self, journal: Journal, unsure: bool) -> None:
-        """How a sheep fares is noted, whether or not its tweet is out; a new sheep is in no doubt."""
-        ailing = RECORD._replace(wake=99.0, failures=3, strikes=1, penned="suspended", key_stamp="1/2")
-        journal.keep(ailing)
-        assert ailing == journal.read(DOLLY)
-        journal.intend(RECORD, "baa", 10.0)
-        if not unsure:
-            journal.settle(Settlement(7, 1, Outcome.WITHDRAWN, 11.0), RECORD)
-        journal.keep(ailing)
-        assert ailing._replace(unsure=unsure) == journal.read(DOLLY)
+    def test_the_latest_posts_of_a_bot_are_the_last_in_its_order(self, journal: Journal) -> None:
+        """The clock may be set back between them: then the earlier times are those of later posts."""
+        for n, at in enumerate((30.0, 40.0, 10.0, 20.0)):
+            say(journal, DOLLY, n, at, at)
+        assert [10.0, 20.0, 40.0] == journal.latest_posts(3, DOLLY)
+
+    def test_a_new_bot_may_be_kept(self, journal: Journal) -> None:
+        """It met with trouble before its first post: it has no intent, and none is made."""
+        journal.keep(DOLLY, HERE, AILING)
+        assert (HERE, AILING) == journal.read(DOLLY)
+        assert [] == journal.latest_posts(9)
+
+    def test_keeping_a_place_without_an_intent_withdraws_the_open_one(self, journal: Journal) -> None:
+        """The post is surely not out: it does not count, and the next process need not look for it."""
+        say(journal, DOLLY, 6, 8.0, 9.0)
+        journal.intend(DOLLY, UNDER_WAY, "baa")
+        journal.intend(EWE, UNDER_WAY, "baa")
+        assert [9.0, 10.0] == journal.latest_posts(9, DOLLY)
+        journal.keep(DOLLY, HERE, AILING)
+        assert (HERE, AILING) == journal.read(DOLLY)
+        assert [9.0] == journal.latest_posts(9, DOLLY)
+        assert [9.0, 10.0] == journal.latest_posts(9)
+        assert (UNDER_WAY, WELL) == journal.read(EWE)
+
+    def test_keeping_a_place_with_an_intent_leaves_it_open(self, journal: Journal) -> None:
+        """No answer told whether the post is out: it counts, and is looked for."""
+        journal.intend(DOLLY, UNDER_WAY, "baa")
+        journal.keep(DOLLY, UNDER_WAY, AILING)
+        assert (UNDER_WAY, AILING) == journal.read(DOLLY)
+        assert [10.0] == journal.latest_posts(9, DOLLY)
+        journal.settle(DOLLY, Settlement(7, 1, Outcome.SAID, 11.0), HERE)
+        assert [11.0] == journal.latest_posts(9, DOLLY)
+
+    @pytest.mark.parametrize("outcome", [Outcome.SAID, Outcome.SKIPPED, Outcome.UNKNOWN])
+    def test_keeping_withdraws_nothing_that_was_settled(self, journal: Journal, outcome: Outcome) -> None:
+        """How a post ended stays as it is, also where the sheep has not moved on from it."""
+        journal.intend(DOLLY, UNDER_WAY, "baa")
+        journal.settle(DOLLY, Settlement(7, 1, outcome, 11.0), HERE)
+        counted = journal.latest_posts(9)
+        journal.keep(DOLLY, HERE, AILING)
+        assert counted == journal.latest_posts(9)
+
+    def test_a_withdrawn_intent_may_be_noted_again(self, journal: Journal) -> None:
+        """The same post is tried again later, and counts once."""
+        journal.intend(DOLLY, UNDER_WAY, "baa")
+        journal.keep(DOLLY, HERE, AILING)
+        journal.intend(DOLLY, HERE._replace(intended=20.0), "baa")
+        assert [20.0] == journal.latest_posts(9)
+        journal.settle(DOLLY, Settlement(7, 1, Outcome.SAID, 21.0), HERE)
+        assert [21.0] == journal.latest_posts(9)
+
+    def test_an_intent_leaves_the_standing(self, journal: Journal) -> None:
+        """A try is no success: after a crash the sheep backs off as before."""
+        journal.keep(DOLLY, HERE, AILING)
+        journal.intend(DOLLY, UNDER_WAY, "baa")
+        assert (UNDER_WAY, AILING) == journal.read(DOLLY)
+
+    @pytest.mark.parametrize("outcome", list(Outcome))
+    def test_settling_clears_the_standing(self, journal: Journal, outcome: Outcome) -> None:
+        """A post that has ended shows that the sheep fares well."""
+        journal.keep(DOLLY, HERE, AILING)
+        journal.intend(DOLLY, UNDER_WAY, "baa")
+        journal.settle(DOLLY, Settlement(7, 1, outcome, 11.0), HERE)
+        assert (HERE, WELL) == journal.read(DOLLY)
 
     def test_a_bot_may_be_claimed_again_by_its_own_process(self, journal: Journal) -> None:
         """The shepherd claims the flock, and each sheep itself."""
-        journal.intend(RECORD, "baa", 10.0)
+        journal.intend(DOLLY, UNDER_WAY, "baa")
         journal.claim([DOLLY])
         journal.claim([])
-        assert RECORD._replace(unsure=True) == journal.read(DOLLY)
+        assert (UNDER_WAY, WELL) == journal.read(DOLLY)
 
     @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
-    @given(RECORDS)
-    def test_any_place_is_kept_as_it_is(self, journal: Journal, record: Record) -> None:
-        """Every field of a record comes back, whatever text and numbers it holds."""
-        journal.intend(record, "baa", 1.0)
-        assert record._replace(unsure=True) == journal.read(DOLLY)
-        journal.settle(Settlement(record.n, record.piece, Outcome.SAID, 2.0), record)
-        assert record._replace(unsure=False) == journal.read(DOLLY)
+    @given(PLACES, STANDINGS, TIMES)
+    def test_what_is_written_is_read_back(
+        self, journal: Journal, place: Place, standing: Standing, intended: float
+    ) -> None:
+        """Every field of a place and of a standing, of whatever text and number, by each method that writes it."""
+        journal.keep(DOLLY, place, standing)
+        assert (place, standing) == journal.read(DOLLY)
+        begun = place._replace(intended=intended)
+        journal.intend(DOLLY, begun, "baa")
+        assert (begun, standing) == journal.read(DOLLY)
+        journal.settle(DOLLY, Settlement(place.n, place.piece, Outcome.SAID, 2.0), place)
+        assert (place, WELL) == journal.read(DOLLY)
+
+    def test_a_condition_is_read_back_as_one(self, journal: Journal) -> None:
+        """The sheep compares it by identity."""
+        journal.keep(DOLLY, HERE, AILING)
+        kept = journal.read(DOLLY)
+        assert kept
+        assert kept[1].condition is Condition.PENNED

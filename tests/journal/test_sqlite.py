@@ -12,13 +12,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 
-from flock.errors import BotsTaken, JournalError
-from flock.journal import Outcome, Record, Settlement, SqliteJournal
-from flock.journal.sqlite import migrate
-from tests.conftest import PATIENCE, until
+from flock.errors import BotsTaken, JournalError, Unstorable
+from flock.journal import WELL, Condition, Outcome, Place, Settlement, SqliteJournal, Standing
+from flock.journal.schema import migrate
+from tests.conftest import TIMEOUT, until
 
 HOLDER = """
 import sys, pathlib
@@ -52,7 +53,7 @@ def another_process(path: Path, *bots: str) -> Iterator[tuple[subprocess.Popen[s
             yield process, process.stdout.readline().strip()
         finally:
             process.kill()
-            process.wait(PATIENCE)
+            process.wait(TIMEOUT)
 
 
 def rows(path: Path, query: str) -> list[tuple[object, ...]]:
@@ -64,14 +65,14 @@ def rows(path: Path, query: str) -> list[tuple[object, ...]]:
 def together(journal: SqliteJournal, *calls: Callable[[], object]) -> list[Future[object]]:
     """Make these calls, each in a thread, while another program holds the journal up; return how they ended.
 
-    The first begins to write, and the others come behind it in their order.
+    The first begins to write, and the others queue up behind it in their order.
     """
     made: list[Future[object]] = []
     with ThreadPoolExecutor(len(calls)) as pool, closing(sqlite3.connect(journal.path)) as other:
         other.execute("BEGIN IMMEDIATE")
         for call in calls:
             made.append(pool.submit(call))
-            until("it has come", lambda: journal._is_led and len(journal._queued) == len(made) - 1)
+            until("it is queued", lambda: journal.commits.pending == len(made))
     return made
 
 
@@ -86,18 +87,34 @@ def refusal(act: Callable[[], object]) -> str:
 
 
 def test_a_journal_survives_being_closed(path: Path) -> None:
-    """Its folder is made for it; the place and the doubt are there again."""
-    record = Record("x:dolly", n=4, line=2, saying="baa", next_line="baa", due=17.25)
+    """Its folder is made for it; the place and the open intent are there again."""
+    place = Place(n=4, line=2, saying="baa", next_line="baa", due=17.25, intended=16.0)
     with closing(SqliteJournal(path)) as journal:
         journal.claim(["x:dolly"])
-        journal.intend(record, "baa", 16.0)
+        journal.intend("x:dolly", place, "baa")
     with closing(SqliteJournal(path)) as journal:
-        assert record._replace(unsure=True) == journal.read("x:dolly")
+        assert (place, WELL) == journal.read("x:dolly")
         assert [16.0] == journal.latest_posts(9)
 
 
-def test_the_state_is_private(path: Path) -> None:
-    """The folder that the journal makes is nobody else's."""
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077, 0o277])
+def test_the_state_is_private_whatever_the_umask(path: Path, umask: int) -> None:
+    """The files that the journal creates can be read and written by their owner alone; its folder, too."""
+    before = os.umask(umask & 0o077)
+    try:
+        path.parent.mkdir(mode=0o700)
+        os.umask(umask)
+        with closing(SqliteJournal(path)) as journal:
+            journal.claim(["x:dolly"])
+            names = ("flock.db", "flock.db-wal", "flock.db-shm", "flock.db.lock")
+            modes = {file.name: oct(file.stat().st_mode & 0o777) for file in path.parent.iterdir()}
+    finally:
+        os.umask(before)
+    assert dict.fromkeys(names, "0o600") == modes
+
+
+def test_the_folder_that_the_journal_creates_is_private(path: Path) -> None:
+    """Another user cannot list it."""
     with closing(SqliteJournal(path)):
         assert 0o700 == path.parent.stat().st_mode & 0o777
 
@@ -106,12 +123,33 @@ def test_how_a_tweet_ended_can_be_read_by_others(path: Path) -> None:
     """The columns that an operator's query finds."""
     with closing(SqliteJournal(path)) as journal:
         journal.claim(["x:dolly"])
-        journal.intend(Record("x:dolly", n=1, piece=2), "baa", 10.0)
-        journal.settle(Settlement(1, 2, Outcome.SKIPPED, 11.0, None, "too long"), Record("x:dolly", n=2))
+        journal.intend("x:dolly", Place(n=1, piece=2, intended=10.0), "baa")
+        journal.settle("x:dolly", Settlement(1, 2, Outcome.SKIPPED, 11.0, None, "too long"), Place(n=2))
         expected = [("x:dolly", 1, 2, "baa", "skipped", None, "too long", 10.0, 11.0)]
         query = """SELECT sheep.bot, tweet.n, tweet.piece, text, outcome, post_id, why, intended_at, settled_at
             FROM tweet JOIN sheep ON sheep.id = tweet.bot"""
         assert expected == rows(path, query)
+
+
+@pytest.mark.parametrize(
+    ("intended", "expected"),
+    [(None, ("withdrawn", 10.0)), (10.0, ("intended", None))],
+    ids=["surely not out", "may be out"],
+)
+def test_keeping_withdraws_what_is_surely_not_out(
+    path: Path, intended: float | None, expected: tuple[object, ...]
+) -> None:
+    """An operator's query finds how the intent ended; the intents of other posts and bots stay as they are."""
+    with closing(SqliteJournal(path)) as journal:
+        journal.intend("x:ewe", Place(n=1, intended=5.0), "baa")
+        journal.intend("x:dolly", Place(n=0, intended=5.0), "baa")
+        journal.settle("x:dolly", Settlement(0, 0, Outcome.UNKNOWN, 6.0), Place(n=1))
+        journal.intend("x:dolly", Place(n=1, intended=10.0), "baa")
+        journal.keep("x:dolly", Place(n=1, intended=intended), Standing(Condition.BACKING_OFF, failures=1))
+        query = (
+            "SELECT outcome, settled_at FROM tweet JOIN sheep ON sheep.id = tweet.bot ORDER BY sheep.bot, tweet.n"
+        )
+        assert [("unknown", 6.0), expected, ("intended", None)] == rows(path, query)
 
 
 def test_two_hundred_threads_write_at_once(path: Path) -> None:
@@ -120,13 +158,13 @@ def test_two_hundred_threads_write_at_once(path: Path) -> None:
     start = threading.Barrier(len(bots))
 
     def live(bot: str) -> list[int]:
-        start.wait(PATIENCE)
+        start.wait(TIMEOUT)
         seen = []
         for n in range(5):
-            journal.intend(Record(bot, n=n), f"{bot} {n}", n)
-            journal.settle(Settlement(n, 0, Outcome.SAID, n, post_id=str(n)), Record(bot, n=n + 1))
-            record = journal.read(bot)
-            seen.append(record.n if record else -1)
+            journal.intend(bot, Place(n=n, intended=n), f"{bot} {n}")
+            journal.settle(bot, Settlement(n, 0, Outcome.SAID, n, post_id=str(n)), Place(n=n + 1))
+            kept = journal.read(bot)
+            seen.append(kept[0].n if kept else -1)
         return seen
 
     with closing(SqliteJournal(path)) as journal:
@@ -143,61 +181,98 @@ def test_an_intent_is_on_the_disk_before_intend_returns(path: Path) -> None:
     """Another program sees it while the journal is open: a kill -9 now would lose nothing."""
     with closing(SqliteJournal(path)) as journal:
         journal.claim(["x:dolly"])
-        journal.intend(Record("x:dolly"), "baa", 1.0)
+        journal.intend("x:dolly", Place(intended=1.0), "baa")
         assert [("baa", "intended")] == rows(path, "SELECT text, outcome FROM tweet")
 
 
-@pytest.mark.parametrize(("at_most", "commits"), [(500, 2), (3, 5), (1, 12)])
-def test_whoever_comes_while_one_writes_is_written_in_one_go(
-    path: Path, monkeypatch: pytest.MonkeyPatch, at_most: int, commits: int
+@pytest.mark.parametrize(
+    ("black", "poison"),
+    [
+        pytest.param("x:black", Place(next_line="baa \ud800"), id="a lone surrogate in a text"),
+        pytest.param("x:black", Place(n=2**63), id="a number of more than 64 bits"),
+        pytest.param("x:black", Place(due=float("nan")), id="no number"),
+        pytest.param("x:black", Place(last_id=["99"]), id="another type"),  # type: ignore[arg-type]
+    ],
+)
+@pytest.mark.parametrize("position", [1, 4, 7])
+def test_a_write_that_cannot_be_stored_fails_alone(path: Path, black: str, poison: Place, position: int) -> None:
+    """The other writes of its group are committed; the error is not one of the journal."""
+    with closing(SqliteJournal(path)) as journal:
+        white = [(f"x:sheep{number}", Place(n=number, intended=1.0)) for number in range(8)]
+        group = [*white[:position], (black, poison._replace(intended=1.0)), *white[position:]]
+        calls = together(journal, *(partial(journal.intend, bot, place, "baa") for bot, place in group))
+        errors = [call.exception() for call in calls]
+        assert [None] * 8 == errors[:position] + errors[position + 1 :]
+        assert isinstance(errors[position], Unstorable)
+        assert isinstance(errors[position], ValueError)
+        assert not isinstance(errors[position], JournalError)
+        assert str(errors[position]).isprintable()
+        assert [(place, WELL) for _, place in white] == [journal.read(bot) for bot, _ in white]
+        assert [(8,)] == rows(path, "SELECT count(*) FROM tweet")
+
+
+@pytest.mark.parametrize("odd", ["baa \ud800", "\udfff"])
+def test_each_text_may_be_the_one_that_cannot_be_stored(path: Path, odd: str) -> None:
+    """The tweet, its id, the reason, and the bot, also in what only reads; nothing of that write is stored."""
+    with closing(SqliteJournal(path)) as journal:
+        here, after = Place(n=1, intended=1.0), Place(n=2)
+        journal.intend("x:dolly", here, "baa")
+        acts: list[Callable[[], object]] = [
+            partial(journal.intend, "x:dolly", after._replace(intended=2.0), odd),
+            partial(journal.settle, "x:dolly", Settlement(1, 0, Outcome.SAID, 2.0, odd), after),
+            partial(journal.settle, "x:dolly", Settlement(1, 0, Outcome.SKIPPED, 2.0, None, odd), after),
+            partial(journal.keep, "x:dolly", after, Standing(Condition.PENNED, odd)),
+            partial(journal.claim, ["x:ewe", f"x:{odd}"]),
+            partial(journal.read, f"x:{odd}"),
+            partial(journal.latest_posts, 9, f"x:{odd}"),
+        ]
+        for act in acts:
+            with pytest.raises(Unstorable):
+                act()
+        assert (here, WELL) == journal.read("x:dolly")
+        assert [("x:dolly",)] == rows(path, "SELECT bot FROM sheep")
+        after = after._replace(prior_line="b\0a")
+        journal.settle("x:dolly", Settlement(1, 0, Outcome.SAID, 3.0, "9\0009"), after)
+        assert (after, WELL) == journal.read("x:dolly")
+
+
+class Faulty(sqlite3.Connection):
+    """A connection on which chosen statements fail once each, as if the disk did."""
+
+    failing: ClassVar[list[str]] = []
+
+    def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
+        if sql in self.failing:
+            self.failing.remove(sql)
+            raise sqlite3.OperationalError("disk I/O error")
+        return super().execute(sql, *values)
+
+
+@pytest.mark.parametrize("next_is_flushed", [False, True])
+@pytest.mark.parametrize("failing", [["COMMIT"], ["COMMIT", "ROLLBACK"], ["BEGIN IMMEDIATE"]])
+def test_a_transaction_that_fails_leaves_none_open(
+    path: Path, monkeypatch: pytest.MonkeyPatch, failing: list[str], next_is_flushed: bool
 ) -> None:
-    """So many at most; then one of the rest goes on."""
-    monkeypatch.setattr("flock.journal.sqlite._GROUP", at_most)
-    run: list[str] = []
+    """Its write raises; the next write has no such trouble, also where `PRAGMA synchronous` comes first."""
+    monkeypatch.setattr(sqlite3, "connect", partial(sqlite3.connect, factory=Faulty))
     with closing(SqliteJournal(path)) as journal:
-        journal._writer.set_trace_callback(run.append)
-        calls = [partial(journal.keep, Record(f"x:sheep{number}")) for number in range(12)]
-        assert [None] * 12 == [call.result() for call in together(journal, *calls)]
-        assert commits == run.count("COMMIT")
-        assert [(12,)] == rows(path, "SELECT count(*) FROM sheep WHERE spoken")
+        dolly, ewe = (partial(journal.keep, bot, Place(), WELL) for bot in ("x:dolly", "x:ewe"))
+        ewe()
+        monkeypatch.setattr(Faulty, "failing", [*failing])
+        assert f"the journal {path}: disk I/O error" == refusal(dolly)
+        assert not Faulty.failing
+        if next_is_flushed:
+            journal.intend("x:ewe", Place(intended=1.0), "baa")
+        else:
+            ewe()
+        assert [("x:ewe",)] == rows(path, "SELECT bot FROM sheep")
 
 
-def test_what_fails_for_one_fails_for_all_who_are_written_with_it(path: Path) -> None:
-    """Each of them is told, nothing of theirs is there, and the next has no such trouble."""
-    with closing(SqliteJournal(path)) as journal, closing(sqlite3.connect(path)) as other:
-        other.execute(
-            "CREATE TRIGGER no BEFORE INSERT ON sheep WHEN NEW.bot = 'black' BEGIN SELECT RAISE(ABORT, 'baa'); END"
-        )
-        bots = ["x:bellwether", "x:dolly", "black", "x:ewe"]
-        calls = together(journal, *(partial(journal.keep, Record(bot)) for bot in bots))
-        expected = ["None", *[f"the journal {path}: baa"] * 3]
-        assert expected == [str(call.exception()) for call in calls]
-        journal.keep(Record("x:lamb"))
-        assert [("x:bellwether",), ("x:lamb",)] == rows(path, "SELECT bot FROM sheep ORDER BY bot")
-
-
-def test_an_interrupt_while_one_writes_leaves_nobody_waiting(path: Path) -> None:
-    """Ctrl-C comes at any line: whoever was written along is told, and the next can write."""
-
-    class Interrupting:
-        def __iter__(self) -> Iterator[object]:
-            raise KeyboardInterrupt
-
-    def stop() -> None:
-        journal._write([Interrupting()])  # type: ignore[list-item]
-
-    with closing(SqliteJournal(path)) as journal:
-        keeps = [partial(journal.keep, Record(bot)) for bot in ("x:dolly", "x:ewe")]
-        calls = together(journal, keeps[0], stop, keeps[1])
-        assert [type(None), KeyboardInterrupt, JournalError] == [type(call.exception()) for call in calls]
-        journal.keep(Record("x:lamb"))
-        assert [("x:dolly",), ("x:lamb",)] == rows(path, "SELECT bot FROM sheep ORDER BY bot")
-
-
-def test_a_journal_is_closed_when_all_who_came_are_written(path: Path) -> None:
-    """And may be closed again."""
+def test_a_journal_is_closed_when_all_that_was_queued_is_written(path: Path) -> None:
+    """It may be closed again."""
     journal = SqliteJournal(path)
-    keeps = [partial(journal.keep, Record(f"x:sheep{number}")) for number in range(3)]
+    journal.claim([f"x:sheep{number}" for number in range(3)])
+    keeps = [partial(journal.keep, f"x:sheep{number}", Place(), WELL) for number in range(3)]
     assert [None] * 4 == [call.result() for call in together(journal, *keeps, journal.close)]
     journal.close()
     assert [(3,)] == rows(path, "SELECT count(*) FROM sheep WHERE spoken")
@@ -239,34 +314,35 @@ def test_a_folder_in_the_journals_place_is_refused_in_a_line(path: Path) -> None
 
 def test_a_journal_that_cannot_be_written_says_so_and_recovers(path: Path) -> None:
     """Nothing is half written, readers still read, and once it can be written the flock goes on."""
-    before = Record("x:dolly", n=1)
+    before, intended = Place(n=1), Place(n=1, intended=3.0)
     with closing(SqliteJournal(path)) as journal:
         journal.claim(["x:dolly"])
-        journal.settle(Settlement(0, 0, Outcome.SAID, 1.0), before)
+        journal.settle("x:dolly", Settlement(0, 0, Outcome.SAID, 1.0), before)
         journal._writer.execute("PRAGMA query_only = ON")  # the tests run as root, whom no mode keeps from writing
         expected = (
             f"the journal {path}: it cannot be written; check its owner and permissions, and those of its folder"
         )
-        assert expected == refusal(lambda: journal.intend(before._replace(line=1), "baa", 2.0))
-        assert before == journal.read("x:dolly")
+        assert expected == refusal(lambda: journal.intend("x:dolly", intended._replace(line=1), "baa"))
+        assert (before, WELL) == journal.read("x:dolly")
         assert [] == rows(path, "SELECT * FROM tweet")
         journal._writer.execute("PRAGMA query_only = OFF")
-        journal.intend(before, "baa", 3.0)
-        assert before._replace(unsure=True) == journal.read("x:dolly")
+        journal.intend("x:dolly", intended, "baa")
+        assert (intended, WELL) == journal.read("x:dolly")
 
 
 def test_settling_moves_the_sheep_and_closes_the_intent_or_neither(path: Path) -> None:
     """Where the second statement fails, the first is undone."""
     with closing(SqliteJournal(path)) as journal:
         journal.claim(["x:dolly"])
-        journal.intend(Record("x:dolly", n=1), "baa", 1.0)
+        ailing = Standing(Condition.BACKING_OFF, "no answer", failures=1)
+        journal.keep("x:dolly", Place(n=1), ailing)
+        journal.intend("x:dolly", Place(n=1, intended=1.0), "baa")
         with closing(sqlite3.connect(path)) as other:
             other.execute("CREATE TRIGGER no BEFORE UPDATE ON tweet BEGIN SELECT RAISE(ABORT, 'no room'); END")
             other.commit()
-        assert refusal(
-            lambda: journal.settle(Settlement(1, 0, Outcome.SAID, 2.0), Record("x:dolly", n=2))
-        ).startswith(f"the journal {path}: ")
-        assert Record("x:dolly", n=1, unsure=True) == journal.read("x:dolly")
+        with pytest.raises(Unstorable, match="no room"):
+            journal.settle("x:dolly", Settlement(1, 0, Outcome.SAID, 2.0), Place(n=2))
+        assert (Place(n=1, intended=1.0), ailing) == journal.read("x:dolly")
 
 
 def test_a_closed_journal_refuses_to_write(path: Path) -> None:
@@ -278,7 +354,7 @@ def test_a_closed_journal_refuses_to_write(path: Path) -> None:
 
     def write_late() -> None:
         try:
-            journal.intend(Record("x:dolly"), "baa", 1.0)
+            journal.intend("x:dolly", Place(intended=1.0), "baa")
         except JournalError as error:
             answers.append(str(error))
 
@@ -292,12 +368,115 @@ def test_an_intent_of_a_bot_that_nobody_claimed_is_not_lost(path: Path) -> None:
     """It is either written or refused; what returns is durable."""
     with closing(SqliteJournal(path)) as journal:
         try:
-            journal.intend(Record("x:stray", n=1), "baa", 1.0)
+            journal.intend("x:stray", Place(n=1, intended=1.0), "baa")
         except JournalError:
             return
-        assert Record("x:stray", n=1, unsure=True) == journal.read("x:stray")
+        assert (Place(n=1, intended=1.0), WELL) == journal.read("x:stray")
 
 
+@pytest.fixture(params=["open file description locks", "POSIX locks"])
+def _each_kind_of_lock(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Claim with the locks of Linux, and with those of other systems."""
+    if request.param == "POSIX locks":
+        monkeypatch.setattr("flock.journal.claims._HAS_FILE_LOCKS", False)
+
+
+claims = pytest.mark.usefixtures("_each_kind_of_lock")
+
+
+@claims
+def test_a_second_journal_of_the_same_process_is_refused_the_bot(path: Path) -> None:
+    """It says so, claims none of its bots, and may claim the others."""
+    with closing(SqliteJournal(path)) as first, closing(SqliteJournal(path)) as second:
+        first.claim(["x:dolly"])
+        with pytest.raises(BotsTaken, match=r"^this process already runs dolly; close that flock first,"):
+            second.claim(["x:ewe", "x:dolly"])
+        first.claim(["x:ewe"])
+        second.claim(["x:lamb"])
+        with pytest.raises(BotsTaken):
+            first.claim(["x:lamb"])
+
+
+@claims
+def test_closing_one_journal_leaves_the_claims_of_another(path: Path) -> None:
+    """In the same process and for others; then closing that frees them."""
+    first, second = SqliteJournal(path), SqliteJournal(path)
+    first.claim(["x:dolly"])
+    second.claim(["x:ewe"])
+    with closing(SqliteJournal(path)) as third, pytest.raises(BotsTaken):
+        third.claim(["x:dolly"])
+    second.close()
+    for bot, expected in (("x:dolly", "already runs dolly"), ("x:ewe", "claimed")):
+        with another_process(path, bot) as (_, answer):
+            assert expected in answer
+    first.close()
+    with another_process(path, "x:dolly") as (_, answer):
+        assert "claimed" == answer
+    with closing(SqliteJournal(path)) as journal:
+        journal.claim(["x:dolly", "x:ewe"])
+
+
+@claims
+def test_the_same_journal_by_another_path_is_the_same(path: Path) -> None:
+    """What counts is the lock file, not its name."""
+    with closing(SqliteJournal(path)) as first:
+        first.claim(["x:dolly"])
+        path.parent.with_name("link").symlink_to(path.parent)
+        other = path.parent.with_name("link") / path.name
+        with closing(SqliteJournal(other)) as second, pytest.raises(BotsTaken):
+            second.claim(["x:dolly"])
+
+
+FORKING = """
+import os, sys, pathlib
+from flock.journal import WELL, Place, SqliteJournal
+from flock.errors import FlockError
+path = pathlib.Path(sys.argv[1])
+journal = SqliteJournal(path)
+journal.claim(["x:dolly"])
+read, write = os.pipe()
+if not os.fork():
+    def answer(act):
+        try:
+            act()
+        except FlockError as error:
+            return type(error).__name__
+        return "done"
+    dolly = "x:dolly"
+    keep = lambda: journal.keep(dolly, Place(), WELL)
+    acts = [lambda: journal.claim(["x:ewe"]), keep, lambda: journal.read(dolly)]
+    print(*map(answer, acts), flush=True)
+    other = SqliteJournal(path)
+    print(answer(lambda: other.claim(["x:dolly"])), flush=True)
+    other.close()
+    journal.close()
+    os.close(read)
+    os.write(write, b"!")
+    sys.stdin.read()  # it outlives its parent
+    os._exit(0)
+os.read(read, 1)
+print("forked", flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_a_forked_child_has_no_claims_and_leaves_those_of_its_parent(path: Path) -> None:
+    """It cannot write through the parent's journal; closing it frees nothing. The claims end with the parent."""
+    command = [sys.executable, "-c", FORKING, str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdin
+        assert parent.stdout
+        lines = [parent.stdout.readline().strip() for _ in range(3)]
+        assert ["JournalError JournalError JournalError", "BotsTaken", "forked"] == lines
+        with closing(SqliteJournal(path)) as journal:
+            with pytest.raises(BotsTaken):
+                journal.claim(["x:dolly"])
+            parent.kill()
+            parent.wait(TIMEOUT)
+            journal.claim(["x:dolly"])
+
+
+@claims
 def test_a_bot_that_runs_already_is_refused_to_another_process(path: Path) -> None:
     """It is told which process has it, and which bots; other bots are free."""
     with closing(SqliteJournal(path)) as journal:
@@ -308,6 +487,7 @@ def test_a_bot_that_runs_already_is_refused_to_another_process(path: Path) -> No
             assert "claimed" == answer
 
 
+@claims
 def test_this_process_is_refused_what_another_has(path: Path) -> None:
     """And names that one."""
     with another_process(path, "x:dolly") as (process, answer), closing(SqliteJournal(path)) as journal:
@@ -316,6 +496,7 @@ def test_this_process_is_refused_what_another_has(path: Path) -> None:
             journal.claim(["x:dolly"])
 
 
+@claims
 def test_a_refused_claim_keeps_none_of_its_bots(path: Path) -> None:
     """Those that were free are free again for the next who asks."""
     with another_process(path, "x:dolly"), closing(SqliteJournal(path)) as journal:
@@ -325,13 +506,14 @@ def test_a_refused_claim_keeps_none_of_its_bots(path: Path) -> None:
             assert "claimed" == answer
 
 
+@claims
 def test_a_killed_flock_frees_its_bots_at_once(path: Path) -> None:
     """After a kill -9 nobody waits for a lock to time out."""
     with closing(SqliteJournal(path)) as journal:
         with another_process(path, "x:dolly") as (process, answer):
             assert "claimed" == answer
             process.send_signal(signal.SIGKILL)
-            assert -signal.SIGKILL == process.wait(PATIENCE)
+            assert -signal.SIGKILL == process.wait(TIMEOUT)
         journal.claim(["x:dolly"])
         with another_process(path, "x:dolly") as (_, answer):
             assert f"process {os.getpid()} already runs dolly" in answer
@@ -369,16 +551,14 @@ def test_what_was_said_long_ago_is_forgotten_little_by_little(tmp_path: Path) ->
     journal = SqliteJournal(path, keep=2 * 86400)
     hour = 3600.0
     for n in range(200):
-        record = Record("x:dolly", n=n)
-        journal.intend(record, f"line {n}", n * hour)
-        journal.settle(Settlement(n, 0, Outcome.SAID, n * hour), record._replace(n=n + 1))
+        journal.intend("x:dolly", Place(n=n, intended=n * hour), f"line {n}")
+        journal.settle("x:dolly", Settlement(n, 0, Outcome.SAID, n * hour), Place(n=n + 1))
     kept = [n for (n,) in rows(path, "SELECT n FROM tweet ORDER BY n")]
-    place = journal.read("x:dolly")
+    there = journal.read("x:dolly")
     journal.close()
 
     assert list(range(199 - 48, 200)) == kept
-    assert place is not None
-    assert 200 == place.n
+    assert (Place(n=200), WELL) == there
 
 
 @pytest.mark.parametrize(("is_capped", "expected"), [(False, [28, 29]), (True, list(range(5, 30)))])
@@ -390,7 +570,7 @@ def test_a_day_is_remembered_where_a_cap_is_counted_from_it(
     if is_capped:
         journal.latest_posts(5)
     for hour in range(30):
-        journal.intend(Record("x:dolly", n=hour), f"line {hour}", hour * 3600.0)
+        journal.intend("x:dolly", Place(n=hour, intended=hour * 3600.0), f"line {hour}")
     kept = [n for (n,) in rows(journal.path, "SELECT n FROM tweet ORDER BY n")]
     journal.close()
 

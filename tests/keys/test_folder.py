@@ -129,9 +129,17 @@ def test_keys_that_others_can_read_are_told_with_the_remedy(write_key: WriteKey)
     assert 4 == len(warnings)
 
 
+def test_a_file_name_cannot_break_the_warnings_line(write_key: WriteKey) -> None:
+    """Neither a line feed nor a byte that is not UTF-8."""
+    file = write_key("d\n\udcff.json")
+    file.chmod(0o644)
+    (warning,) = read_keys(file.parent).warnings
+    assert warning.isprintable()
+
+
 @pytest.mark.parametrize(("mode", "network"), [(0o600, "twitter"), (0o400, "twitter"), (0o644, "pasture")])
 def test_private_keys_and_practice_keys_need_no_warning(write_key: WriteKey, mode: int, network: str) -> None:
-    """A pasture's key is worth nothing to anybody."""
+    """A practice key opens no account on any network."""
     file = write_key(network=network)
     file.chmod(mode)
     assert () == read_keys(file.parent).warnings

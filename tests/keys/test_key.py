@@ -21,7 +21,7 @@ from tests.keys.conftest import SECRET, WriteKey, all_that_shows, lines
 
 
 def test_a_good_key_holds_its_fields(write_key: WriteKey) -> None:
-    """Tokens are there for who asks for them; the at sign that people write is not part of the name."""
+    """Its tokens can be asked for. The at sign that people write is not part of the name."""
     key = read_key(write_key(screen_name="@Dolly", line_interval="90s", poem_interval=3600, api="1.1"))
     assert "Dolly" == key.screen_name
     assert "1001-token-sesame" == key.credentials.oauth_token.get_secret_value()
@@ -254,7 +254,7 @@ def test_a_file_that_becomes_a_pipe_while_it_is_read_does_not_block(
 
 
 def test_a_file_over_a_megabyte_is_not_read(write_key: WriteKey) -> None:
-    """Neither one that is too large from the start, nor one that says so only when it is read (as in /proc)."""
+    """One of exactly a megabyte is; one of a terabyte is refused at once."""
     file = write_key()
     text = file.read_text()
     file.write_text(text + " " * (LARGEST - len(text)))
@@ -378,7 +378,7 @@ GOOD = st.fixed_dictionaries(
 def test_any_json_object_is_a_key_or_bad_keys_and_no_secret_leaks(
     tmp_path_factory: pytest.TempPathFactory, fields: dict[str, Any]
 ) -> None:
-    """Whatever stands in a key file, it is answered with a key or with BadKeys, and neither shows a secret."""
+    """Every content of a key file gives a key or BadKeys, and neither shows a secret."""
     file = tmp_path_factory.getbasetemp() / "any.json"
     file.write_text(json.dumps(fields))
     # A secret in a field that is none is out of our hands; the names and the paths are shown on purpose.

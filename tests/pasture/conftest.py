@@ -1,4 +1,4 @@
-"""A pasture with two accounts of one app, and clients that sign."""
+"""Fixtures: a pasture with two accounts of one app, and clients that sign requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The clients that people use, as they are."""
+"""Real clients against the pasture: python-twitter and tweepy, unchanged."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from flock.pasture import Account, Pasture
 
 
 class ToThePasture(HTTPAdapter):
-    """Carries what was meant for api.twitter.com to a pasture, as a proxy that ends TLS would."""
+    """Sends requests for api.twitter.com to a pasture, like a proxy that terminates TLS."""
 
     def __init__(self, url: str) -> None:
         super().__init__()
@@ -32,7 +32,7 @@ class ToThePasture(HTTPAdapter):
 
 @pytest.fixture
 def proxied(wolf: Account, lamb: Account) -> Iterator[Pasture]:
-    """A pasture that takes itself for api.twitter.com: tweepy cannot be told another address over plain HTTP."""
+    """A pasture under the name api.twitter.com: tweepy accepts no other address over plain HTTP."""
     with Pasture([wolf, lamb], wrap=lambda app: ProxyFix(app, x_proto=1, x_host=1)) as pasture:
         yield pasture
 
@@ -48,7 +48,7 @@ def python_twitter(pasture: Pasture, wolf: Account) -> Iterator[Any]:
         base_url=f"{pasture.url}/1.1",
     )
     yield api
-    api._session.close()
+    api._session.close()  # python-twitter offers no way to close it
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ def test_python_twitter_posts(pasture: Pasture, python_twitter: Any) -> None:
 
 
 def test_python_twitter_verifies_its_credentials(python_twitter: Any) -> None:
-    """VerifyCredentials knows whose tokens these are."""
+    """VerifyCredentials returns the account that the tokens belong to."""
     user = python_twitter.VerifyCredentials()
 
     assert (user.id, user.screen_name) == (1001, "wolf")
@@ -107,7 +107,7 @@ def test_python_twitter_reads_its_timeline(python_twitter: Any) -> None:
 
 
 def test_python_twitter_hears_why_it_is_refused(python_twitter: Any) -> None:
-    """A duplicate is the TwitterError that it is on X."""
+    """A duplicate raises the same TwitterError as on X."""
     python_twitter.PostUpdate("again")
 
     with pytest.raises(twitter.TwitterError) as raised:
@@ -117,7 +117,7 @@ def test_python_twitter_hears_why_it_is_refused(python_twitter: Any) -> None:
 
 
 def test_python_twitter_can_post_json_to_v2(pasture: Pasture, python_twitter: Any) -> None:
-    """Its signed JSON requests, which the flock uses, are taken."""
+    """The pasture accepts its signed JSON requests, which the flock uses."""
     response = python_twitter._RequestUrl(f"{pasture.url}/2/tweets", "POST", json={"text": "by the new road"})
 
     (post,) = pasture.store.posts()
@@ -154,7 +154,7 @@ def test_tweepy_speaks_v2(proxied: Pasture, tweepy_v2: Any) -> None:
 
 
 def test_tweepy_hears_why_it_is_refused(tweepy_v2: Any) -> None:
-    """A duplicate is the Forbidden that it is on X."""
+    """A duplicate raises the same Forbidden as on X."""
     tweepy_v2.create_tweet(text="again")
 
     with pytest.raises(tweepy.Forbidden, match="duplicate content"):
@@ -176,7 +176,7 @@ def test_a_status_may_be_in_the_form_or_in_the_query(pasture: Pasture, session: 
 def test_bots_of_one_app_are_told_apart(
     pasture: Pasture, wolf: Account, lamb: Account, sign_in: Callable[[Account], OAuth1Session]
 ) -> None:
-    """The token, not the app's key, says who speaks."""
+    """The token, not the app's key, decides which account posts."""
     for account in (wolf, lamb):
         sign_in(account).post(f"{pasture.url}/2/tweets", json={"text": "we both say this"})
 

@@ -1,4 +1,4 @@
-"""The page that shows what was said."""
+"""The page with the latest posts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def page(pasture: Pasture) -> Callable[[], Response]:
 
 
 def test_the_page_escapes_what_was_said(say_v2: Callable[[str], Response], page: Callable[[], Response]) -> None:
-    """A poem is text, never markup."""
+    """The page escapes a poem's text."""
     say_v2("""<script>alert('"1" & 2')</script> {name}""")
 
     html = page().text
@@ -39,7 +39,7 @@ def test_the_page_shows_the_newest_first(say_v2: Callable[[str], Response], page
 
 
 def test_the_page_allows_nothing_but_its_own_style(page: Callable[[], Response]) -> None:
-    """The policy names the style by its hash, and the page holds no address of anything else."""
+    """The Content-Security-Policy allows the style by its hash, and the page links to nothing else."""
     response = page()
 
     (style,) = re.findall(r"<style>(.*?)</style>", response.text, re.DOTALL)
@@ -64,5 +64,5 @@ def test_the_page_tells_no_secrets(
 
 
 def test_the_page_of_a_silent_pasture_says_so(page: Callable[[], Response]) -> None:
-    """Instead of an empty list."""
+    """A page without posts shows a sentence instead of an empty list."""
     assert "Nothing has been said yet." in page().text

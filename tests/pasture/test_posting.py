@@ -1,4 +1,4 @@
-"""What may be said, and what is answered otherwise, in both APIs."""
+"""Posting in both APIs: which texts are accepted, and the answers to the others."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_v1_gives_the_status(pasture: Pasture, say_v1: Say) -> None:
 
 
 def test_v2_gives_id_and_text(pasture: Pasture, say_v2: Say) -> None:
-    """v2 answers 201 with no more than it has to."""
+    """v2 answers 201 with the id, the text and the edit history only."""
     response = say_v2("the fog comes")
 
     (post,) = pasture.store.posts()
@@ -87,7 +87,7 @@ def test_v2_gives_id_and_text(pasture: Pasture, say_v2: Say) -> None:
 
 
 def test_a_reply_stores_what_it_answers(pasture: Pasture, session: OAuth1Session) -> None:
-    """The id is not looked up."""
+    """The id of the post that is replied to need not exist."""
     session.post(f"{pasture.url}/2/tweets", json={"text": "so?", "reply": {"in_reply_to_tweet_id": "42"}})
 
     assert [post.in_reply_to for post in pasture.store.posts()] == ["42"]
@@ -97,7 +97,7 @@ def test_a_reply_stores_what_it_answers(pasture: Pasture, session: OAuth1Session
 def test_a_text_is_stored_as_it_was_said(
     patient_pasture: Pasture, patient_session: OAuth1Session, text: str
 ) -> None:
-    """Whatever the characters: NFC in the store, `&`, `<` and `>` as entities in the answer."""
+    """Every text is in NFC in the store, with `&`, `<` and `>` as entities in the answer."""
     normal = unicodedata.normalize("NFC", text)
     assume(normal.strip() and not set(normal) & set("\ufeff\ufffe\uffff"))
     patient_session.post(f"{patient_pasture.url}/2/tweets", json={"text": "something else"})
@@ -111,14 +111,14 @@ def test_a_text_is_stored_as_it_was_said(
 
 @pytest.mark.parametrize("text", ["", "   ", "\n\u3000"])
 def test_an_empty_text_is_refused(pasture: Pasture, say_v1: Say, say_v2: Say, text: str) -> None:
-    """Blank is empty."""
+    """A text of white space counts as empty."""
     assert_v1_refusal(say_v1(text), 403, 170)
     assert_v2_refusal(say_v2(text), 400, "Invalid Request", "Your Tweet text must not be empty.")
     assert pasture.store.posts() == []
 
 
 def test_a_missing_status_is_refused(pasture: Pasture, session: OAuth1Session) -> None:
-    """v1.1 has the same code for it."""
+    """v1.1 has the same error code for a missing text."""
     assert_v1_refusal(session.post(f"{pasture.url}/1.1/statuses/update.json"), 403, 170)
 
 
@@ -139,14 +139,14 @@ def test_a_text_that_just_fits_is_taken(say_v1: Say, text: str) -> None:
 
 
 def test_a_text_with_forbidden_characters_is_refused(say_v1: Say, say_v2: Say) -> None:
-    """A byte order mark is no poetry."""
+    """A byte order mark in the text is refused."""
     assert_v1_refusal(say_v1("\ufeffline"), 400, 214)
     assert_v2_refusal(say_v2("\ufeffline"), 400, "Invalid Request", INVALID_DETAIL)
 
 
 @pytest.mark.parametrize("again", ["nevermore", " nevermore\n"])
 def test_the_same_text_twice_in_a_row_is_refused(pasture: Pasture, say_v1: Say, say_v2: Say, again: str) -> None:
-    """By either API, and whatever the white space around it."""
+    """The same text is refused by both APIs, also with other white space around it."""
     say_v1("nevermore")
 
     by_v1, by_v2 = say_v1(again), say_v2(again)
@@ -168,7 +168,7 @@ def test_composed_and_decomposed_texts_are_the_same(say_v2: Say) -> None:
 
 
 def test_the_same_text_is_taken_after_another(say_v2: Say) -> None:
-    """A refrain may come back."""
+    """A text may be posted again after another one."""
     answers = [say_v2(text).status_code for text in ("refrain", "verse", "refrain")]
 
     assert answers == [201, 201, 201]
@@ -219,7 +219,7 @@ def test_v2_refuses_broken_json(pasture: Pasture, session: OAuth1Session, body: 
 
 
 def test_v2_refuses_another_content_type(pasture: Pasture, session: OAuth1Session) -> None:
-    """JSON must be called JSON."""
+    """The Content-Type must be application/json."""
     response = session.post(
         f"{pasture.url}/2/tweets", data=json.dumps({"text": "line"}), headers={"Content-Type": "text/plain"}
     )
@@ -231,7 +231,7 @@ def test_v2_refuses_another_content_type(pasture: Pasture, session: OAuth1Sessio
 def test_a_user_has_a_rate_limit(
     wolf: Account, lamb: Account, clock: Mock, sign_in: Callable[[Account], OAuth1Session]
 ) -> None:
-    """It counts per user over both APIs, says so in headers, and ends when it said it would."""
+    """The limit counts each user's requests over both APIs, is shown in headers, and ends at the time in them."""
     clock.return_value = now = int(clock()) + 0.5
     with Pasture([wolf, lamb], clock=clock, rate_limit=RateLimit(posts=2, window_seconds=60)) as pasture:
         v1, v2 = f"{pasture.url}/1.1/statuses/update.json", f"{pasture.url}/2/tweets"

@@ -1,4 +1,4 @@
-"""Bots of a running flock on the embedded pasture, above all two bots of two networks with one name."""
+"""Bots of a running flock on the embedded pasture, above all two bots with one name on two networks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from flock.journal import SqliteJournal
 from flock.keys import Key, read_key, read_keys
-from flock.networks import Networks
+from flock.networks.registry import Networks
 from flock.options import Options
 from flock.pasture import Account
 from flock.pasture.accounts import Accounts
@@ -24,7 +24,7 @@ MakeNetworks = Callable[[], Networks]
 
 @pytest.fixture
 def practise(tmp_path: Path) -> Iterator[MakeNetworks]:
-    """Return a maker of the networks of a practising flock; each call is a new process, so to speak."""
+    """Return a factory of the networks of a practising flock; each call stands for a new process."""
     made: list[Networks] = []
 
     def make() -> Networks:
@@ -66,7 +66,7 @@ def test_one_name_on_two_networks_is_two_bots_in_practice_too(
 
 
 def test_outside_of_practice_networks_keep_the_names_apart(twins: tuple[Key, Key]) -> None:
-    """As ever: `network:name`."""
+    """Their names are `network:name`, without practice mode."""
     networks = Networks(Options())
     assert ["twitter:dolly", "pasture:dolly"] == [networks.bot(key) for key in twins]
 
@@ -83,7 +83,7 @@ def test_bots_of_one_name_have_an_account_each_on_the_pasture(
 
 
 def test_a_bot_with_new_tokens_keeps_its_account(practise: MakeNetworks, twins: tuple[Key, Key]) -> None:
-    """And so does the other bot of its name."""
+    """The other bot with its name keeps its account, too."""
     networks = practise()
     first, second = (networks.connect(key) for key in twins)
     first.post("baa")
@@ -107,19 +107,19 @@ def test_a_flock_runs_both_bots_of_one_name(tmp_path: Path, twins: tuple[Key, Ke
     said = {(post.screen_name, post.text) for post in store.posts()}
     store.close()
 
-    assert [1, 1] == [place.n for place in places if place]
+    assert [1, 1] == [kept[0].n for kept in places if kept]
     assert {("Dolly", "baa"), ("dolly (pasture)", "moo")} == said
 
 
 def test_a_folder_with_both_bots_of_one_name_is_good(twins: tuple[Key, Key]) -> None:
-    """Reading it needs no word about practice."""
+    """The folder is read without knowledge of practice mode."""
     ring = read_keys(twins[0].file.parent)
     assert [key.file for key in twins] == [key.file for key in ring.keys]
     assert () == ring.problems
 
 
 def test_accounts_whose_computed_numbers_collide_are_told_apart(wolf: Account, lamb: Account) -> None:
-    """Both tokens have the same CRC-32, of which the number is made, and both say a number that is taken."""
+    """Both tokens have the same CRC-32, from which the number is computed, and another account has that number."""
     tokens = ("plumless", "buckeroo")
     accounts = Accounts([wolf, lamb])
     added = [accounts.admit(replace(wolf, screen_name=token, token=token)) for token in tokens]

@@ -1,4 +1,4 @@
-"""The pasture as a server: connections, crowds, odd requests, and the end."""
+"""The pasture as a server: connections, load, malformed requests, and closing."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def connect(pasture: Pasture) -> socket.socket:
 
 
 def test_a_port_in_use_is_one_line(pasture: Pasture, wolf: Account) -> None:
-    """The cause and the remedy; nothing is printed, and nothing leaves the process."""
+    """The error names the cause and the remedy; nothing is printed, and the process does not exit."""
     port = int(pasture.url.rpartition(":")[2])
 
     with pytest.raises(BadOption) as raised, Pasture([wolf], port=port):
@@ -48,13 +48,13 @@ def test_a_port_in_use_is_one_line(pasture: Pasture, wolf: Account) -> None:
 
 
 def test_a_port_that_is_none_is_one_line_too(wolf: Account) -> None:
-    """Ports end at 65535."""
+    """A port over 65535 is refused."""
     with pytest.raises(BadOption, match="ports are 0 to 65535"), Pasture([wolf], port=70_000):
         pytest.fail("no such port")
 
 
 def test_the_address_of_ipv6_is_bracketed(wolf: Account, sign_in: Callable[[Account], OAuth1Session]) -> None:
-    """And signatures are checked against it."""
+    """The URL has the address in brackets, and signatures are checked against it."""
     with Pasture([wolf], host="::1") as pasture:
         response = sign_in(wolf).get(f"{pasture.url}/2/users/me")
 
@@ -63,7 +63,7 @@ def test_the_address_of_ipv6_is_bracketed(wolf: Account, sign_in: Callable[[Acco
 
 
 def test_a_connection_is_kept(connection: http.client.HTTPConnection) -> None:
-    """Answers good and bad, of every size, leave it open."""
+    """The connection stays open after good and bad answers of every size."""
     connection.connect()
     sock = connection.sock
     for method, path, body in [
@@ -83,7 +83,7 @@ def test_a_connection_is_kept(connection: http.client.HTTPConnection) -> None:
 
 
 def test_closing_is_quick_with_idle_connections(wolf: Account) -> None:
-    """Connections that are kept, or never said anything, are ended, and their threads with them."""
+    """Closing ends idle connections, also those without any request, and their threads."""
     before = set(threading.enumerate())
     with ExitStack() as clients:
         with Pasture([wolf]) as pasture:
@@ -122,7 +122,7 @@ def test_closing_lets_an_answer_finish(wolf: Account) -> None:
 
 
 def test_closing_twice_is_closing_once(wolf: Account) -> None:
-    """Also for a pasture that never started."""
+    """Closing may be repeated, also for a pasture that never started."""
     pasture = Pasture([wolf])
 
     pasture.close()
@@ -166,7 +166,7 @@ def test_a_crowd_loses_nothing(
 def test_what_is_not_there_is_said_in_the_shape_that_was_asked(
     connection: http.client.HTTPConnection, path: str, expected: object
 ) -> None:
-    """404 is JSON too."""
+    """A 404 has a JSON body, too."""
     connection.request("GET", path)
     response = connection.getresponse()
 
@@ -176,7 +176,7 @@ def test_what_is_not_there_is_said_in_the_shape_that_was_asked(
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "OPTIONS", "TRACE", "BREW"])
 def test_other_methods_are_refused(pasture: Pasture, method: str) -> None:
-    """405, in either shape."""
+    """The answer is a 405 in the form of the API version."""
     by_v1 = requests.request(method, f"{pasture.url}/1.1/statuses/update.json")
     by_v2 = requests.request(method, f"{pasture.url}/2/tweets")
 
@@ -185,7 +185,7 @@ def test_other_methods_are_refused(pasture: Pasture, method: str) -> None:
 
 
 def test_a_head_has_no_body(pasture: Pasture) -> None:
-    """But the length of the page."""
+    """A HEAD request gets the length of the page and no body."""
     response = requests.head(f"{pasture.url}/")
 
     assert (response.status_code, response.content) == (200, b"")
@@ -203,7 +203,7 @@ def test_an_absurd_body_is_refused(pasture: Pasture, session: OAuth1Session, pat
 
 
 def test_a_body_of_unknown_length_is_refused(pasture: Pasture) -> None:
-    """411, and the connection ends, since nobody knows where the next request begins."""
+    """The answer is 411, and the connection is closed, since the start of the next request is unknown."""
     response = requests.post(f"{pasture.url}/2/tweets", data=iter([b"a", b"b"]))
 
     assert (response.status_code, response.json()["title"]) == (411, "Length Required")
@@ -226,7 +226,7 @@ def test_a_body_of_unknown_length_is_refused(pasture: Pasture) -> None:
 def test_a_malformed_request_harms_nobody(
     pasture: Pasture, request_bytes: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It gets an answer in the 400s or 500s, and the pasture goes on without a complaint of its own."""
+    """It gets a 4xx or 5xx answer, and the pasture goes on and logs no error."""
     with connect(pasture) as client:
         client.sendall(request_bytes)
         answer = client.recv(100)
@@ -237,7 +237,7 @@ def test_a_malformed_request_harms_nobody(
 
 
 def test_a_middleware_can_lose_an_answer(wolf: Account, session: OAuth1Session) -> None:
-    """The post lands, and the client never hears of it."""
+    """The post is stored, and the client gets no answer."""
 
     def lose(app: WSGIApplication) -> WSGIApplication:
         def wrapped(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -254,7 +254,7 @@ def test_a_middleware_can_lose_an_answer(wolf: Account, session: OAuth1Session) 
 
 
 def test_a_middleware_can_cut_an_answer_short(wolf: Account) -> None:
-    """The client does not wait for what never comes."""
+    """The client does not wait for the missing rest."""
 
     def cut(_: WSGIApplication) -> WSGIApplication:
         def wrapped(_: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

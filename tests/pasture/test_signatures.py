@@ -1,4 +1,4 @@
-"""Whose request is this? Every way of not being believed."""
+"""Signatures: every way in which a request is refused."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def v1_code(response: requests.Response) -> int:
 
 @pytest.fixture(scope="module")
 def noisy_pasture(wolf: Account) -> Iterator[Pasture]:
-    """A pasture that may be asked many things in one test."""
+    """A pasture that allows many requests in one test."""
     with Pasture([wolf]) as pasture:
         yield pasture
 
@@ -43,9 +43,9 @@ def noisy_pasture(wolf: Account) -> Iterator[Pasture]:
         ({"consumer_secret": SecretStr("another")}, 32),
         ({"token_secret": SecretStr("another")}, 32),
         ({"consumer_key": "another"}, 32),
-        ({"consumer_key": "nobody", "consumer_secret": SecretStr("nobody")}, 32),
+        ({"consumer_key": "unknown", "consumer_secret": SecretStr("unknown")}, 32),
         ({"token": "1001-another"}, 89),
-        ({"token": "nobody", "token_secret": SecretStr("nobody")}, 89),
+        ({"token": "unknown", "token_secret": SecretStr("unknown")}, 89),
     ],
 )
 def test_wrong_keys_are_refused(
@@ -55,7 +55,7 @@ def test_wrong_keys_are_refused(
     wrong: dict[str, str],
     code: int,
 ) -> None:
-    """Each of the four keys counts, and the stand-ins that oauthlib wants let nobody in."""
+    """Each of the four keys is checked, and the stand-in for unknown clients is no valid key."""
     session = sign_in(replace(wolf, **wrong))  # type: ignore[arg-type]  # mypy cannot see which fields they are
 
     by_v1, by_v2 = session.get(pasture.url + V1_ME), session.get(pasture.url + V2_ME)
@@ -65,7 +65,7 @@ def test_wrong_keys_are_refused(
 
 
 def test_an_unsigned_request_is_refused(pasture: Pasture) -> None:
-    """Without any OAuth parameters, v1.1 speaks of bad authentication data."""
+    """Without OAuth parameters, v1.1 answers "bad authentication data"."""
     by_v1, by_v2 = requests.get(pasture.url + V1_ME), requests.get(pasture.url + V2_ME)
 
     assert (by_v1.status_code, v1_code(by_v1)) == (400, 215)
@@ -73,7 +73,7 @@ def test_an_unsigned_request_is_refused(pasture: Pasture) -> None:
 
 
 def test_another_signature_method_is_refused(pasture: Pasture, wolf: Account) -> None:
-    """X takes HMAC-SHA1; PLAINTEXT would send the secrets along."""
+    """X accepts HMAC-SHA1 only; PLAINTEXT would send the secrets."""
     with OAuth1Session(
         wolf.consumer_key,
         wolf.consumer_secret.get_secret_value(),
@@ -97,7 +97,7 @@ def test_a_stale_timestamp_is_refused(pasture: Pasture, session: OAuth1Session, 
 
 @pytest.mark.parametrize("off", [-290, 290])
 def test_a_clock_a_little_off_is_forgiven(pasture: Pasture, session: OAuth1Session, clock: Mock, off: int) -> None:
-    """Within five minutes all is well."""
+    """A timestamp within five minutes is accepted."""
     clock.return_value += off
 
     assert session.get(pasture.url + V2_ME).status_code == 200
@@ -105,7 +105,7 @@ def test_a_clock_a_little_off_is_forgiven(pasture: Pasture, session: OAuth1Sessi
 
 @pytest.mark.parametrize("me", [V1_ME, V2_ME])
 def test_a_replayed_request_is_refused(pasture: Pasture, session: OAuth1Session, me: str) -> None:
-    """The very same signed request is taken once."""
+    """The same signed request is accepted once."""
     prepared = session.prepare_request(requests.Request("GET", pasture.url + me))
 
     first, second = session.send(prepared), session.send(prepared)
@@ -114,7 +114,7 @@ def test_a_replayed_request_is_refused(pasture: Pasture, session: OAuth1Session,
 
 
 def test_a_forged_request_does_not_spend_the_nonce(pasture: Pasture, session: OAuth1Session) -> None:
-    """Only a request that was truly signed is remembered."""
+    """Only the nonce of a request with a good signature is stored."""
     prepared = session.prepare_request(requests.Request("GET", pasture.url + V2_ME))
     forged = prepared.copy()
     forged.url = f"{pasture.url}{V2_ME}?more=1"
@@ -137,7 +137,7 @@ def test_a_tampered_text_is_refused(pasture: Pasture, session: OAuth1Session) ->
 
 
 def test_nonces_are_forgotten_after_their_window() -> None:
-    """Years of running do not grow the memory, and nothing is forgotten while it could still be replayed."""
+    """The store of nonces does not grow for years, and keeps each nonce while it could be replayed."""
     nonces = Nonces()
     for second in range(10_000):
         assert nonces.add("nonce", second, "token", now=second)
@@ -156,7 +156,7 @@ def test_nonces_are_forgotten_after_their_window() -> None:
     )
 )
 def test_no_header_whatever_gets_through(noisy_pasture: Pasture, parameters: str) -> None:
-    """Malformed, empty and half-filled headers are refused, never an error of the pasture's own."""
+    """Malformed, empty and half-filled headers are refused, and cause no error in the pasture."""
     response = requests.get(noisy_pasture.url + V1_ME, headers={"Authorization": f"OAuth {parameters}".strip()})
 
     assert response.status_code in {400, 401}

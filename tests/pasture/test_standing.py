@@ -36,7 +36,7 @@ def test_an_account_in_disgrace_is_refused_until_it_is_pardoned(
     problem: str,
     detail: str,
 ) -> None:
-    """Each disgrace has its own answer in either API, and lasts until the pardon."""
+    """Each standing has its own answer in both APIs, and lasts until the pardon."""
     judge(pasture, "Wolf")
 
     by_v1, by_v2 = say_v1("howl"), say_v2("howl")
@@ -51,14 +51,14 @@ def test_an_account_in_disgrace_is_refused_until_it_is_pardoned(
 
 
 def test_a_suspended_account_cannot_read_either(pasture: Pasture, session: OAuth1Session) -> None:
-    """A disgrace is about every signed request."""
+    """The standing concerns every signed request."""
     pasture.suspend("wolf")
 
     assert session.get(f"{pasture.url}/2/users/me").status_code == 403
 
 
 def test_others_go_on(pasture: Pasture, lamb: Account, sign_in: Callable[[Account], OAuth1Session]) -> None:
-    """One bot's disgrace is its own."""
+    """The standing of one account does not affect another."""
     pasture.revoke("wolf")
 
     assert sign_in(lamb).get(f"{pasture.url}/2/users/me").status_code == 200

@@ -1,11 +1,13 @@
-"""Posts in SQLite."""
+"""The store of posts in SQLite."""
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 from requests_oauthlib import OAuth1Session
@@ -62,7 +64,7 @@ def test_a_duplicate_leaves_no_trace(wolf: Account, lamb: Account) -> None:
 
 
 def test_a_file_of_a_newer_flock_is_refused(tmp_path: Path) -> None:
-    """Rather than guess, say which flock can read it."""
+    """The error says that a newer flock wrote the file."""
     path = tmp_path / "pasture.db"
     with closing(sqlite3.connect(path)) as db:
         db.execute("PRAGMA user_version = 99")
@@ -72,7 +74,7 @@ def test_a_file_of_a_newer_flock_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
-    """The cause is on the line, with the file."""
+    """The message has one line, with the file and the cause."""
     path = tmp_path / "pasture.db"
     path.write_text("a poem, not a database " * 100)
 
@@ -81,7 +83,7 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    """The file is made where it is missing, its folder is not."""
+    """A missing file is created, but a missing folder is not."""
     with pytest.raises(BadOption, match="unable to open database file"):
         Store(tmp_path / "missing" / "pasture.db")
 
@@ -97,3 +99,32 @@ def test_no_secret_reaches_the_file(
     assert b"public" in written
     for secret in (wolf.consumer_key, wolf.token, "app-secret", "wolf-secret"):
         assert secret.encode() not in written
+
+
+class Faulty(sqlite3.Connection):
+    """A connection on which chosen statements fail once each, as if the disk did."""
+
+    failing: ClassVar[list[str]] = []
+
+    def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
+        if sql in self.failing:
+            self.failing.remove(sql)
+            raise sqlite3.OperationalError("disk I/O error")
+        return super().execute(sql, *values)
+
+
+@pytest.mark.parametrize("failing", [["COMMIT"], ["COMMIT", "ROLLBACK"], ["BEGIN IMMEDIATE"]])
+@pytest.mark.parametrize("name", ["pasture.db", None])
+def test_a_post_after_a_failed_one_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wolf: Account, failing: list[str], name: str | None
+) -> None:
+    """The failed transaction is rolled back, then or before the next one; nothing of it is stored."""
+    monkeypatch.setattr(sqlite3, "connect", partial(sqlite3.connect, factory=Faulty))
+    with closing(Store(tmp_path / name if name else None)) as store:
+        monkeypatch.setattr(Faulty, "failing", [*failing])
+        with pytest.raises(sqlite3.OperationalError, match="disk I/O error"):
+            store.add(wolf, Draft("lost"), NOW)
+        assert not Faulty.failing
+        store.add(wolf, Draft("kept"), NOW)
+
+        assert [post.text for post in store.posts()] == ["kept"]

@@ -1,4 +1,4 @@
-"""Reading what was said."""
+"""Timelines and accounts, read by both APIs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_v2_knows_who_i_am(pasture: Pasture, session: OAuth1Session) -> None:
 
 
 def test_v2_without_posts_has_no_data(pasture: Pasture, session: OAuth1Session) -> None:
-    """As on X, the key itself is missing."""
+    """An empty timeline has no `data`, as on X."""
     assert session.get(pasture.url + V2_TIMELINE).json() == {"meta": {"result_count": 0}}
 
 
@@ -139,7 +139,7 @@ def test_others_can_be_read(
 
 
 def test_strangers_are_not_found(pasture: Pasture, session: OAuth1Session) -> None:
-    """A name or an id that nobody has."""
+    """The name or the id of no account is answered with 404."""
     by_v1 = session.get(pasture.url + V1_TIMELINE, params={"screen_name": "fox"})
     by_v2 = session.get(f"{pasture.url}/2/users/7/tweets")
 

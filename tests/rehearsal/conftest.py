@@ -1,6 +1,5 @@
-"""The worlds and folders of the sheep's and the end-to-end tests."""
+"""The folders and flocks of the end-to-end tests."""
 
-from tests.endtoend.conftest import graze, make_folder, start
-from tests.sheep.conftest import make_world, world
+from tests.endtoend.conftest import make_folder, open_pasture, start
 
-__all__ = ["graze", "make_folder", "make_world", "start", "world"]
+__all__ = ["make_folder", "open_pasture", "start"]

@@ -34,7 +34,7 @@ def test_a_png_shows_curves_and_a_heat_map(make_folder: Make, start: Start, tmp_
 
 
 def test_an_svg_names_the_bots_and_what_is_drawn(make_folder: Make, start: Start, tmp_path: Path) -> None:
-    """Well-formed, with a legend of the bots and a label on each axis."""
+    """The SVG is well-formed, with a legend of the bots and a label on each axis."""
     folder = make_folder(3)
 
     code, _, _ = start("rehearse", folder.path, *HOW, "--plot", "age.svg").end()
@@ -50,7 +50,7 @@ def test_an_svg_names_the_bots_and_what_is_drawn(make_folder: Make, start: Start
 def test_the_same_rehearsal_is_the_same_picture(
     make_folder: Make, start: Start, tmp_path: Path, name: str
 ) -> None:
-    """Byte for byte: no date and no chance in it."""
+    """The file is the same byte for byte: it holds no date and no random id."""
     folder = make_folder(2)
     (tmp_path / "again").mkdir()
 
@@ -87,7 +87,7 @@ def test_one_tweet_is_enough_and_many_bots_are_not_too_many(
 def test_what_cannot_be_drawn_is_one_line(
     make_folder: Make, start: Start, tmp_path: Path, arguments: list[str], words: str
 ) -> None:
-    """A wrong name or place is a mistake of the operator's, not ours."""
+    """A wrong file name or folder is a usage error, not a bug."""
     folder = make_folder(1)
     (tmp_path / "folder.png").mkdir()
 

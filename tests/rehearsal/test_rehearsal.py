@@ -18,17 +18,18 @@ import pytest
 import simplejson as json
 
 from flock.events import Birthday, Event, Events, Said
+from flock.observers.wording import describe
 from flock.options import Options
 from flock.rehearsal import Rehearsal
 from flock.shepherd import Shepherd
 from flock.temperament import TEMPERAMENTS, Recitation, Temperament, Utterance, parse_temperament
 from flock.units import DAY
 from tests.endtoend.conftest import Flock, Folder, WatchedPasture
-from tests.sheep.conftest import World
+from tests.world import World
 
 Make = Callable[..., Folder]
 Start = Callable[..., Flock]
-Graze = Callable[[Folder], WatchedPasture]
+OpenPasture = Callable[[Folder], WatchedPasture]
 
 ROOT = Path(__file__).parents[2]
 TROUBLED = "erratic=0.6,mix_up=0.9,forget=0.8,boredom=0.6,fixation=0.5,maturity=3"  # all there is, and soon
@@ -102,7 +103,7 @@ def test_each_json_line_has_its_fields(make_folder: Make, start: Start) -> None:
 
 
 def test_days_is_how_long_it_takes(make_folder: Make, start: Start) -> None:
-    """--days: all that falls into them, to the last line, and nothing after."""
+    """--days: every tweet within that time, and none after."""
     folder = make_folder(2)
 
     tweets = rehearsed(start, folder.path, "--days", "0.01", "--line-interval", "60", "--poem-interval", "60")
@@ -112,7 +113,7 @@ def test_days_is_how_long_it_takes(make_folder: Make, start: Start) -> None:
 
 
 def test_without_any_end_it_is_thirty_days(make_folder: Make, start: Start) -> None:
-    """The default is a month."""
+    """The default is 30 days."""
     folder = make_folder(1)
 
     tweets = rehearsed(start, folder.path, "--line-interval", "1h", "--poem-interval", "1h")
@@ -162,7 +163,7 @@ def test_one_bot_alone_says_what_it_says_among_others(make_folder: Make, start: 
 
 
 def test_the_seed_is_for_the_old(make_folder: Make, start: Start) -> None:
-    """Another seed, another old age; a young sheep says its poem with any seed."""
+    """Old sheep say something else with another seed; a young sheep says its poem with any seed."""
     folder = make_folder(1)
     arguments = (folder.path, "--temperament", TROUBLED)
 
@@ -228,7 +229,7 @@ def test_the_summary_tells_of_each_bot(make_folder: Make, start: Start) -> None:
 
 
 def test_the_summary_of_a_faithful_flock_is_short(make_folder: Make, start: Start) -> None:
-    """Who forgets nothing and is stuck nowhere has nothing said about it; links cost more."""
+    """A bot without tendencies has no lines about forgetting and fixation; posts with links cost more."""
     folder = make_folder(1, lines=1)
     (folder.path / "bot0.txt").write_text("baa\nsee https://example.com\n")
 
@@ -291,7 +292,7 @@ def read_all(terminal: int) -> Iterator[bytes]:
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["keys", "--bot", "nobody"], 2, "--bot nobody: no key is of that bot; there are bot0"),
+        (["keys", "--bot", "nobody"], 2, "--bot nobody: no key file is for that bot; the bots are bot0"),
         (["keys", "--days", "1", "--tweets", "1"], 2, "exclude each other"),
         (["keys", "--days", "0"], 2, "--days"),
         (["keys", "--days", "nan"], 2, "--days"),
@@ -303,7 +304,7 @@ def read_all(terminal: int) -> Iterator[bytes]:
         (["keys", "--temperament", "grumpy"], 2, "expected steadfast, wistful"),
         (["keys", "--temperament", "forget=2"], 2, "forget: expected a number from 0 to 1"),
         (["keys", "--line-interval", "0", "--poem-interval", "0"], 2, "interval"),
-        (["keys", "--tweets", "1", "--posts-per-day", "0"], 2, "nothing to say"),
+        (["keys", "--tweets", "1", "--posts-per-day", "0"], 2, "bot0 posted nothing in 1000 tries: "),
         (["nowhere"], 3, "no such folder"),
     ],
     ids=lambda value: " ".join(value[1:]) if isinstance(value, list) else None,
@@ -322,7 +323,7 @@ def test_what_cannot_be_done_is_one_line_and_a_named_code(
 
 
 def test_nothing_is_touched(make_folder: Make, start: Start, tmp_path: Path) -> None:
-    """No journal, no state folder, no file anywhere."""
+    """A rehearsal creates no journal, no state folder and no other file."""
     folder = make_folder(2)
     before = sorted(tmp_path.rglob("*"))
 
@@ -331,10 +332,10 @@ def test_nothing_is_touched(make_folder: Make, start: Start, tmp_path: Path) -> 
     assert before == sorted(tmp_path.rglob("*"))
 
 
-def test_a_rehearsal_needs_no_place_of_its_own(make_folder: Make, start: Start, graze: Graze) -> None:
+def test_a_rehearsal_needs_no_place_of_its_own(make_folder: Make, start: Start, open_pasture: OpenPasture) -> None:
     """A flock that is out keeps its bots; a rehearsal of the same folder begins at birth all the same."""
     folder = make_folder(1)
-    pasture = graze(folder)
+    pasture = open_pasture(folder)
     start("run", folder.path, "--base-url", pasture.url, "--line-interval", "0.05")
     pasture.wait_for_posts(folder, 3)
 
@@ -347,11 +348,11 @@ def test_a_rehearsal_needs_no_place_of_its_own(make_folder: Make, start: Start, 
 
 
 def test_a_real_flock_says_what_was_rehearsed_though_it_is_killed(
-    make_folder: Make, start: Start, graze: Graze
+    make_folder: Make, start: Start, open_pasture: OpenPasture
 ) -> None:
     """All tendencies at once, soon old, over HTTP, with a kill -9 in the middle: the same, tweet for tweet."""
     folder = make_folder(3)
-    pasture = graze(folder)
+    pasture = open_pasture(folder)
     how = (folder.path, "--temperament", TROUBLED, "--seed", "5")
     pace = ("--line-interval", "0.01", "--poem-interval", "0.01")
 
@@ -372,7 +373,7 @@ def test_a_real_flock_says_what_was_rehearsed_though_it_is_killed(
 
 @pytest.mark.parametrize("name", TEMPERAMENTS)
 def test_no_text_is_rehearsed_twice_in_a_row(name: str) -> None:
-    """Networks refuse that: a real flock would skip what the rehearsal says."""
+    """Networks refuse a repeated text, and a real flock would skip it."""
     rehearsal = Rehearsal(ROOT / "keys.example", Options(temperament=TEMPERAMENTS[name]))
     said: dict[str, list[str]] = {sheep.name: [] for sheep in rehearsal.flock}
 
@@ -447,7 +448,7 @@ def test_a_shepherd_takes_a_callable(make_folder: Make) -> None:
 
 
 def test_a_temperament_that_fails_ends_the_rehearsal(make_folder: Make, start: Start, tmp_path: Path) -> None:
-    """A bug in a sheep of one's own is told, and does not go on for ever."""
+    """A bug in the operator's own sheep class ends the rehearsal with its error."""
     folder = make_folder(1)
     (tmp_path / "mute.py").write_text(
         "from flock import Sheep\nclass Mute(Sheep):\n    def decide(self):\n        raise KeyError('tongue')\n"
@@ -470,11 +471,11 @@ def test_a_birthday_says_how_old(make_folder: Make) -> None:
     birthdays = [event for event in events if isinstance(event, Birthday)]
 
     assert [(1, 300.0), (2, 300.0), (3, 300.0)] == [(event.age, event.rest) for event in birthdays]
-    assert "is 3 today: has said its whole poem 3 times, and rests 5m" == str(birthdays[2])
+    assert "is 3 today: has said its whole poem 3 times, and rests 5m" == describe(birthdays[2])
 
 
 def test_a_real_flocks_events_carry_mood_and_memory(make_folder: Make, start: Start, tmp_path: Path) -> None:
-    """Whoever reads --log-format json sees how each sheep is."""
+    """The JSON log has the mood, the memory and the entropy of each tweet."""
     folder = make_folder(1)
     flock = start(
         *("run", folder.path, "--dry-run", "--log-format", "json", "--temperament", TROUBLED),

@@ -14,14 +14,16 @@ from pathlib import Path
 import pytest
 
 from benchmarks import gauges, scale, soak
+from benchmarks.forms import SLOTS, STOPS
 from benchmarks.ground import client_environment
+from benchmarks.machinery import Row, side_by_side
 from benchmarks.runs import TINY, Plan, Run
 from benchmarks.tweets import Tweet, half_way, hear_flock, hear_yardstick, lateness, percentile
-from flock.console import Console
 from flock.events import Event, Out, Said
-from flock.journal import Outcome, Record, Settlement, SqliteJournal
+from flock.journal import Outcome, Place, Settlement, SqliteJournal
+from flock.observers.console import Console
 
-PATIENCE = 30  # seconds: far more than anything here takes
+TIMEOUT = 30  # seconds: far more than anything here takes
 ROOT = Path(__file__).parents[2]
 RUN = Run(
     who="flock",
@@ -85,9 +87,9 @@ def state(tmp_path: Path) -> Path:
     path = tmp_path / "flock.db"
     journal = SqliteJournal(path)
     journal.claim(["pasture:bot7"])
-    journal.intend(Record("pasture:bot7", n=0), "line 0", 1000.0)
-    journal.settle(Settlement(0, 0, Outcome.SAID, 1000.04, "99"), Record("pasture:bot7", n=1))
-    journal.intend(Record("pasture:bot7", n=1), "line 1", 1005.0)
+    journal.intend("pasture:bot7", Place(n=0, intended=1000.0), "line 0")
+    journal.settle("pasture:bot7", Settlement(0, 0, Outcome.SAID, 1000.04, "99"), Place(n=1))
+    journal.intend("pasture:bot7", Place(n=1, intended=1005.0), "line 1")
     journal.close()
     return path
 
@@ -110,7 +112,7 @@ def test_a_percentile_is_one_of_the_values(percent: float, expected: float) -> N
 
 
 def test_nothing_has_no_percentile() -> None:
-    """A minute in which nobody spoke was neither early nor late."""
+    """A minute without tweets is neither early nor late."""
     assert percentile([], 99) is None
 
 
@@ -143,7 +145,7 @@ def test_the_steady_part_is_made_of_whole_intervals(plan: Plan) -> None:
     ],
 )
 def test_a_run_ends_badly_for_what_it_does_and_not_for_being_slow(run: Run, problems: list[str]) -> None:
-    """CI runs on whatever machine there is."""
+    """Slowness is not a problem, since CI runs on machines of every speed."""
     assert problems == list(run.problems())
 
 
@@ -221,6 +223,48 @@ def test_cpu_is_counted_over_all_minutes() -> None:
     assert soak.frugality([silent]) == "nothing said"
 
 
+@pytest.mark.parametrize(
+    ("plain", "with_it", "expected"),
+    [
+        (2.0, 1.0, "50 %  pays"),
+        (2.0, 1.8, "10 %  pays"),
+        (2.0, 1.81, "9 %  does not pay"),
+        (0.0, 1.0, "0 %  does not"),
+    ],
+)
+def test_a_piece_of_machinery_pays_if_it_saves_a_tenth(plain: float, with_it: float, expected: str) -> None:
+    """Less is better in every row."""
+    assert expected in str(Row("slots", "s", plain, with_it))
+
+
+def test_two_forms_are_measured_in_turn() -> None:
+    """So that a noisy minute is as bad for both."""
+    done: list[str] = []
+    side_by_side(lambda: done.append("plain"), lambda: done.append("with it"), 100)
+    assert (["plain"] * 2 + ["with it"] * 2) * 50 == done
+
+
+@pytest.mark.parametrize("form", STOPS)
+def test_each_form_of_the_stop_event_stops_its_threads(form: str) -> None:
+    """A thousand, so that there are several groups."""
+    stop = STOPS[form]()
+    events = [stop.for_one_thread() for _ in range(1000)]
+    assert not any(event.is_set() for event in events)
+    stop.set()
+    assert all(event.wait(3600) for event in events)
+
+
+@pytest.mark.parametrize("form", SLOTS)
+def test_each_form_of_the_slots_can_be_opened(form: str) -> None:
+    """More threads than there are slots go through."""
+    slots = SLOTS[form]()
+    slots.open()
+    for _ in range(200):
+        slots.__enter__()
+    with slots:
+        pass
+
+
 def test_the_cpu_of_a_process_is_read_from_outside() -> None:
     """To a fraction of what a tweet costs."""
     before = time.process_time()
@@ -229,7 +273,7 @@ def test_the_cpu_of_a_process_is_read_from_outside() -> None:
 
 
 def test_a_client_has_no_options_but_those_it_is_given() -> None:
-    """Whatever flock's user has set; where the environment is, and which Python, is not its own affair."""
+    """The benchmarked flock gets none of the user's FLOCK_ variables except FLOCK_VENV and FLOCK_PYTHON."""
     environment = {"FLOCK_PASTURE": "1", "FLOCK_VENV": "/venv", "PATH": "/bin", "SSL_CERT_FILE": "/theirs"}
     bundle = {"REQUESTS_CA_BUNDLE": "/ours", "SSL_CERT_FILE": "/ours"}
     expected = {"FLOCK_VENV": "/venv", "PATH": "/bin", "no_proxy": "localhost", **bundle}
@@ -251,6 +295,6 @@ def test_a_benchmark_that_is_ended_leaves_no_process_behind(number: signal.Signa
         assert benchmark.stdout is not None
         left = os.pidfd_open(int(benchmark.stdout.readline()))
         benchmark.send_signal(number)
-    ended, _, _ = select.select([left], [], [], PATIENCE)
+    ended, _, _ = select.select([left], [], [], TIMEOUT)
     os.close(left)
     assert [left] == ended

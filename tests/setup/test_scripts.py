@@ -21,13 +21,12 @@ from typing import Any
 
 import pytest
 from packaging.requirements import Requirement
-from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
 SCRIPTS = ("flock", "test", "lock")
-PYTHONS = ("3.11", "3.12", "3.13")
-PATIENCE = 120  # seconds: far more than two builds take, on the slowest machine
+PYTHONS = ("3.11", "3.12", "3.13", "3.14", "3.15")  # those that flock is tried on
+TIMEOUT = 120  # seconds: far more than two builds take, on the slowest machine
 
 PYPROJECT = """
 [build-system]
@@ -112,7 +111,7 @@ def start(command: Sequence[str | Path], cwd: Path, **changes: str) -> subproces
 
 def finish(process: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
     try:
-        out, err = process.communicate(timeout=PATIENCE)
+        out, err = process.communicate(timeout=TIMEOUT)
     finally:
         process.kill()
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)
@@ -257,7 +256,7 @@ def test_a_python_that_flock_does_not_run_on_is_refused_in_one_line(checkout: Pa
     old = script(tmp_path / "python3.10", "exit 1")
     done = run([checkout / "scripts" / "flock", "hello"], checkout, FLOCK_PYTHON=str(old))
     assert (done.returncode, done.stdout) == (69, "")
-    assert done.stderr == f"flock: FLOCK_PYTHON is no Python 3.11, 3.12 or 3.13 that runs: {old}\n"
+    assert done.stderr == f"flock: FLOCK_PYTHON is no Python 3.11 or newer that runs: {old}\n"
     assert not (checkout / ".venv").exists()
 
 
@@ -277,7 +276,7 @@ def test_without_any_python_the_refusal_is_one_line(checkout: Path, bare_path: P
     """It says which versions will do, and where to name one."""
     done = run([checkout / "scripts" / "flock", "hello"], checkout, FLOCK_PYTHON="", PATH=str(bare_path))
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (69, "", 1)
-    assert "3.11, 3.12 or 3.13" in done.stderr
+    assert "3.11 or newer" in done.stderr
 
 
 def test_a_shim_that_leads_nowhere_is_passed_over(checkout: Path, bare_path: Path) -> None:
@@ -286,6 +285,16 @@ def test_a_shim_that_leads_nowhere_is_passed_over(checkout: Path, bare_path: Pat
     script(bare_path / "python3.12", 'case $1 in -c) exit 0 ;; *) echo "chosen: $0"; exit 5 ;; esac')
     done = run([checkout / "scripts" / "flock", "hello"], checkout, FLOCK_PYTHON="", PATH=str(bare_path))
     assert (done.returncode, done.stdout, done.stderr) == (5, f"chosen: {bare_path}/python3.12\n", "")
+
+
+def test_the_newest_python_that_was_tried_is_taken(checkout: Path, bare_path: Path) -> None:
+    """Before an older one, and before a python3 that may be newer: that is taken when there is no other."""
+    for name in ("python3", "python3.14", "python3.12"):
+        script(bare_path / name, 'case $1 in -c) exit 0 ;; *) echo "chosen: $0"; exit 5 ;; esac')
+    for name in ("python3.14", "python3.12", "python3"):
+        done = run([checkout / "scripts" / "flock", "hello"], checkout, FLOCK_PYTHON="", PATH=str(bare_path))
+        assert (done.returncode, done.stdout, done.stderr) == (5, f"chosen: {bare_path}/{name}\n", "")
+        (bare_path / name).unlink()
 
 
 class Recorder:
@@ -333,6 +342,28 @@ def test_what_the_tests_need_is_added_to_what_flock_needs(checkout: Path) -> Non
     assert bring_up(venv, "test") == ["test"]
     assert bring_up(venv, "flock") == []
     assert bring_up(venv, "test") == []
+
+
+def test_a_python_newer_than_those_tried_is_warned_of_in_one_line_and_used(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Once, when the environment is made with it."""
+    monkeypatch.setattr(helper, "NEWEST_TRIED", (3, 10))
+    venv = helper.Venv(root=checkout, path=checkout / ".venv")
+    venv.path.mkdir()
+    assert bring_up(venv, "flock") == ["venv", "flock", "project"]
+    assert bring_up(venv, "test") == ["test"]
+    warnings = [line for line in capsys.readouterr().err.splitlines() if "newer than those" in line]
+    assert len(warnings) == 1
+    assert warnings[0].startswith("flock: Python {}.{} is newer".format(*sys.version_info))
+
+
+def test_a_python_that_was_tried_is_not_warned_of(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing is said but that the environment is made."""
+    venv = helper.Venv(root=checkout, path=checkout / ".venv")
+    venv.path.mkdir()
+    bring_up(venv, "test")
+    assert capsys.readouterr().err == "flock: setting up .venv (once; about a minute)\n"
 
 
 def change_pyproject(venv: Any) -> None:
@@ -419,7 +450,7 @@ def test_an_environment_that_cannot_be_trusted_is_made_anew(venv: Any, happens: 
 
 
 def test_another_directory_is_never_emptied(checkout: Path, tmp_path: Path) -> None:
-    """FLOCK_VENV with a slip in it must not cost anybody their files."""
+    """A mistyped FLOCK_VENV must not delete files."""
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "precious").touch()
     venv = helper.Venv(root=checkout, path=tmp_path / "home")
@@ -444,7 +475,7 @@ def test_a_command_that_fails_shows_its_last_lines(lock: int, capsys: pytest.Cap
 
 
 def test_a_command_holds_the_lock_itself(lock: int) -> None:
-    """If the helper is killed, whoever comes next waits for the pip that it left behind."""
+    """If the helper is killed, the next one waits for the pip that it left running."""
     helper.run_holding(lock, [sys.executable, "-c", f"import os; os.fstat({lock})"])
 
 
@@ -481,7 +512,9 @@ def test_the_scripts_are_posix_shell(name: str) -> None:
     assert run(["sh", "-n", ROOT / "scripts" / name], ROOT).stderr == ""
 
 
-@pytest.mark.parametrize("name", ["scripts/flock", "scripts/test", "scripts/lock", ".ci/run", ".ci/smoke"])
+@pytest.mark.parametrize(
+    "name", ["scripts/flock", "scripts/test", "scripts/lock", ".ci/run", ".ci/python", ".ci/forky", ".ci/smoke"]
+)
 def test_the_scripts_can_be_started(name: str) -> None:
     """They are executable, and say what runs them."""
     path = ROOT / name
@@ -494,13 +527,21 @@ def project() -> dict[str, Any]:
 
 
 def test_the_scripts_and_the_project_agree_on_pythons() -> None:
-    """requires-python, the helper, the shell's probe and CI's list."""
-    oldest, too_new = helper.OLDEST, helper.TOO_NEW
-    expected = SpecifierSet(">={}.{},<{}.{}".format(*oldest, *too_new))
-    assert expected == SpecifierSet(project()["project"]["requires-python"])
-    assert f"not {oldest} <= sys.version_info < {too_new}" in (ROOT / "scripts" / "_venv.sh").read_text()
-    assert f"for version in {' '.join(PYTHONS)}; do" in (ROOT / ".ci" / "run").read_text()
-    assert [version in expected for version in (*PYTHONS, "3.14")] == [True, True, True, False]
+    """requires-python and the classifiers, the helper, the shell's candidates and probe, and CI's lists."""
+    settings = project()["project"]
+    assert ">={}.{}".format(*helper.OLDEST) == settings["requires-python"]
+    assert (PYTHONS[0], PYTHONS[-1]) == ("{}.{}".format(*helper.OLDEST), "{}.{}".format(*helper.NEWEST_TRIED))
+    prefix = "Programming Language :: Python :: "
+    named = [line.removeprefix(prefix) for line in settings["classifiers"] if line.startswith(prefix)]
+    assert list(PYTHONS) == named
+    newest, *others = [f"python{version}" for version in reversed(PYTHONS)]
+    shell = (ROOT / "scripts" / "_venv.sh").read_text()
+    assert f'for python in "${{FLOCK_PYTHON:-{newest}}}" {" ".join(others)} python3; do' in shell
+    assert f"sys.exit(sys.version_info < {helper.OLDEST})" in shell
+    assert f"{PYTHONS[0]} to {PYTHONS[-1]}" in (ROOT / "scripts" / "flock").read_text()
+    ci = (ROOT / ".ci" / "run").read_text()
+    assert f"for version in {' '.join(PYTHONS[:3])}; do" in ci
+    assert f'.ci/forky "$scratch/forky" {" ".join(PYTHONS[3:])}\n' in ci
 
 
 def locked(name: str) -> list[Requirement]:

@@ -1,4 +1,6 @@
-"""Saying a tweet once, whatever the network answers or does not."""
+"""A post is made once, whatever the network and the journal answer."""
+
+from __future__ import annotations
 
 from collections.abc import Sequence
 
@@ -16,130 +18,205 @@ from flock.errors import (
     Unauthorized,
     Unavailable,
 )
-from flock.journal import MemoryJournal, Outcome, Record, Settlement
-from flock.networks import Post
-from flock.sheep.delivery import Speaker, Spoken
+from flock.events import Event, Said, Skipped, Unsure
+from flock.journal import WELL, Condition, MemoryJournal, Outcome, Place, Settlement, Standing
+from flock.networks.base import Post
+from flock.networks.scripted import ScriptedNetwork
+from flock.sheep.delivery import Delivery
 
+BOT = "x:dolly"
 TEXT = "Roll call at four & the dark: baa"
-RECORD = Record("x:dolly", n=3, line=1, saying=TEXT, next_line=TEXT, last_id="7")
-
-
-class FakeNetwork:
-    """Answers posts as it is told to, in turn, then takes them all; shows `timeline` or fails with it."""
-
-    def __init__(
-        self,
-        *answers: NetworkError | None,
-        timeline: Sequence[Post] | NetworkError = (),
-        refuses_duplicates: bool = True,
-    ) -> None:
-        self.refuses_duplicates = refuses_duplicates
-        self.timeline = timeline
-        self.posted: list[str] = []
-        self.asked: list[str | None] = []
-        self._answers = list(answers)
-
-    def fits(self, text: str) -> bool:
-        return len(text) <= 280
-
-    def post(self, text: str) -> Post:
-        self.posted.append(text)
-        answer = self._answers.pop(0) if self._answers else None
-        if answer:
-            raise answer
-        return Post(id=str(len(self.posted)), text=text)
-
-    def recent(self, since_id: str | None = None) -> Sequence[Post]:
-        self.asked.append(since_id)
-        if isinstance(self.timeline, NetworkError):
-            raise self.timeline
-        return self.timeline
+NOW = 1000.0  # the wall-clock time; the steady time is 400 seconds behind
+AHEAD = 400.0
+HERE = Place(n=3, line=1, due=NOW - AHEAD, next_line=TEXT, last_id="7")
+THERE = Place(n=4, line=2, due=NOW - AHEAD + 60, next_line="the next line")
+NO_ANSWER = OutcomeUnknown("no answer")
+ABOUT = {"line": 1, "lines": 4, "age": 0.25, "late": 0.0}
 
 
 class Diary(MemoryJournal):
-    """A journal that also remembers every call, in order."""
+    """A journal that lists the calls that wrote to it, in order; it raises the `errors` of those to come."""
 
-    def __init__(self, trouble: JournalError | None = None) -> None:
+    def __init__(self) -> None:
         super().__init__()
         self.calls: list[str] = []
-        self._trouble = trouble
+        self.errors: list[JournalError | None] = []
 
-    def intend(self, record: Record, text: str, at: float) -> None:
-        if self._trouble:
-            raise self._trouble
-        self.calls.append(f"intend {record.n} {record.piece} at {at:g}: {text}")
-        super().intend(record, text, at)
+    def intend(self, bot: str, place: Place, text: str) -> None:
+        self._note(f"intend {place.n} {place.piece} at {place.intended}: {text}")
+        super().intend(bot, place, text)
 
-    def settle(self, settlement: Settlement, record: Record) -> None:
-        self.calls.append(f"settle {settlement.n} {settlement.piece} at {settlement.at:g}: {settlement.outcome}")
-        super().settle(settlement, record)
+    def settle(self, bot: str, settlement: Settlement, place: Place) -> None:
+        self._note(f"settle {settlement.n} {settlement.piece} at {settlement.at}: {settlement.outcome}")
+        super().settle(bot, settlement, place)
 
+    def keep(self, bot: str, place: Place, standing: Standing) -> None:
+        self._note(f"keep {place.n} {place.piece}, intended {place.intended}: {standing.kind}")
+        super().keep(bot, place, standing)
 
-def speaker(network: FakeNetwork, journal: MemoryJournal | None = None, *, unsure: bool = False) -> Speaker:
-    """Return a voice on `network` at the wall-clock time 1000."""
-    return Speaker(network, journal or MemoryJournal(), VirtualClock(1000.0), unsure=unsure)
-
-
-def test_a_tweet_is_intended_then_said() -> None:
-    """The journal hears of it before the network does; settling is the sheep's."""
-    network, diary = FakeNetwork(), Diary()
-    assert Spoken(Outcome.SAID, post_id="1") == speaker(network, diary).say(RECORD, TEXT)
-    assert [TEXT] == network.posted
-    assert [f"intend 3 0 at 1000: {TEXT}"] == diary.calls
+    def _note(self, call: str) -> None:
+        error = self.errors.pop(0) if self.errors else None
+        if error:
+            raise error
+        self.calls.append(call)
 
 
-def test_what_cannot_be_noted_is_not_said() -> None:
-    """Without a journal nothing may be posted."""
-    network = FakeNetwork()
-    voice = speaker(network, Diary(JournalError("the disk is full")))
+class Desk:
+    """A delivery, and what it works with."""
+
+    def __init__(self, *trouble: NetworkError | None, place: Place = HERE, is_open: bool = False) -> None:
+        self.clock = VirtualClock(NOW - AHEAD)
+        self.clock.skew = AHEAD
+        self.network = ScriptedNetwork(
+            clock=self.clock, refuses_duplicates=True, trouble=list(trouble), timeline=()
+        )
+        self.journal = Diary()
+        self.events: list[Event] = []
+        if is_open:
+            place = place._replace(intended=NOW - 100, saying=TEXT)
+        self.delivery = Delivery(
+            place,
+            bot=BOT,
+            name="dolly",
+            network=self.network,
+            journal=self.journal,
+            clock=self.clock,
+            tell=self.events.append,
+        )
+
+    def deliver(self, text: str = TEXT) -> Outcome:
+        """Post the text; the next place is the same for every post, but for the id and the refusals."""
+        return self.delivery.deliver(text, line=text, onward=self._onward, about=ABOUT)
+
+    def _onward(self, here: Place, post_id: str | None) -> Place:
+        assert here.intended is None
+        return THERE._replace(last_id=post_id or here.last_id, refusals=here.refusals)
+
+    @property
+    def place(self) -> Place:
+        return self.delivery.place
+
+    @property
+    def kept(self) -> tuple[Place, Standing] | None:
+        return self.journal.read(BOT)
+
+
+def test_a_post_is_intended_then_made_then_settled_then_told() -> None:
+    """The journal knows of a post before the network does, and of its end before the observers."""
+    desk = Desk()
+
+    assert Outcome.SAID is desk.deliver()
+
+    assert [TEXT] == desk.network.posts
+    assert [f"intend 3 0 at {NOW}: {TEXT}", f"settle 3 0 at {NOW}: said"] == desk.journal.calls
+    assert [Said(at=NOW, bot="dolly", text=TEXT, n=3, post_id="1", **ABOUT)] == desk.events  # type: ignore[arg-type]
+    assert THERE._replace(last_id="1") == desk.place
+
+
+def test_the_journal_keeps_the_due_time_in_wall_clock_time() -> None:
+    """The steady time means nothing to the next process."""
+    desk = Desk()
+
+    desk.deliver()
+
+    assert (THERE._replace(last_id="1", due=NOW + 60), WELL) == desk.kept
+
+
+def test_how_a_sheep_fares_is_kept_in_wall_clock_time() -> None:
+    """A standing that has no end keeps none."""
+    desk = Desk()
+
+    desk.delivery.keep(Standing(Condition.WAITING, kind="RateLimited", until=NOW - AHEAD + 900))
+    assert desk.kept
+    assert NOW + 900 == desk.kept[1].until
+
+    desk.delivery.keep(WELL)
+    assert 0.0 == desk.kept[1].until
+
+
+def test_a_post_that_cannot_be_intended_is_not_made() -> None:
+    """Without a journal nothing may be posted, and no post is in doubt."""
+    desk = Desk()
+    desk.journal.errors = [JournalError("the disk is full")]
+
     with pytest.raises(JournalError):
-        voice.say(RECORD, TEXT)
-    assert [] == network.posted
-    assert not voice.unsure
+        desk.deliver()
+
+    assert [] == desk.network.tries
+    assert (HERE, False) == (desk.place, desk.delivery.owes)
 
 
-def test_an_unanswered_tweet_that_is_in_the_timeline_was_said() -> None:
-    """Only what came after the last known post is asked for, and nothing is posted again."""
-    network = FakeNetwork(OutcomeUnknown("no answer"), timeline=[Post("9", "other"), Post("8", TEXT)])
-    voice = speaker(network)
+def test_a_settlement_that_fails_is_owed_and_told_once_it_is_written() -> None:
+    """The post is out: it is neither made again nor told twice, and not told before it is settled."""
+    desk = Desk()
+    desk.journal.errors = [None, JournalError("the disk is full"), JournalError("the disk is full")]
+
+    with pytest.raises(JournalError):
+        desk.deliver()
+    with pytest.raises(JournalError):
+        desk.delivery.settle()
+    assert (True, []) == (desk.delivery.owes, desk.events)
+    assert (HERE.n, NOW) == (desk.place.n, desk.place.intended)
+
+    desk.clock.advance_to(desk.clock.now() + 500)
+    desk.delivery.settle()
+    desk.delivery.settle()
+
+    assert ([TEXT], False) == (desk.network.posts, desk.delivery.owes)
+    assert [(NOW, "1")] == [(event.at, event.post_id) for event in desk.events if isinstance(event, Said)]
+    assert f"settle 3 0 at {NOW}: said" == desk.journal.calls[-1]
+    assert THERE._replace(last_id="1") == desk.place
+
+
+def test_an_unanswered_post_that_is_in_the_timeline_was_made() -> None:
+    """Only posts after the last known one are asked for, and nothing is posted again."""
+    desk = Desk(NO_ANSWER)
+    desk.network.timeline = [Post("9", "other"), Post("8", TEXT)]
     with pytest.raises(OutcomeUnknown):
-        voice.say(RECORD, TEXT)
-    assert voice.unsure
-    assert Spoken(Outcome.SAID, post_id="8") == voice.say(RECORD, TEXT)
-    assert ([TEXT], ["7"]) == (network.posted, network.asked)
+        desk.deliver()
+    assert NOW == desk.place.intended
+
+    assert Outcome.SAID is desk.deliver()
+
+    assert (1, ["7"]) == (len(desk.network.tries), desk.network.asked)
+    assert "8" == desk.place.last_id
+    assert 2 == len(desk.journal.calls)
 
 
-def test_an_unanswered_tweet_that_is_not_in_the_timeline_is_said_again() -> None:
-    """It did not land; the intent that stands in the journal still covers it."""
-    network, diary = FakeNetwork(OutcomeUnknown("no answer"), timeline=[Post("8", "another line")]), Diary()
-    voice = speaker(network, diary)
+def test_an_unanswered_post_that_is_not_in_the_timeline_is_made_again() -> None:
+    """The intent that is open in the journal covers the repeat."""
+    desk = Desk(NO_ANSWER)
+    desk.network.timeline = [Post("8", "another line")]
     with pytest.raises(OutcomeUnknown):
-        voice.say(RECORD, TEXT)
-    assert Spoken(Outcome.SAID, post_id="2") == voice.say(RECORD, TEXT)
-    assert [TEXT, TEXT] == network.posted
-    assert 1 == len(diary.calls)
+        desk.deliver()
+
+    assert Outcome.SAID is desk.deliver()
+
+    assert (2, [TEXT]) == (len(desk.network.tries), desk.network.posts)
+    assert ["intend", "settle"] == [call.split()[0] for call in desk.journal.calls]
 
 
-@pytest.mark.parametrize("ids", [("9", "7", "5"), ("y", "7", "x"), ("9", "6", "5")])
+@pytest.mark.parametrize("ids", [("9", "7", "5"), ("y", "7", "x"), ("9", "6", "5"), ("11", "10", "9")])
 def test_the_same_line_of_an_earlier_recitation_is_not_this_one(ids: tuple[str, str, str]) -> None:
-    """A network that shows more than it was asked for does not make us lose a line."""
+    """A network that shows more than it was asked for does not make the sheep lose a line."""
     newer, last, older = ids
-    timeline = [Post(newer, "another line"), Post(last, "the line before"), Post(older, TEXT)]
-    network = FakeNetwork(OutcomeUnknown("no answer"), timeline=timeline)
-    speaker = Speaker(network, MemoryJournal(), VirtualClock())
-    with pytest.raises(OutcomeUnknown):
-        speaker.say(RECORD, TEXT)
+    desk = Desk(place=HERE._replace(last_id=last if last == "10" else "7"), is_open=True)
+    desk.network.timeline = [Post(newer, "another line"), Post(last, "the line before"), Post(older, TEXT)]
 
-    speaker.say(RECORD, TEXT)
+    desk.deliver()
 
-    assert [TEXT, TEXT] == network.posted
+    assert [TEXT] == desk.network.posts
 
 
-def test_a_restart_with_an_open_intent_finds_out_first() -> None:
-    """What a killed process intended is looked for before anything is posted."""
-    network = FakeNetwork(timeline=[Post("8", TEXT)])
-    assert Spoken(Outcome.SAID, post_id="8") == speaker(network, unsure=True).say(RECORD, TEXT)
-    assert [] == network.posted
+def test_after_a_restart_an_open_intent_is_looked_for_first() -> None:
+    """The process was killed while it posted; the post is found, so it is not made again."""
+    desk = Desk(is_open=True)
+    desk.network.timeline = [Post("8", TEXT)]
+
+    assert Outcome.SAID is desk.deliver()
+
+    assert [] == desk.network.tries
+    assert [f"settle 3 0 at {NOW}: said"] == desk.journal.calls
 
 
 @pytest.mark.parametrize(
@@ -152,112 +229,189 @@ def test_a_restart_with_an_open_intent_finds_out_first() -> None:
     ],
 )
 def test_the_networks_copy_is_recognised(theirs: str, ours: str) -> None:
-    """X escapes HTML and shortens links."""
-    network = FakeNetwork(timeline=[Post("8", theirs)])
-    assert Outcome.SAID == speaker(network, unsure=True).say(RECORD, ours).outcome
-    assert [] == network.posted
+    """Networks escape HTML and shorten links."""
+    desk = Desk(is_open=True)
+    desk.network.timeline = [Post("8", theirs)]
+
+    assert Outcome.SAID is desk.deliver(ours)
+
+    assert [] == desk.network.tries
 
 
 @pytest.mark.parametrize("refusal", [Refused("no"), Unauthorized("no"), RateLimited("later", until=2000.0)])
-def test_where_the_timeline_is_refused_a_duplicate_means_that_it_landed(refusal: NetworkError) -> None:
+def test_where_the_timeline_is_refused_a_duplicate_means_that_the_post_was_made(refusal: NetworkError) -> None:
     """A network that refuses duplicates can be asked by posting again."""
-    network = FakeNetwork(Duplicate("said already"), timeline=refusal)
-    assert Spoken(Outcome.SAID) == speaker(network, unsure=True).say(RECORD, TEXT)
-    assert [TEXT] == network.posted
+    desk = Desk(Duplicate("said already"), is_open=True)
+    desk.network.timeline = refusal
+
+    assert Outcome.SAID is desk.deliver()
+
+    assert (1, []) == (len(desk.network.tries), desk.network.posts)
+    assert [None] == [event.post_id for event in desk.events if isinstance(event, Said)]
+    assert "7" == desk.place.last_id
 
 
 def test_where_nothing_can_tell_the_outcome_is_unknown_and_nothing_is_posted() -> None:
-    """Rather than say a line twice the sheep goes on, and the journal says why."""
-    network = FakeNetwork(timeline=Refused("not on your plan"), refuses_duplicates=False)
-    spoken = speaker(network, unsure=True).say(RECORD, TEXT)
-    assert Outcome.UNKNOWN == spoken.outcome
-    assert "the timeline cannot be read: not on your plan" in spoken.why
-    assert [] == network.posted
+    """A line that may be lost is better than a line that is said twice; the event says why."""
+    desk = Desk(is_open=True)
+    desk.network.refuses_duplicates = False
+    desk.network.timeline = Refused("not on your plan")
+
+    assert Outcome.UNKNOWN is desk.deliver()
+
+    why = "no answer, and the timeline cannot be read: not on your plan"
+    assert [Unsure(at=NOW, bot="dolly", text=TEXT, n=3, why=why)] == desk.events
+    assert ([], THERE.n) == (desk.network.tries, desk.place.n)
 
 
-def test_a_busy_timeline_is_asked_again_later_where_duplicates_are_taken() -> None:
-    """A rate limit passes; then the timeline will tell."""
-    network = FakeNetwork(timeline=RateLimited("later", until=2000.0), refuses_duplicates=False)
-    voice = speaker(network, unsure=True)
-    with pytest.raises(RateLimited):
-        voice.say(RECORD, TEXT)
-    assert voice.unsure
-    assert [] == network.posted
+@pytest.mark.parametrize(
+    ("trouble", "refuses_duplicates"),
+    [
+        (RateLimited("later", until=2000.0), False),
+        (Unavailable("down"), False),
+        (Unavailable("down"), True),
+        (OutcomeUnknown("no answer"), True),
+    ],
+)
+def test_a_timeline_that_may_tell_later_is_asked_again_later(
+    trouble: NetworkError, *, refuses_duplicates: bool
+) -> None:
+    """The intent stays open, and nothing is posted meanwhile."""
+    desk = Desk(is_open=True)
+    desk.network.refuses_duplicates = refuses_duplicates
+    desk.network.timeline = trouble
 
-
-@pytest.mark.parametrize("trouble", [Unavailable("down"), OutcomeUnknown("no answer")])
-def test_an_unwell_timeline_is_asked_again_later(trouble: NetworkError) -> None:
-    """The doubt stays, and nothing is posted meanwhile."""
-    network = FakeNetwork(timeline=trouble)
-    voice = speaker(network, unsure=True)
     with pytest.raises(type(trouble)):
-        voice.say(RECORD, TEXT)
-    assert voice.unsure
-    assert [] == network.posted
+        desk.deliver()
+
+    assert ([], []) == (desk.network.tries, desk.journal.calls)
+    assert NOW - 100 == desk.place.intended
 
 
 @pytest.mark.parametrize("refusal", [Duplicate("said already"), TooLong("too long"), Refused("no")])
-def test_a_text_that_the_network_will_not_take_is_skipped(refusal: NetworkError) -> None:
-    """A duplicate too, where no attempt is in doubt."""
-    network = FakeNetwork(refusal)
-    assert Spoken(Outcome.SKIPPED, why=str(refusal)) == speaker(network).say(RECORD, TEXT)
-    assert [TEXT] == network.posted
+def test_a_text_that_the_network_refuses_is_skipped(refusal: NetworkError) -> None:
+    """So is a duplicate, where no earlier attempt was made."""
+    desk = Desk(refusal)
+
+    assert Outcome.SKIPPED is desk.deliver()
+
+    assert [Skipped(at=NOW, bot="dolly", text=TEXT, n=3, why=str(refusal))] == desk.events
+    assert f"settle 3 0 at {NOW}: skipped" == desk.journal.calls[-1]
 
 
 @pytest.mark.parametrize("refusal", [TooLong("too long"), Refused("no")])
-def test_a_refusal_after_doubt_leaves_the_doubt(refusal: NetworkError) -> None:
-    """The first attempt may have landed all the same."""
-    network = FakeNetwork(refusal)
-    assert Spoken(Outcome.UNKNOWN, why=str(refusal)) == speaker(network, unsure=True).say(RECORD, TEXT)
+def test_a_repeat_that_is_refused_leaves_the_first_attempt_in_doubt(refusal: NetworkError) -> None:
+    """The first attempt may be out all the same."""
+    desk = Desk(refusal, is_open=True)
+
+    assert Outcome.UNKNOWN is desk.deliver()
+
+    assert [str(refusal)] == [event.why for event in desk.events if isinstance(event, Unsure)]
 
 
-def test_three_refusals_in_a_row_are_not_the_texts_fault() -> None:
-    """Two lines are skipped; with the third the API is to blame, and the line is kept."""
-    network, diary = FakeNetwork(Refused("no"), Refused("no"), Refused("no")), Diary()
-    voice = speaker(network, diary)
-    for n in range(2):
-        assert Outcome.SKIPPED == voice.say(Record("x:dolly", n=n), TEXT).outcome
-        voice.unsure = False  # the sheep has settled it
+def outcomes(desk: Desk, count: int) -> Sequence[Outcome]:
+    """Post so many texts, and return how each ended."""
+    return [desk.deliver() for _ in range(count)]
+
+
+def test_after_three_refusals_in_a_row_the_line_is_kept() -> None:
+    """Two lines are skipped. With the third, the rules of the network must have changed."""
+    desk = Desk(Refused("no"), Refused("no"), Refused("no"))
+
+    assert [Outcome.SKIPPED] * 2 == outcomes(desk, 2)
     with pytest.raises(Refused):
-        voice.say(Record("x:dolly", n=2), TEXT)
-    assert not voice.unsure
-    assert "settle 2 0 at 1000: withdrawn" == diary.calls[-1]
+        desk.deliver()
+
+    assert (3, None, TEXT) == (desk.place.refusals, desk.place.intended, desk.place.saying)
+    assert 2 == len(desk.events)
 
 
-def test_a_success_forgives_the_refusals_before_it() -> None:
-    """Four refusals with a tweet between them skip four lines."""
-    network = FakeNetwork(Refused("no"), Refused("no"), None, Refused("no"), Refused("no"))
-    voice, outcomes = speaker(network), []
-    for n in range(5):
-        outcomes.append(voice.say(Record("x:dolly", n=n), TEXT).outcome)
-        voice.unsure = False  # the sheep has settled it
+def test_the_refusals_in_a_row_are_kept_in_the_journal() -> None:
+    """Else each process of a cron job would skip two lines."""
+    desk = Desk(Refused("no"), Refused("no"))
+
+    outcomes(desk, 2)
+
+    assert desk.kept
+    assert 2 == desk.kept[0].refusals
+
+
+def test_a_post_that_was_made_ends_the_refusals_in_a_row() -> None:
+    """Four refusals with a post between them skip four lines."""
+    desk = Desk(Refused("no"), Refused("no"), None, Refused("no"), Refused("no"))
+
     skipped = Outcome.SKIPPED
-    assert [skipped, skipped, Outcome.SAID, skipped, skipped] == outcomes
+    assert [skipped, skipped, Outcome.SAID, skipped, skipped] == outcomes(desk, 5)
+
+
+@pytest.mark.parametrize("found", ["in the timeline", "as a duplicate"])
+def test_a_post_that_is_found_to_be_made_ends_the_refusals_in_a_row(found: str) -> None:
+    """The network accepted it, although no answer came."""
+    answers = [Duplicate("said already")] if found == "as a duplicate" else []
+    desk = Desk(*answers, Refused("no"), place=HERE._replace(refusals=2), is_open=True)
+    desk.network.timeline = () if answers else [Post("8", TEXT)]
+
+    assert [Outcome.SAID, Outcome.SKIPPED] == outcomes(desk, 2)
+
+
+def test_too_long_is_skipped_however_many_refusals_came_before() -> None:
+    """The text is to blame, not the network's rules."""
+    desk = Desk(*[TooLong("186")] * 5, place=HERE._replace(refusals=3))
+
+    assert [Outcome.SKIPPED] * 5 == outcomes(desk, 5)
 
 
 @pytest.mark.parametrize("trouble", [Unavailable("down"), RateLimited("later"), Unauthorized("no")])
-def test_a_tweet_that_surely_did_not_land_is_withdrawn(trouble: NetworkError) -> None:
-    """A restart has nothing to find out; the record in the journal is the one from before."""
-    network, diary = FakeNetwork(trouble), Diary()
-    voice = speaker(network, diary)
+def test_a_post_that_surely_was_not_made_is_withdrawn(trouble: NetworkError) -> None:
+    """The next process has nothing to look for; the line is kept as it was begun."""
+    desk = Desk(trouble)
+
     with pytest.raises(type(trouble)):
-        voice.say(RECORD, TEXT)
-    assert "settle 3 0 at 1000: withdrawn" == diary.calls[-1]
-    assert RECORD == diary.read("x:dolly")
-    assert not voice.unsure
-    assert [] == diary.latest_posts(9)
+        desk.deliver()
+    desk.delivery.keep(Standing(Condition.BACKING_OFF, kind="Unavailable"))
+
+    assert HERE._replace(saying=TEXT) == desk.place
+    assert "keep 3 0, intended None: Unavailable" == desk.journal.calls[-1]
+    assert [] == desk.journal.latest_posts(9)
 
 
-def test_an_attempt_in_doubt_is_not_withdrawn() -> None:
-    """That the second attempt did not get through says nothing of the first."""
-    network, diary = FakeNetwork(OutcomeUnknown("no answer"), Unavailable("down")), Diary()
-    voice = speaker(network, diary)
-    with pytest.raises(OutcomeUnknown):
-        voice.say(RECORD, TEXT)
-    with pytest.raises(Unavailable):
-        voice.say(RECORD, TEXT)
-    assert voice.unsure
-    record = diary.read("x:dolly")
-    assert record is not None
-    assert record.unsure
-    assert 1 == len(diary.calls)
+def test_a_post_in_doubt_is_not_withdrawn() -> None:
+    """That the repeat did not get through says nothing of the first attempt."""
+    desk = Desk(NO_ANSWER, Unavailable("down"))
+    for kind in (OutcomeUnknown, Unavailable):
+        with pytest.raises(kind):
+            desk.deliver()
+    desk.delivery.keep(Standing(Condition.BACKING_OFF))
+
+    assert NOW == desk.place.intended
+    assert desk.kept
+    assert NOW == desk.kept[0].intended
+    assert [NOW] == desk.journal.latest_posts(9)
+
+
+def test_a_bug_in_a_network_leaves_the_post_in_doubt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An exception that is no NetworkError says nothing of whether the post was made, so it is looked for."""
+    desk = Desk()
+
+    def post(text: str) -> Post:
+        raise AttributeError("post")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(desk.network, "post", post)
+        with pytest.raises(AttributeError):
+            desk.deliver()
+    desk.network.timeline = [Post("8", TEXT)]
+
+    assert Outcome.SAID is desk.deliver()
+    assert ([], ["7"]) == (desk.network.posts, desk.network.asked)
+
+
+def test_posts_go_to_the_network_that_replaced_another() -> None:
+    """A penned sheep connects anew with the key that its operator has mended."""
+    desk = Desk()
+    other = ScriptedNetwork(clock=desk.clock)
+    desk.delivery.network = other
+
+    desk.deliver()
+
+    assert ([], [TEXT]) == (desk.network.posts, other.posts)

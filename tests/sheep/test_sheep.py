@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,8 +16,13 @@ from hypothesis import strategies as st
 from flock.errors import BadKeys, BadPoem
 from flock.events import Birthday, PickedUp, Said, Stumbled
 from flock.journal import SqliteJournal
+from flock.options import Options
 from flock.sheep.sheep import Sheep
-from tests.sheep.conftest import START, World
+from flock.temperament import Recitation, Utterance
+from tests.conftest import TIMEOUT
+from tests.world import START, World
+
+NAMES = ("ann", "ben", "cat", "dan")
 
 
 def test_it_says_its_poem_line_by_line_and_starts_over(world: World) -> None:
@@ -79,7 +87,7 @@ def test_it_ages_by_recitations(world: World) -> None:
 
 @pytest.mark.parametrize("hours", [1, -1])
 def test_setting_the_clock_makes_no_burst_and_no_stall(world: World, hours: int) -> None:
-    """Somebody sets the machine's clock by an hour: the lines come as before."""
+    """The machine's clock is set by an hour: the lines come as before."""
     sheep = world.raise_sheep(lines=100)
     world.live(130, sheep)
 
@@ -93,7 +101,7 @@ def test_setting_the_clock_makes_no_burst_and_no_stall(world: World, hours: int)
 def test_a_clock_set_between_two_runs_costs_an_interval_at_most(
     world: World, hours: int, times: list[float]
 ) -> None:
-    """Set forward, it looks like an outage: one line at once. Set back, the bot is not silent for that hour."""
+    """Set forward, the next line comes at once. Set back, it comes an interval later at most."""
     world.live(130, world.raise_sheep(lines=100, intervals=(60, 60)))
     world.clock.skew = hours * 3600
     world.anew()
@@ -122,6 +130,23 @@ def test_a_restart_keeps_place_age_and_due_time(make_world: Callable[..., World]
     world.journal.close()
 
     assert [f"dolly {line}" for line in range(4)] == world.stage().posts
+
+
+@pytest.mark.parametrize("restarted_at", [100, 1300])
+def test_a_rest_that_a_temperament_lengthened_is_kept_over_a_restart(
+    make_world: Callable[..., World], restarted_at: float
+) -> None:
+    """A bored sheep pauses for 20 line intervals and rests for ten poem intervals: neither is cut to one."""
+
+    def bored(poem: tuple[str, ...], recitation: int, seed: int) -> Recitation:
+        return Recitation([Utterance(line, place, pause=20.0) for place, line in enumerate(poem)], rest=10.0)
+
+    world = make_world(options=Options(temperament=bored))
+    world.live(restarted_at, world.raise_sheep(lines=2, intervals=(60, 600)))
+    world.anew()
+    world.live(9000 - restarted_at, world.raise_sheep(lines=2, intervals=(60, 600)))
+
+    assert [0, 1200, 7200, 8400] == [time - START for time in world.stage().times]
 
 
 def test_a_half_said_line_is_finished_after_a_restart(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -158,7 +183,7 @@ def test_a_half_said_line_is_finished_after_a_restart(world: World, monkeypatch:
 
 
 def test_an_edited_poem_is_picked_up_at_the_same_line(world: World) -> None:
-    """Two lines were put in before: the sheep goes on at its line, and says that it noticed."""
+    """Two lines were added at the beginning: the sheep goes on at its line, and an event says so."""
     world.live(130, world.raise_sheep(lines=5))
     lines = ["new", "newer", *(f"dolly {line}" for line in range(5))]
     (world.folder / "dolly.txt").write_text("\n".join(lines))
@@ -171,7 +196,7 @@ def test_an_edited_poem_is_picked_up_at_the_same_line(world: World) -> None:
 
 
 def test_a_line_rewritten_in_an_edited_poem_is_said_after_the_one_before_it(world: World) -> None:
-    """The due line is another now, and a new one stands above: what was said last is not said again."""
+    """The next line was rewritten, and a line was added above: the line said last is not said again."""
     world.live(130, world.raise_sheep(lines=5))
     lines = ["new", "dolly 0", "dolly 1", "dolly 2", "wholly rewritten", "dolly 4"]
     (world.folder / "dolly.txt").write_text("\n".join(lines))
@@ -180,7 +205,7 @@ def test_a_line_rewritten_in_an_edited_poem_is_said_after_the_one_before_it(worl
     assert "wholly rewritten" == world.raise_sheep().decide()
 
 
-def test_a_bug_in_one_sheep_is_its_own(world: World, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_bug_in_one_sheep_does_not_disturb_another(world: World, caplog: pytest.LogCaptureFixture) -> None:
     """An exception in a subclass is logged once with its traceback; the sheep backs off, the others go on."""
 
     class BrokenSheep(Sheep):
@@ -198,8 +223,8 @@ def test_a_bug_in_one_sheep_is_its_own(world: World, caplog: pytest.LogCaptureFi
     assert 1 == sum("counted the clouds" in record.message for record in caplog.records)
 
 
-def test_a_subclass_may_tweet_in_its_own_way(world: World) -> None:
-    """Like the article's: it posts by itself and moves its own trackers; the intervals still hold."""
+def test_a_subclass_may_post_by_itself(world: World) -> None:
+    """It moves its own trackers, as bots of the original article do; the intervals hold all the same."""
 
     class OldSheep(Sheep):
         def tweet_something(self) -> None:
@@ -215,8 +240,8 @@ def test_a_subclass_may_tweet_in_its_own_way(world: World) -> None:
     assert ["dolly 0", "dolly 1", "dolly 0"] == world.stage().posts
 
 
-def test_the_keys_own_intervals_go_first(world: World) -> None:
-    """A line interval in the key file holds, whatever the flock's is."""
+def test_intervals_in_the_key_file_override_the_flocks(world: World) -> None:
+    """Both of them, in any unit."""
     sheep = world.raise_sheep(line_interval="2m", poem_interval=7)
 
     assert (120.0, 7.0) == (sheep.line_interval, sheep.poem_interval)
@@ -233,17 +258,59 @@ def test_params_are_the_key_file_and_keep_their_secrets(world: World) -> None:
 def test_a_missing_key_and_a_missing_poem_are_bad_input(world: World) -> None:
     """A sheep made by hand says what is wrong with what it was given."""
     with pytest.raises(BadKeys, match="cannot be read"):
-        Sheep(world.folder / "nobody.json", 60, 600, commons=world.commons)
+        Sheep(world.folder / "nobody.json", 60, 600, context=world.context)
     with pytest.raises(BadPoem, match="no such file"):
         world.raise_sheep(poem_file="nowhere.txt")
 
 
+def test_a_sheep_can_be_given_a_key_that_was_read_already(world: World) -> None:
+    """The file is not read a second time."""
+    key = world.raise_sheep().key
+    key.file.unlink()
+
+    assert key is Sheep(key.file, 60, 600, key=key, context=world.context).key
+
+
+def test_sheep_made_by_hand_share_one_context(world: World) -> None:
+    """One journal, one pasture and one stop event for the process, also where two threads make them at once."""
+    for name in NAMES:
+        world.raise_sheep(name)
+    program = """
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from flock import Sheep
+
+with ThreadPoolExecutor(4) as pool:
+    flock = list(pool.map(lambda file: Sheep(file, 30, 5400), sys.argv[1:]))
+print(len({id(sheep.context) for sheep in flock}), flock[0].context.options.seed)
+flock[0].context.close()
+"""
+    environment = {
+        **os.environ,
+        "FLOCK_STATE": str(world.folder / "flock.db"),
+        "FLOCK_PASTURE": "1",
+        "FLOCK_SEED": "7",
+    }
+    files = [world.folder / f"{name}.json" for name in NAMES]
+
+    done = subprocess.run(
+        [sys.executable, "-c", program, *files],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=TIMEOUT,
+    )
+
+    assert ("1 7\n", "") == (done.stdout, done.stderr)
+
+
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(pauses=st.lists(st.floats(0, 5000), max_size=20))
-def test_whatever_happens_two_lines_are_never_closer_than_they_should_be(
+def test_a_process_that_hangs_now_and_then_posts_no_burst(
     tmp_path_factory: pytest.TempPathFactory, pauses: list[float]
 ) -> None:
-    """However long the process hangs in between: at most one early line after being late, never a burst."""
+    """After a line that was late by less than an interval, the next one comes that much sooner, and no other."""
     world = World(tmp_path_factory.mktemp("keys"))
     sheep = world.raise_sheep(lines=1000, intervals=(60, 60))
     for pause in pauses:

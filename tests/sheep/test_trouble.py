@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import os
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+import simplejson as json
 
 from flock.errors import (
     AppRefused,
@@ -28,10 +31,25 @@ from flock.errors import (
     Unavailable,
     Wait,
 )
-from flock.events import BackingOff, Penned, Released, Silenced, Skipped, SpeaksAgain, Unsure, Waiting
-from flock.journal import MemoryJournal, Record, Settlement
+from flock.events import (
+    BackingOff,
+    Birthday,
+    Penned,
+    Released,
+    Said,
+    Silenced,
+    Skipped,
+    SpeaksAgain,
+    Stumbled,
+    Unsure,
+    Waiting,
+)
+from flock.herd import Herd
+from flock.journal import MemoryJournal, Place, Settlement, SqliteJournal
+from flock.observers.wording import describe
 from flock.options import Options
-from tests.sheep.conftest import START, World
+from flock.sheep.sheep import Sheep
+from tests.world import START, World
 
 
 def test_a_rate_limit_is_waited_out_until_its_reset(world: World) -> None:
@@ -48,7 +66,7 @@ def test_a_rate_limit_is_waited_out_until_its_reset(world: World) -> None:
 
 
 @pytest.mark.parametrize("kind", [DailyLimit, LooksAutomated, OutOfCredits, ClockWrong])
-def test_what_takes_hours_is_waited_out_for_hours(world: World, kind: type[Wait]) -> None:
+def test_a_limit_without_a_reset_is_waited_out_for_hours(world: World, kind: type[Wait]) -> None:
     """A daily limit or an empty purse costs a request every few hours, and one line in the log."""
     sheep = world.raise_sheep()
     sheep_stage = world.stage()
@@ -61,8 +79,8 @@ def test_what_takes_hours_is_waited_out_for_hours(world: World, kind: type[Wait]
 
 
 @pytest.mark.parametrize("kind", [Unavailable, OutcomeUnknown])
-def test_an_unwell_network_is_tried_ever_more_seldom(world: World, kind: type[NetworkError]) -> None:
-    """From seconds up to a quarter of an hour; the line is kept."""
+def test_a_network_that_fails_is_tried_less_and_less_often(world: World, kind: type[NetworkError]) -> None:
+    """The pauses grow from a second to a quarter of an hour; the line is kept."""
     sheep = world.raise_sheep()
     world.stage().always = kind("503")
     world.live(86400, sheep)
@@ -78,7 +96,7 @@ def test_an_unwell_network_is_tried_ever_more_seldom(world: World, kind: type[Ne
 
 
 @pytest.mark.parametrize("error", [TooLong("186"), Duplicate("187"), Refused("no")])
-def test_a_text_that_is_not_taken_is_skipped(world: World, error: NetworkError) -> None:
+def test_a_text_that_is_refused_is_skipped(world: World, error: NetworkError) -> None:
     """The sheep says so and goes on with its next line, in time."""
     sheep = world.raise_sheep(lines=10)
     world.stage().trouble = [None, error]
@@ -91,7 +109,7 @@ def test_a_text_that_is_not_taken_is_skipped(world: World, error: NetworkError) 
 
 
 def test_a_network_that_refuses_everything_does_not_eat_the_poem(world: World) -> None:
-    """Two refused lines are skipped; then it is the network's rules that have changed, and the third is kept."""
+    """Two refused lines are skipped. The third is kept: the network's rules must have changed."""
     sheep = world.raise_sheep(lines=10)
     world.stage().always = Refused("that is no way to ask")
     world.live(3600, sheep)
@@ -108,15 +126,15 @@ def test_a_sheep_whose_account_is_closed_is_penned(world: World, kind: type[Pen]
     sheep = world.raise_sheep()
     world.stage().always = kind("403")
 
-    world.live(7 * 86400, sheep)
+    world.live(86400, sheep)
 
     assert tries == len(world.stage().tries)
     (penned,) = world.told(Penned)
     assert isinstance(penned, Penned)
-    assert kind.advice in str(penned)
+    assert kind.advice in describe(penned)
 
 
-def test_a_penned_sheep_comes_out_when_its_key_file_changes(world: World) -> None:
+def test_a_penned_sheep_posts_again_when_its_key_file_changes(world: World) -> None:
     """The operator saves a new token; the sheep goes on with the line it was at."""
     sheep = world.raise_sheep()
     world.stage().always = Unauthorized("401")
@@ -130,21 +148,37 @@ def test_a_penned_sheep_comes_out_when_its_key_file_changes(world: World) -> Non
     assert 1 == len(world.told(Released))
 
 
-def test_a_penned_sheep_comes_out_when_the_shepherd_calls(world: World) -> None:
-    """SIGHUP gives it as many tries as before, and no more."""
+def test_a_penned_sheep_connects_with_its_new_key(world: World) -> None:
+    """The old connection signs with the token that was refused."""
+    sheep = world.raise_sheep()
+    refused = world.stage()
+    refused.always = Suspended("403")
+    world.live(60, sheep)
+
+    del world.stages.by_name["dolly"]  # the next connection is a new one
+    os.utime(sheep.json_file, (1, 1))
+    world.live(10, sheep)
+
+    assert (1, ["dolly 0"]) == (len(refused.tries), world.stage().posts)
+
+
+def test_a_penned_sheep_tries_again_when_the_shepherd_calls(world: World) -> None:
+    """A suspended account gets one try for each SIGHUP."""
     sheep = world.raise_sheep()
     world.stage().always = Suspended("403")
     world.live(3600, sheep)
 
-    world.commons.calls += 1
+    Herd([sheep], world.context).call()
     world.live(3600, sheep)
 
     assert 2 == len(world.stage().tries)
     assert 2 == len(world.told(Penned))
 
 
-def test_a_penned_sheep_with_a_broken_key_file_stays_in(world: World, caplog: pytest.LogCaptureFixture) -> None:
-    """A typo made while mending the key is told, and does not end the sheep."""
+def test_a_penned_sheep_with_a_broken_key_file_stays_penned(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A typo in the new key is logged, and does not end the sheep."""
     sheep = world.raise_sheep()
     world.stage().always = Suspended("403")
     world.live(60, sheep)
@@ -160,8 +194,59 @@ def test_a_penned_sheep_with_a_broken_key_file_stays_in(world: World, caplog: py
     assert ["dolly 0"] == world.stage().posts
 
 
-def test_an_app_that_is_refused_is_told_loudly_once(world: World) -> None:
-    """All bots of one app are refused: one loud line for the flock, and a quiet one for each other bot."""
+@pytest.mark.parametrize("harm", [lambda file: file.write_text("{"), lambda file: file.unlink()])
+def test_a_key_file_that_stays_broken_is_logged_once(
+    world: World, caplog: pytest.LogCaptureFixture, harm: Callable[[Path], object]
+) -> None:
+    """The file is looked at every five seconds; the log gets a line for each change of it."""
+    sheep = world.raise_sheep()
+    text = sheep.json_file.read_text()
+    world.stage().always = Suspended("403")
+    world.live(60, sheep)
+
+    harm(sheep.json_file)
+    world.live(3600, sheep)
+    assert 1 == len(caplog.messages)
+
+    sheep.json_file.write_text(text.replace("dolly-token", ""))
+    world.live(3600, sheep)
+    assert 2 == len(caplog.messages)
+
+
+def test_an_interval_that_is_removed_from_the_key_file_is_the_flocks_again(world: World) -> None:
+    """A penned sheep reads its key file again when it changes."""
+    sheep = world.raise_sheep(line_interval="2m", poem_interval="3m")
+    world.stage().trouble = [Suspended("403")]
+    world.live(60, sheep)
+
+    key = json.loads(sheep.json_file.read_text())
+    del key["line_interval"]
+    key["poem_interval"] = "4m"
+    sheep.json_file.write_text(json.dumps(key))
+    world.live(130, sheep)
+
+    assert (60, 240) == (sheep.line_interval, sheep.poem_interval)
+    first, *later = world.stage().times
+    assert [first + 60, first + 120] == later
+
+
+def test_a_key_file_that_names_another_bot_keeps_the_sheep_penned(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its place in the poem belongs to the bot that it was."""
+    sheep = world.raise_sheep()
+    world.stage().trouble = [Suspended("403")]
+    world.live(60, sheep)
+
+    sheep.json_file.write_text(sheep.json_file.read_text().replace('"dolly"', '"molly"'))
+    world.live(60, sheep)
+
+    assert (True, "dolly", []) == (sheep.is_penned, sheep.name, world.stage().posts)
+    assert ["dolly stays in the pen: its key file names another bot now; start the flock anew"] == caplog.messages
+
+
+def test_of_the_bots_of_a_refused_app_one_tells_the_error(world: World) -> None:
+    """The first event has level ERROR; those of the other bots say that they follow it."""
     flock = [world.raise_sheep(name) for name in ("ann", "ben", "cat")]
     for stage in world.stages.by_name.values():
         stage.always = AppRefused("453")
@@ -182,21 +267,117 @@ def test_a_pen_is_remembered_over_a_restart(world: World) -> None:
     assert 3 == len(world.stage().tries)
 
 
+@pytest.mark.parametrize("strikes", [1, 2, 3])
+def test_a_key_file_that_changed_between_two_runs_gets_as_many_tries_as_a_new_one(
+    world: World, strikes: int
+) -> None:
+    """The token that was refused is another one by now: its strikes are those of the old one."""
+    sheep = world.raise_sheep()
+    stage = world.stage()
+    stage.trouble = [Unauthorized("401")] * (strikes + 2)
+    for _ in range(strikes):
+        world.clock.advance_to(sheep.wake)
+        sheep.beat()
+
+    world.anew()
+    os.utime(sheep.json_file, (1, 1))
+    again = world.raise_sheep()
+    assert (0, False) == (again.standing.strikes, again.is_penned)
+    world.live(30, again)
+
+    assert (strikes + 3, ["dolly 0"]) == (len(stage.tries), stage.posts)
+
+
+def test_strikes_of_the_same_key_file_are_kept_over_a_restart(world: World) -> None:
+    """Else each process of a cron job would try a refused token anew."""
+    sheep = world.raise_sheep()
+    world.stage().always = Unauthorized("401")
+    world.live(0, sheep)
+
+    world.anew()
+
+    assert 1 == world.raise_sheep().standing.strikes
+
+
+def test_refusals_in_a_row_are_counted_over_restarts(world: World) -> None:
+    """Under cron each minute is a process of its own: the network that refuses everything eats two lines."""
+    for minute in range(60):
+        sheep = world.raise_sheep(lines=1000)
+        world.stage().always = Refused("HTTP 400")
+        if sheep.is_due():
+            sheep.beat()
+        world.anew()
+        world.clock.advance_to(START + 60 * (minute + 1))
+    world.stage().always = None
+    world.live(901, world.raise_sheep())
+
+    assert 2 == len(world.told(Skipped))
+    assert "dolly 2" == world.stage().posts[0]
+
+
+def test_too_long_is_skipped_after_any_number_of_refusals(world: World) -> None:
+    """After three refusals the line is kept; one that is too long is not, since the text is to blame."""
+    sheep = world.raise_sheep(lines=50)
+    world.stage().trouble = [*[Refused("no")] * 3, TooLong("186")]
+
+    world.live(600, sheep)
+
+    assert 3 == len(world.told(Skipped))
+    assert ["dolly 3", "dolly 4"] == world.stage().posts[:2]
+
+
+@pytest.mark.parametrize("network", ["twitter", "pasture"])
+def test_an_outage_of_one_service_is_told_by_one_of_its_bots(world: World, network: str) -> None:
+    """Also while the bots of another service post: their posts do not end it."""
+    away = [world.raise_sheep(f"x{number}", lines=1000) for number in range(20)]
+    others = [world.raise_sheep(f"p{number}", lines=1000, network=network) for number in range(20)]
+    for place, sheep in enumerate([*away, *others]):
+        sheep.postpone(START + place * 0.5)
+    for sheep in away if network == "pasture" else [*away, *others]:
+        world.stage(sheep.name).always = Unavailable("api.x.com takes no connection")
+
+    world.live(1800, *away, *others)
+
+    loud = [event.bot for event in world.told(BackingOff) if event.level >= logging.WARNING]
+    assert {"x0"} == set(loud)
+    assert len(loud) <= 3
+
+
+def test_a_text_that_cannot_be_stored_is_its_sheeps_own_trouble(make_world: Callable[..., World]) -> None:
+    """A lone surrogate: the sheep backs off, the others post, and the journal is not said to be in trouble."""
+
+    class Odd(Sheep):
+        def decide(self) -> str:
+            return "\ud800"
+
+    world = make_world()
+    world.journal = SqliteJournal(world.folder / "flock.db")
+    world.anew()
+    odd, sound = world.raise_sheep("odd", kind=Odd), world.raise_sheep("sound", lines=100)
+
+    world.live(130, odd, sound)
+    world.journal.close()
+
+    assert ([], 3) == (world.stage("odd").tries, len(world.stage("sound").posts))
+    assert {"odd"} == {event.bot for event in world.told(Stumbled)}
+    assert [] == world.told(Silenced)
+
+
 def test_nothing_is_posted_without_a_journal(make_world: Callable[..., World]) -> None:
-    """While the disk is full nothing is said; it is told once; afterwards every line comes, and none twice."""
+    """While the disk is full nothing is posted, and one event says so. Afterwards every line comes, none twice."""
 
     class FullDisk(MemoryJournal):
         full = False
 
-        def intend(self, record: Record, text: str, at: float) -> None:
+        def intend(self, bot: str, place: Place, text: str) -> None:
             if self.full:
                 raise JournalError("the disk is full")
-            super().intend(record, text, at)
+            super().intend(bot, place, text)
 
-        def settle(self, settlement: Settlement, record: Record) -> None:
+        def settle(self, bot: str, settlement: Settlement, place: Place) -> None:
             if self.full:
                 raise JournalError("the disk is full")
-            super().settle(settlement, record)
+            super().settle(bot, settlement, place)
 
     journal = FullDisk()
     world = make_world(journal=journal)
@@ -217,29 +398,32 @@ def test_nothing_is_posted_without_a_journal(make_world: Callable[..., World]) -
 
 
 def test_a_post_that_cannot_be_settled_is_settled_before_the_next(make_world: Callable[..., World]) -> None:
-    """The disk fills up between the post and its settlement: the line is out, and is not said again."""
+    """The disk fills up after the post: the line is not posted again, its interval holds, and it is told once."""
 
     class FillsUp(MemoryJournal):
-        left = 1
+        left = 3  # settlements until the disk is full: the third ends the poem, and fails twice
 
-        def settle(self, settlement: Settlement, record: Record) -> None:
+        def settle(self, bot: str, settlement: Settlement, place: Place) -> None:
             self.left -= 1
-            if -3 < self.left < 0:
+            if -2 < self.left <= 0:
                 raise JournalError("the disk is full")
-            super().settle(settlement, record)
+            super().settle(bot, settlement, place)
 
     world = make_world(journal=FillsUp())
-    sheep = world.raise_sheep(lines=100)
+    sheep = world.raise_sheep(lines=3, intervals=(60, 600))
 
-    world.live(300, sheep)
+    world.live(800, sheep)
 
-    posts = world.stage().posts
-    assert len(posts) >= 4
-    assert [f"dolly {line}" for line in range(len(posts))] == posts
+    posts = [f"dolly {line % 3}" for line in range(5)]
+    assert posts == world.stage().posts
+    assert [0, 60, 120, 720, 780] == [time - START for time in world.stage().times]
+    assert posts == [event.text for event in world.told(Said) if isinstance(event, Said)]
+    assert [0, 60, 120, 720, 780] == [event.at - START for event in world.told(Said)]
+    assert 1 == len(world.told(Birthday))
 
 
 def test_a_cap_holds_for_the_bot_over_restarts(make_world: Callable[..., World]) -> None:
-    """Ten posts in any 24 hours, whoever restarts what."""
+    """Ten posts in any 24 hours, also where each process runs for nine."""
     world = make_world(options=Options(posts_per_day=10))
     for _ in range(5):
         world.live(9 * 3600, world.raise_sheep(lines=1000))
@@ -251,7 +435,7 @@ def test_a_cap_holds_for_the_bot_over_restarts(make_world: Callable[..., World])
 
 
 def test_the_flocks_cap_holds_for_all_bots_together(make_world: Callable[..., World]) -> None:
-    """The bill is capped: so many posts a day by all of them, and the key's own cap besides."""
+    """Thirty posts a day by both, of which one bot's key allows it five."""
     world = make_world(options=Options(flock_posts_per_day=30))
     flock = [world.raise_sheep("ann", lines=1000, posts_per_day=5), world.raise_sheep("ben", lines=1000)]
 
@@ -261,28 +445,72 @@ def test_the_flocks_cap_holds_for_all_bots_together(make_world: Callable[..., Wo
     assert 25 == len(world.stage("ben").posts)
 
 
-def test_what_nothing_can_tell_is_left_unknown(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No timeline, no check for duplicates: the line is not said again; it is counted, and the sheep goes on."""
+def test_a_post_that_was_not_made_does_not_count_against_the_cap(make_world: Callable[..., World]) -> None:
+    """Neither one that did not get through nor one that was refused."""
+    world = make_world(options=Options(posts_per_day=2))
+    sheep = world.raise_sheep(lines=1000)
+    world.stage().trouble = [Unavailable("503"), Unavailable("503"), TooLong("186"), Unavailable("503")]
+
+    world.live(86000, sheep)
+
+    assert (2, 6) == (len(world.stage().posts), len(world.stage().tries))
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_a_post_that_is_repeated_counts_once_against_the_cap(
+    make_world: Callable[..., World], *, restarts: bool
+) -> None:
+    """Its first attempt may be out, so that the first attempt counts; also after a restart."""
+    world = make_world(options=Options(posts_per_day=2))
+    sheep = world.raise_sheep(lines=1000)
+    world.stage().trouble = [OutcomeUnknown("no answer")]
+    world.live(0, sheep)
+    if restarts:
+        world.anew()
+        sheep = world.raise_sheep()
+
+    world.live(86000, sheep)
+
+    assert (["dolly 0", "dolly 1"], 3) == (world.stage().posts, len(world.stage().tries))
+
+
+def test_a_post_that_cannot_be_found_out_about_is_not_repeated(world: World) -> None:
+    """The timeline is refused, and duplicates are not: the sheep goes on with the next line, and says so."""
     sheep = world.raise_sheep(lines=10)
     stage = world.stage()
     stage.trouble = [None, OutcomeUnknown("no answer")]
+    stage.timeline = Refused("403")
 
-    def refuse(since_id: str | None = None) -> list[object]:
-        raise Refused("403")
-
-    monkeypatch.setattr(stage, "recent", refuse)
     world.live(130, sheep)
 
     assert ["dolly 0", "dolly 2"] == stage.posts
     assert ["dolly 1"] == [event.text for event in world.told(Unsure) if isinstance(event, Unsure)]
 
 
-def test_a_long_outage_is_no_flood_of_lines(world: World) -> None:
-    """A day of 503s is a warning now and then, not one a try."""
+def test_of_the_tries_in_a_long_outage_few_are_warnings(world: World) -> None:
+    """A day of 503s is a warning for every fifth try at most."""
     sheep = world.raise_sheep()
     world.stage().always = Unavailable("503")
 
     world.live(86400, sheep)
 
-    loud = [event for event in world.told(BackingOff) if event.level >= 30]
+    loud = [event for event in world.told(BackingOff) if event.level >= logging.WARNING]
     assert 1 <= len(loud) < len(world.told(BackingOff)) / 4
+
+
+@pytest.mark.parametrize("error", [Refused("no: \ud83d"), RateLimited("no: \ud83d"), Unavailable("no: \ud83d")])
+def test_an_answer_that_cannot_be_encoded_is_kept_all_the_same(
+    make_world: Callable[..., World], error: NetworkError
+) -> None:
+    """A network cut its message in the middle of an emoji: half of it is escaped in the journal."""
+    world = make_world()
+    world.journal = SqliteJournal(world.folder / "flock.db")
+    world.anew()
+    sheep = world.raise_sheep(lines=100)
+    world.stage().trouble = [None, error]
+
+    world.live(3600, sheep)
+    world.journal.close()
+
+    assert len(world.stage().posts) > 10
+    assert [] == world.told(Stumbled)

@@ -1,4 +1,4 @@
-"""What an answer of X's API means, in the flock's terms.
+"""Translates answers of X's API, and failed exchanges, into the classes of `flock.errors`.
 
 Covers v2 (problem JSON) and v1.1 (numbered errors); the table is in docs/errors.md. Nothing here is raised:
 `meaning` returns the error, and the adapter raises it.
@@ -13,7 +13,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import requests
-import simplejson as json
 from urllib3.exceptions import NameResolutionError, NewConnectionError
 
 from flock.errors import (
@@ -35,8 +34,8 @@ from flock.errors import (
 )
 
 _LONGEST_BELIEVED = 25 * 3600.0  # seconds; no window of X is longer than a day
-_JUST_PASSED = 60.0  # seconds; the answer took a while, or a clock is a little off: then it is time already
-_QUOTED = 160  # characters of a network's words that are passed on
+_JUST_PASSED = 60.0  # seconds; a reset that is past by no more than this is believed: clocks differ a little
+_QUOTED = 160  # characters of the network's message that are shown
 
 _BY_CODE: dict[int, type[NetworkError]] = {
     32: AppRefused,
@@ -65,7 +64,7 @@ _BY_STATUS: dict[int, type[NetworkError]] = {
     425: Unavailable,
     429: RateLimited,
 }
-_GONE = (404, 405, 406, 410)  # no such place: keep the line until somebody has mended the address
+_GONE = (404, 405, 406, 410)  # no such URL: the line is kept until the address is corrected
 _BY_WORDS: tuple[tuple[str, type[NetworkError]], ...] = (
     ("duplicate", Duplicate),
     ("suspended", Suspended),
@@ -81,38 +80,31 @@ _BY_WORDS: tuple[tuple[str, type[NetworkError]], ...] = (
 )
 
 
-def meaning(response: requests.Response, now: float) -> NetworkError | None:
-    """Return what went wrong, or None when nothing did. `now` is the wall-clock time, for believing resets."""
-    answer = parse(response)
-    if response.ok and isinstance(answer, list):
-        return None
+def meaning(response: requests.Response, answer: Any, now: float) -> NetworkError | None:
+    """Return the error that a bad answer means, or None for a good one.
+
+    `answer` is the JSON in `response`, or None if there is none. `now` is the wall-clock time (seconds since the
+    epoch); a rate limit's reset must be near it to be believed.
+    """
     body = answer if isinstance(answer, dict) else None
     codes = [code for error in _errors(body) if isinstance(code := error.get("code"), int)]
-    if response.ok and not codes and body is not None:
+    if response.ok and not codes and isinstance(answer, dict | list):
         return None
     kind = _kind(response.status_code, body, codes)
     text = _explain(response, body)
-    if kind is RateLimited:
-        return _limited(response.headers, text, now)
-    return kind(text)
-
-
-def parse(response: requests.Response) -> Any:
-    """Return the JSON in `response`, or None when there is none."""
-    try:
-        return json.loads(response.content)
-    except ValueError:  # broken, HTML, or not even text
-        return None
+    return _limited(response.headers, text, now) if kind is RateLimited else kind(text)
 
 
 def _kind(status: int, body: dict[str, Any] | None, codes: list[int]) -> type[NetworkError]:
     for code in codes:
         if code in _BY_CODE:
             return _BY_CODE[code]
-    if status >= 500 or status < 400:  # a "success" without an id, a page of some proxy: who knows
+    if (
+        status >= 500 or status < 400
+    ):  # also a "success" without an id, or a proxy's page: the post may have landed
         return OutcomeUnknown
     if status in _GONE or (body is None and status not in (408, 429)):
-        return Unavailable  # another server, a moved API, a proxy's own page: the network has not seen the post
+        return Unavailable  # another server, a moved API, or a proxy's page: the post did not reach the network
     words = " ".join(_words(body or {})).lower()
     if status in (401, 402, 429):
         return DailyLimit if "usage-capped" in words else _BY_STATUS[status]
@@ -128,7 +120,7 @@ def _errors(body: dict[str, Any] | None) -> list[dict[str, Any]]:
 
 
 def _words(body: dict[str, Any]) -> Iterator[str]:
-    """Yield what the network says of the problem, outermost first."""
+    """Yield the network's descriptions of the problem, outermost first."""
     for part in (body, *_errors(body)):
         for name in ("title", "detail", "message", "type", "reason"):
             if isinstance(word := part.get(name), str):
@@ -136,7 +128,7 @@ def _words(body: dict[str, Any]) -> Iterator[str]:
 
 
 def _explain(response: requests.Response, body: dict[str, Any] | None) -> str:
-    """Return one line: the status and the network's own words, shortened, without control characters."""
+    """Return one line: the status and the network's message, shortened, without control characters."""
     if body is None:
         what = "a page" if b"<" in response.content[:256] else "no JSON"
         return f"HTTP {response.status_code} with {what} instead of an answer"
@@ -153,7 +145,7 @@ def _words_worth_telling(body: dict[str, Any]) -> Iterator[str]:
 
 
 def _limited(headers: Mapping[str, str], text: str, now: float) -> NetworkError:
-    """Return for how long to wait: until the latest believable reset of the windows that are used up."""
+    """Return the error that waits until the latest believable reset of the windows that are used up."""
     daily = [_reset(headers, f"x-{who}-limit-24hour", now) for who in ("user", "app")]
     window = _reset(headers, "x-rate-limit", now) or _retry_after(headers, now)
     if any(daily):
@@ -162,7 +154,7 @@ def _limited(headers: Mapping[str, str], text: str, now: float) -> NetworkError:
 
 
 def _reset(headers: Mapping[str, str], prefix: str, now: float) -> float | None:
-    """Return when the window resets, if the headers say that it is used up and name a believable time."""
+    """Return when the window resets, or None if it is not used up or the time is not believable."""
     if headers.get(f"{prefix}-remaining", "0").strip() != "0":
         return None
     return _believable(headers.get(f"{prefix}-reset"), now)
@@ -185,17 +177,20 @@ _UNREACHED: tuple[tuple[type[BaseException], str], ...] = (
     (NameResolutionError, "cannot be found: no such name, or no DNS"),
     (requests.ConnectTimeout, "takes no connection: timed out"),
     (requests.exceptions.ProxyError, "is behind a proxy that takes no connection"),
-    (ssl.SSLCertVerificationError, "cannot prove who it is; check the CA bundle and the clock"),
+    (
+        ssl.SSLCertVerificationError,
+        "has a TLS certificate that cannot be verified; check the CA bundle and the clock",
+    ),
     (NewConnectionError, "takes no connection"),
-    (requests.TooManyRedirects, "sends us elsewhere; check --base-url, and that no login page is in the way"),
-    (requests.exceptions.InvalidURL, "is not an address that can be asked"),
+    (requests.TooManyRedirects, "redirects too often; check --base-url, and that no login page is in the way"),
+    (requests.exceptions.InvalidURL, "is not a usable address"),
 )
 
 
 def unreachable(error: requests.RequestException, host: str) -> NetworkError:
-    """Return what a failed exchange means: whether the post surely did not land, or nobody knows.
+    """Return the error for a failed exchange: Unavailable if the post did not land, OutcomeUnknown if it may have.
 
-    Says it in its own words: those of the libraries may hold a proxy's password.
+    The libraries' own messages are not shown: they may hold a proxy's password.
     """
     causes = list(_causes(error))
     if any(isinstance(cause, OSError) and cause.errno in (errno.EMFILE, errno.ENFILE) for cause in causes):
@@ -209,7 +204,7 @@ def unreachable(error: requests.RequestException, host: str) -> NetworkError:
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield `error` and what is behind it: causes, contexts, and the reasons that urllib3 keeps."""
+    """Yield `error` and the errors behind it: causes, contexts, and the reasons that urllib3 stores."""
     seen: set[int] = set()
     waiting = [error]
     while waiting:

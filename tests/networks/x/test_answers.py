@@ -1,6 +1,7 @@
-"""What an answer of X means, or that there was none."""
+"""Answers of X's API, and failed exchanges, become errors of the flock."""
 
 import contextlib
+import io
 import json
 import socket
 import ssl
@@ -15,10 +16,11 @@ import urllib3
 from hypothesis import given
 from hypothesis import strategies as st
 
-import flock.networks.wire
+import flock.networks.http
+import flock.networks.x.answers
 from flock import errors
-from flock.networks.wire import Wire
-from flock.networks.x.answers import meaning, unreachable
+from flock.networks.http import Session
+from flock.networks.x.answers import unreachable
 from tests.conftest import no_more_files
 
 NOW = 1_800_000_000.0
@@ -27,22 +29,31 @@ PAGE = b"<!DOCTYPE html><html><body>502 Bad Gateway</body></html>"
 
 
 def answer(status: int, body: object = None, headers: Mapping[str, str] | None = None) -> requests.Response:
-    """Return a response as it comes off the wire."""
+    """Return a response as requests makes it."""
     response = requests.Response()
     response.status_code = status
     response.reason = "Because"
-    response._content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    response.raw = io.BytesIO(body if isinstance(body, bytes) else json.dumps(body).encode())
     response.headers.update(headers or {})
     return response
 
 
+def meaning(response: requests.Response, now: float) -> errors.NetworkError | None:
+    """Return the error that a bad answer means, or None for a good one."""
+    try:
+        content = json.loads(response.content)
+    except ValueError:
+        content = None
+    return flock.networks.x.answers.meaning(response, content, now)
+
+
 def v1(code: int, message: str = "no") -> dict[str, Any]:
-    """Return an error as API v1.1 words it."""
+    """Return an error in the form of API v1.1."""
     return {"errors": [{"code": code, "message": message}]}
 
 
 def v2(status: int, title: str, detail: str, kind: str = "about:blank") -> dict[str, Any]:
-    """Return an error as API v2 words it."""
+    """Return an error in the form of API v2."""
     return {"title": title, "detail": detail, "type": kind, "status": status}
 
 
@@ -74,7 +85,7 @@ DUPLICATE = "You are not allowed to create a Tweet with duplicate content."
     ],
 )
 def test_every_numbered_error_has_its_class(code: int, status: int, expected: type[errors.NetworkError]) -> None:
-    """The codes of API v1.1, also where the HTTP status says that all is well."""
+    """The error codes of API v1.1 count, also with a 2xx status."""
     assert expected is type(meaning(answer(status, v1(code)), NOW))
     if code != 9999:
         assert expected is type(meaning(answer(200, v1(code)), NOW))
@@ -133,7 +144,7 @@ def test_every_problem_of_v2_has_its_class(status: int, body: object, expected: 
 def test_a_page_that_some_proxy_answers_is_no_answer(
     status: int, expected: type[errors.NetworkError], body: bytes
 ) -> None:
-    """Below 500 the network has not seen the post; otherwise nobody knows. The page is not quoted."""
+    """With a 4xx status the post did not land; otherwise it may have. The message does not quote the page."""
     problem = meaning(answer(status, body), NOW)
     assert expected is type(problem)
     assert f"HTTP {status} with {'a page' if body is PAGE else 'no JSON'} instead of an answer" == str(problem)
@@ -141,7 +152,7 @@ def test_a_page_that_some_proxy_answers_is_no_answer(
 
 @pytest.mark.parametrize("body", [{"data": {"id": "1", "text": "baa"}}, {"id": 1}, {}, [], [{"id": 1}]])
 def test_a_good_answer_means_nothing_went_wrong(body: object) -> None:
-    """Whatever it holds; a missing id is the adapter's to find."""
+    """Every JSON object or list with a 2xx status is a good answer; the adapter checks the id."""
     assert meaning(answer(201, body), NOW) is None
 
 
@@ -180,7 +191,7 @@ WINDOW, USER_DAY, APP_DAY = "x-rate-limit", "x-user-limit-24hour", "x-app-limit-
 def test_a_rate_limit_lasts_until_a_reset_that_can_be_believed(
     headers: dict[str, str], kind: type[errors.Wait], until: float | None, body: object
 ) -> None:
-    """Not long past, within a day, of a window that is used up; the latest of several."""
+    """A believable reset is not long past and within a day; of several used-up windows the latest counts."""
     problem = meaning(answer(429, body, headers), NOW)
     assert isinstance(problem, errors.Wait)
     assert (kind, until) == (type(problem), until if problem.until is None else pytest.approx(problem.until))
@@ -188,13 +199,13 @@ def test_a_rate_limit_lasts_until_a_reset_that_can_be_believed(
 
 
 def test_resets_are_believed_only_on_a_429() -> None:
-    """The headers come with every answer."""
+    """Rate-limit headers come with every answer, and count on a 429 only."""
     problem = meaning(answer(403, v2(403, "Forbidden", DUPLICATE), reset(USER_DAY, NOW + HOUR)), NOW)
     assert errors.Duplicate is type(problem)
 
 
 def test_the_networks_words_are_passed_on_shortened_and_harmless() -> None:
-    """One line without control characters: it ends up on a terminal."""
+    """The message is one line without control characters, since it may be printed on a terminal."""
     problem = meaning(answer(403, v2(403, "Forbidden", "no\x1b[31m\r\n\u202ebaa" + "a" * 999)), NOW)
     assert str(problem).startswith("HTTP 403: no")
     assert str(problem).isprintable()
@@ -220,7 +231,7 @@ HEADERS = st.dictionaries(
 
 @given(st.integers(100, 599), JSON | st.binary(max_size=40), HEADERS)
 def test_any_answer_means_something(status: int, body: object, headers: dict[str, str]) -> None:
-    """No status, body or header makes the reading of an answer fail; below 400 and not JSON is never good news."""
+    """No status, body or header raises another exception; a 2xx or 3xx answer without JSON is an error."""
     problem = meaning(answer(status, body, headers), NOW)
     assert isinstance(problem, errors.NetworkError | None)
     assert status < 400 or problem is not None
@@ -254,15 +265,15 @@ def serving(handle: Handler) -> Iterator[str]:
 
 def fail(url: str, **environment: Any) -> errors.NetworkError:
     """Post to `url` and return what the failure means."""
-    with Wire(url) as wire:
-        wire.proxies.update(environment)
+    with Session(url) as session:
+        session.proxies.update(environment)
         with pytest.raises(requests.RequestException) as caught:
-            wire.post(url, json={"text": "baa"}, headers={"Authorization": "OAuth sesame"})
+            session.post(url, json={"text": "baa"}, headers={"Authorization": "OAuth sesame"})
     return unreachable(caught.value, "the-host")
 
 
 def reply(*parts: bytes, reset: bool = False) -> Handler:
-    """Return a handler that reads a request, sends `parts`, and hangs up, rudely if told to."""
+    """Return a handler that reads a request, sends `parts`, and closes, with a reset if told to."""
 
     def handle(connection: socket.socket) -> None:
         connection.recv(65536)
@@ -275,7 +286,7 @@ def reply(*parts: bytes, reset: bool = False) -> Handler:
 
 
 def test_a_refused_connection_means_that_nothing_landed() -> None:
-    """Nobody listens there."""
+    """No process listens on the port."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     problem = fail(f"http://127.0.0.1:{port}/2/tweets")
@@ -283,10 +294,10 @@ def test_a_refused_connection_means_that_nothing_landed() -> None:
 
 
 def test_a_process_that_may_open_no_more_files_blames_no_server() -> None:
-    """It could make no connection, whoever was there."""
+    """The process can open no connection to any server."""
     url = "http://127.0.0.1:1/2/tweets"
-    with Wire(url) as wire, no_more_files(), pytest.raises(requests.RequestException) as caught:
-        wire.post(url)
+    with Session(url) as session, no_more_files(), pytest.raises(requests.RequestException) as caught:
+        session.post(url)
     problem = unreachable(caught.value, "the-host")
     assert errors.Unavailable is type(problem)
     assert "this process may open no more files; raise LimitNOFILE= or ulimit -n" == str(problem)
@@ -313,7 +324,7 @@ def test_a_name_that_nobody_knows_means_that_nothing_landed() -> None:
     ids=["silence", "reset", "cut short", "reset half-way", "bad chunks", "no HTTP", "bad gzip"],
 )
 def test_a_connection_that_breaks_after_the_request_leaves_doubt(handle: Handler) -> None:
-    """The server has read the post, and may have taken it."""
+    """The server has read the request, and may have stored the post."""
     with serving(handle) as address:
         problem = fail(f"http://{address}/2/tweets")
     assert errors.OutcomeUnknown is type(problem)
@@ -321,8 +332,8 @@ def test_a_connection_that_breaks_after_the_request_leaves_doubt(handle: Handler
 
 
 def test_a_server_that_never_answers_leaves_doubt(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The wire waits for so long and no longer."""
-    monkeypatch.setattr(flock.networks.wire, "READ_TIMEOUT", 0.05)
+    """The session waits for the read timeout and no longer."""
+    monkeypatch.setattr(flock.networks.http, "READ_TIMEOUT", 0.05)
     done = threading.Event()
 
     def hang(connection: socket.socket) -> None:
@@ -340,7 +351,7 @@ def test_a_server_that_never_answers_leaves_doubt(monkeypatch: pytest.MonkeyPatc
     "status", [b"301 Moved", b"302 Found", b"307 Temporary Redirect", b"308 Permanent Redirect"]
 )
 def test_a_redirect_is_not_followed(status: bytes) -> None:
-    """A login page, or a moved API: the post is not sent there as a GET, nor the tokens."""
+    """A redirect is not followed: that would send a GET, and the tokens, to another server."""
     requested: list[bytes] = []
 
     def handle(connection: socket.socket) -> None:
@@ -350,7 +361,7 @@ def test_a_redirect_is_not_followed(status: bytes) -> None:
     with serving(handle) as address:
         problem = fail(f"http://{address}/2/tweets")
     assert errors.Unavailable is type(problem)
-    assert str(problem).startswith("the-host sends us elsewhere; check --base-url")
+    assert str(problem).startswith("the-host redirects too often; check --base-url")
     assert 1 == len(requested)
 
 
@@ -362,17 +373,19 @@ def test_tls_to_a_plain_port_is_no_success() -> None:
 
 
 def test_a_certificate_that_proves_nothing_means_that_nothing_landed() -> None:
-    """It is looked at before anything is sent. Nested as requests and urllib3 nest it."""
+    """The certificate is checked before anything is sent. The error is nested as requests and urllib3 nest it."""
     inner = urllib3.exceptions.SSLError(ssl.SSLCertVerificationError(1, "self-signed certificate"))
     pool = urllib3.HTTPSConnectionPool("api.x.com")
     error = requests.exceptions.SSLError(urllib3.exceptions.MaxRetryError(pool, "/2/tweets", inner))
     problem = unreachable(error, "the-host")
     assert errors.Unavailable is type(problem)
-    assert "the-host cannot prove who it is; check the CA bundle and the clock" == str(problem)
+    assert "the-host has a TLS certificate that cannot be verified; check the CA bundle and the clock" == str(
+        problem
+    )
 
 
 def test_a_dead_proxy_means_that_nothing_landed_and_its_password_is_not_told() -> None:
-    """The libraries' own words may hold it; ours don't."""
+    """The libraries' messages may hold the password; the flock's does not."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     problem = fail("https://api.example/2/tweets", https=f"http://me:sesame@127.0.0.1:{port}")
@@ -391,4 +404,4 @@ def test_a_proxy_that_refuses_means_that_nothing_landed() -> None:
 def test_what_is_no_address_leaves_no_doubt() -> None:
     """No request was made."""
     problem = fail("http:///nowhere")
-    assert (errors.Unavailable, "the-host is not an address that can be asked") == (type(problem), str(problem))
+    assert (errors.Unavailable, "the-host is not a usable address") == (type(problem), str(problem))

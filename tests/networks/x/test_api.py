@@ -5,14 +5,13 @@ import json
 import ssl
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import certifi
 import pytest
 import requests
 import twitter
@@ -22,9 +21,9 @@ from benchmarks.ground import make_certificate
 from flock import errors
 from flock.keys import Key, read_key
 from flock.networks.base import Post
-from flock.networks.wire import Wire, _normal, tls_context
-from flock.networks.x.answers import parse
-from flock.networks.x.api import Twitter
+from flock.networks.http import Session
+from flock.networks.service import Service
+from flock.networks.x.api import X
 from flock.options import ApiVersion, is_loopback
 
 APIS: list[ApiVersion] = ["2", "1.1"]
@@ -122,7 +121,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return make_certificate(tmp_path_factory.mktemp("certificate"))
 
 
-Connect = Callable[..., Twitter]
+Connect = Callable[..., X]
 
 
 @pytest.fixture
@@ -134,10 +133,11 @@ def key(write_key: Callable[..., Path]) -> Key:
 @pytest.fixture
 def connect(stub: Stub, key: Key) -> Iterator[Connect]:
     """Return a function that connects a bot to the stub."""
-    with Wire(stub.url) as wire:
+    with Session(stub.url) as session:
+        service = Service("the stub", session=session)
 
-        def connect_it(api: ApiVersion = "2", key: Key = key) -> Twitter:
-            return Twitter(key, wire=wire, root_url=stub.url, api=api)
+        def connect_it(api: ApiVersion = "2", key: Key = key) -> X:
+            return X(key, service=service, root_url=stub.url, api=api)
 
         yield connect_it
 
@@ -379,76 +379,38 @@ def test_a_server_that_is_gone_means_that_nothing_landed(key: Key, stub: Stub, a
     """A refused connection, in the flock's terms."""
     with http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler) as server:
         url = f"http://127.0.0.1:{server.server_port}"
-    with Wire(url) as wire, pytest.raises(errors.Unavailable, match=r"^127\.0\.0\.1 takes no connection$"):
-        Twitter(key, wire=wire, root_url=url, api=api).post("baa")
-
-
-@pytest.mark.parametrize("api", APIS)
-def test_cookies_are_never_sent_back(stub: Stub, connect: Connect, api: ApiVersion) -> None:
-    """They would tie the bots of one wire together."""
-    stub.headers = {"Set-Cookie": "guest_id=sesame; Path=/"}
-    bot = connect(api)
-    for _ in range(2):
-        bot.post("baa")
-    assert 2 == len(stub.asked)
-    assert [] == [asked for asked in stub.asked if "Cookie" in asked.headers]
-
-
-def test_neither_netrc_nor_proxies_matter_on_loopback(
-    stub: Stub, key: Key, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """A proxy could not reach this machine's own server, and a netrc would replace the signature."""
-    netrc = tmp_path / ".netrc"
-    netrc.write_text("machine 127.0.0.1 login me password sesame\ndefault login me password sesame\n")
-    netrc.chmod(0o600)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("NETRC", str(netrc))
-    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "HTTPS_PROXY"):
-        monkeypatch.setenv(name, "http://127.0.0.1:9")
-    with Wire(stub.url) as wire:
-        Twitter(key, wire=wire, root_url=stub.url).post("baa")
-    (asked,) = stub.asked
-    assert asked.headers["Authorization"].startswith("OAuth ")
+    with Session(url) as session, pytest.raises(errors.Unavailable, match=r"^127\.0\.0\.1 takes no connection$"):
+        X(key, service=Service("X", session=session), root_url=url, api=api).post("baa")
 
 
 def test_elsewhere_the_environments_proxy_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Read once, when the wire is made."""
+    """Read once, when the session is made."""
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
-    with Wire("https://api.x.com") as wire:
-        assert "http://proxy.example:3128" == wire.proxies["https"]
+    with Session("https://api.x.com") as session:
+        assert "http://proxy.example:3128" == session.proxies["https"]
     monkeypatch.setenv("NO_PROXY", "api.x.com")
-    with Wire("https://api.x.com") as wire:
-        assert {} == dict(wire.proxies)
-
-
-def test_a_post_goes_through_the_proxy(stub: Stub, key: Key, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The proxy is asked for the network's address, which this machine could not find."""
-    monkeypatch.setenv("http_proxy", stub.url)
-    monkeypatch.setenv("no_proxy", "")
-    stub.answers = [(201, {"data": {"id": "7", "text": "baa"}})]
-    with Wire("http://api.invalid") as wire:
-        post = Twitter(key, wire=wire, root_url="http://api.invalid").post("baa")
-    assert ("7", "http://api.invalid/2/tweets") == (post.id, stub.asked[0].path)
+    with Session("https://api.x.com") as session:
+        assert {} == dict(session.proxies)
 
 
 def test_a_request_to_another_place_goes_there(stub: Stub, key: Key) -> None:
-    """Though the wire knows its way to the one that it was made for, and has gone it before."""
-    with serving() as other, Wire(stub.url) as wire:
+    """Though the session knows its way to the one that it was made for, and has gone it before."""
+    with serving() as other, Session(stub.url) as session:
         for url in (stub.url, other.url, stub.url):
-            Twitter(key, wire=wire, root_url=url).post("baa")
+            X(key, service=Service("X", session=session), root_url=url).post("baa")
     assert (2, 1) == (len(stub.asked), len(other.asked))
 
 
 @pytest.mark.parametrize("params", [None, {}, {"name": "ewe & lamb"}])
-def test_addresses_are_written_as_requests_writes_them(params: dict[str, str] | None) -> None:
-    """And of a thousand only the last few are remembered."""
-    with closing(Wire("https://api.x.com")) as wire:
-        for number in range(99):
-            url = f"https://API.x.com/sheep/{number} wöol?flock={number}"
-            for _ in range(2):
-                expected = requests.Request("GET", url, params=params).prepare().url
-                assert expected == wire._prepared("GET", url, params=params).url
-    assert _normal.cache_info().currsize <= 64
+def test_addresses_are_written_as_requests_writes_them(stub: Stub, params: dict[str, str] | None) -> None:
+    """The first time, and when the same address is asked for again after many others."""
+    urls = [f"{stub.url}/sheep/{number} wöol?flock={number}" for number in range(99)]
+    stub.answers = [(200, {})] * 101
+    with Session(stub.url) as session:
+        for url in (*urls, urls[0], urls[-1]):
+            session.get(url, params=params)
+    expected = [requests.Request("GET", url, params=params).prepare().path_url for url in urls]
+    assert [*expected, expected[0], expected[-1]] == [asked.path for asked in stub.asked]
 
 
 def test_a_server_is_posted_to_when_its_certificate_is_trusted(
@@ -457,8 +419,8 @@ def test_a_server_is_posted_to_when_its_certificate_is_trusted(
     """Again and again, on one connection."""
     mine, bundle = certificate
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
-    with serving(mine) as stub, Wire(stub.url) as wire:
-        bot = Twitter(key, wire=wire, root_url=stub.url)
+    with serving(mine) as stub, Session(stub.url) as session:
+        bot = X(key, service=Service("X", session=session), root_url=stub.url)
         assert ["1", "2"] == [bot.post("baa").id, bot.post("baa again").id]
 
 
@@ -472,8 +434,11 @@ def test_nothing_is_posted_to_a_server_that_cannot_prove_its_name(
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
     with serving(mine) as stub:
         url = stub.url.replace("localhost", host)
-        with Wire(url) as wire, pytest.raises(errors.Unavailable, match="cannot prove who it is"):
-            Twitter(key, wire=wire, root_url=url).post("baa")
+        with (
+            Session(url) as session,
+            pytest.raises(errors.Unavailable, match="cannot be verified"),
+        ):
+            X(key, service=Service("X", session=session), root_url=url).post("baa")
         assert [] == stub.asked
 
 
@@ -496,51 +461,6 @@ def test_loopback_is_this_machine_and_no_other(url: str, expected: bool) -> None
     assert expected == is_loopback(url)
 
 
-@pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"])
-def test_a_ca_bundle_of_ones_own_is_honoured(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, variable: str
-) -> None:
-    """It is trusted, and nothing else is."""
-    end = "-----END CERTIFICATE-----\n"
-    bundle = tmp_path / "ca.pem"
-    bundle.write_text(Path(certifi.where()).read_text(encoding="utf-8").split(end)[0] + end, encoding="utf-8")
-    assert 1 < len(tls_context().get_ca_certs())
-    monkeypatch.setenv(variable, str(bundle))
-    context = tls_context()
-    assert 1 == len(context.get_ca_certs())
-    assert (ssl.CERT_REQUIRED, True) == (context.verify_mode, context.check_hostname)
-
-
-@pytest.mark.parametrize("content", [None, "", "no certificate\n"])
-def test_a_ca_bundle_that_cannot_be_read_is_a_bad_option(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str | None
-) -> None:
-    """Missing or not a bundle: one line names the variable and the file, and nothing is sent unverified."""
-    bundle = tmp_path / "ca.pem"
-    if content is not None:
-        bundle.write_text(content)
-    monkeypatch.setenv("SSL_CERT_FILE", str(bundle))
-    with pytest.raises(errors.BadOption) as caught:
-        Wire("https://api.x.com")
-    assert str(caught.value).startswith(f"SSL_CERT_FILE: cannot read the CA bundle {bundle}: ")
-    assert 1 == len(str(caught.value).splitlines())
-
-
-def test_a_folder_of_certificates_will_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """As distributions keep them."""
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path))
-    with closing(Wire("https://api.x.com")):
-        assert ssl.CERT_REQUIRED == tls_context().verify_mode
-
-
 def test_the_adapter_never_prints_its_keys(connect: Connect) -> None:
     """Not in its repr, which a traceback may show."""
     assert SECRET not in repr(connect()) + str(connect())
-
-
-def test_what_is_no_json_parses_to_nothing(stub: Stub, connect: Connect) -> None:
-    """Broken, HTML, or not even text."""
-    for content in (b"", b"{", b"<html>", b"\xff\xfe"):
-        response = requests.Response()
-        response._content = content
-        assert parse(response) is None

@@ -1,0 +1,131 @@
+"""The tables of the SQLite journal: how they are made, brought up to date, and checked for damage."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+
+from flock.journal.transaction import transaction
+
+# Each entry takes the schema one version further; what was released is never edited.
+MIGRATIONS = (
+    """
+    CREATE TABLE sheep (
+        id INTEGER PRIMARY KEY,
+        bot TEXT NOT NULL UNIQUE,
+        n INTEGER NOT NULL DEFAULT 0,
+        line INTEGER NOT NULL DEFAULT 0,
+        piece INTEGER NOT NULL DEFAULT 0,
+        recitations INTEGER NOT NULL DEFAULT 0,
+        due REAL NOT NULL DEFAULT 0,
+        saying TEXT,
+        unsure INTEGER NOT NULL DEFAULT 0,
+        next_line TEXT NOT NULL DEFAULT '',
+        last_id TEXT,
+        wake REAL NOT NULL DEFAULT 0,
+        failures INTEGER NOT NULL DEFAULT 0,
+        strikes INTEGER NOT NULL DEFAULT 0,
+        penned TEXT NOT NULL DEFAULT '',
+        key_stamp TEXT NOT NULL DEFAULT '',
+        spoken INTEGER NOT NULL DEFAULT 0,
+        holder INTEGER
+    ) STRICT;
+    CREATE TABLE tweet (
+        bot INTEGER NOT NULL REFERENCES sheep (id),
+        n INTEGER NOT NULL,
+        piece INTEGER NOT NULL,
+        text TEXT NOT NULL,
+        outcome TEXT NOT NULL,
+        post_id TEXT,
+        why TEXT NOT NULL DEFAULT '',
+        intended_at REAL NOT NULL,
+        settled_at REAL,
+        PRIMARY KEY (bot, n, piece)
+    ) STRICT, WITHOUT ROWID;
+    """,
+    "ALTER TABLE sheep ADD COLUMN prior_line TEXT NOT NULL DEFAULT ''",
+    """
+    ALTER TABLE sheep ADD COLUMN refusals INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE sheep ADD COLUMN intended REAL;
+    UPDATE sheep SET intended = coalesce(
+        (SELECT intended_at FROM tweet WHERE bot = sheep.id AND n = sheep.n AND piece = sheep.piece), due
+    ) WHERE unsure;
+    ALTER TABLE sheep DROP COLUMN unsure;
+    ALTER TABLE sheep ADD COLUMN condition TEXT NOT NULL DEFAULT 'well';
+    ALTER TABLE sheep ADD COLUMN trouble TEXT NOT NULL DEFAULT '';
+    ALTER TABLE sheep ADD COLUMN kind TEXT NOT NULL DEFAULT '';
+    UPDATE sheep SET condition = 'waiting' WHERE wake > due;
+    UPDATE sheep SET condition = 'backing off' WHERE failures > 0;
+    UPDATE sheep SET condition = 'penned', trouble = penned WHERE penned <> '';
+    ALTER TABLE sheep DROP COLUMN penned;
+    UPDATE sheep SET wake = 0 WHERE wake <= due;
+    ALTER TABLE sheep RENAME COLUMN wake TO until;
+    """,
+)
+
+_TABLES = ("sheep", "tweet")
+_REPAIR = "restore a copy, or move it away and all bots start over"
+
+_Column = tuple[str, str, int, int]  # name, type, whether NULL is refused, place in the primary key
+
+
+def migrate(connection: sqlite3.Connection, migrations: Iterable[str] = MIGRATIONS) -> None:
+    """Bring the database up to date; each step is one transaction with its number (PRAGMA user_version).
+
+    Raises sqlite3.Error, of which NotSupportedError says that a newer flock wrote the file.
+    """
+    migrations = tuple(migrations)
+    _refuse_newer(connection, migrations)
+    for number, script in enumerate(migrations, start=1):
+        with transaction(connection):
+            if version(connection) < number:
+                for statement in filter(str.strip, script.split(";")):
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA user_version = {number}")
+
+
+def version(connection: sqlite3.Connection) -> int:
+    """Return how many migrations the database has seen; 0 for an empty one."""
+    number: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    return number
+
+
+def check(connection: sqlite3.Connection) -> None:
+    """Raise sqlite3.DatabaseError unless the tables have the columns that they should have in this version.
+
+    The database need not be of the latest version: it is compared with an empty one that saw as many migrations.
+    """
+    _refuse_newer(connection, MIGRATIONS)
+    if not version(connection):
+        raise sqlite3.DatabaseError("it is no journal of flock, or damaged; check --state")
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as model:
+        migrate(model, MIGRATIONS[: version(connection)])
+        for table in _TABLES:
+            problem = next(_problems(table, model, connection), None)
+            if problem:
+                raise sqlite3.DatabaseError(f"it is damaged ({problem}); {_REPAIR}")
+
+
+def _refuse_newer(connection: sqlite3.Connection, migrations: Sequence[str]) -> None:
+    if version(connection) > len(migrations):
+        raise sqlite3.NotSupportedError("it was written by a newer flock; install that version again")
+
+
+def is_current(connection: sqlite3.Connection) -> bool:
+    """Return whether the database has seen every migration."""
+    return version(connection) == len(MIGRATIONS)
+
+
+def _problems(table: str, model: sqlite3.Connection, found: sqlite3.Connection) -> Iterator[str]:
+    is_strict = "SELECT strict FROM pragma_table_list WHERE schema = 'main' AND name = ?"
+    if not _columns(found, table):
+        yield f"the table {table} is missing"
+    for column in _columns(model, table) - _columns(found, table):
+        yield f"the column {table}.{column[0]} is missing or of another type"
+    if found.execute(is_strict, (table,)).fetchone() != model.execute(is_strict, (table,)).fetchone():
+        yield f"the table {table} is not STRICT"
+
+
+def _columns(connection: sqlite3.Connection, table: str) -> set[_Column]:
+    return set(connection.execute('SELECT name, type, "notnull", pk FROM pragma_table_info(?)', (table,)))

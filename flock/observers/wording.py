@@ -1,0 +1,192 @@
+"""The sentence for each event, and text made safe to show on a terminal or in a log."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import singledispatch
+
+from flock.events import (
+    BackingOff,
+    Birthday,
+    Called,
+    Died,
+    Dropped,
+    Event,
+    GoneQuiet,
+    NobodyQuiet,
+    Out,
+    Penned,
+    PickedUp,
+    Released,
+    Rounds,
+    Said,
+    Silenced,
+    Skipped,
+    SpeaksAgain,
+    Stopped,
+    Stopping,
+    Stumbled,
+    Unsure,
+    Waiting,
+)
+from flock.units import roughly
+
+_LONG_WAIT = 30.0  # seconds; a start that takes longer until its first line says so
+
+_MARKS = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))  # they reorder text (bidi)
+_C1_AND_LINE_ENDS = (0x7F, *range(0x80, 0xA0), 0x2028, 0x2029)
+_REPLACED = dict.fromkeys([*range(0x09), *range(0x0A, 0x20), *_C1_AND_LINE_ENDS, *_MARKS], "\ufffd")
+JSON_ESCAPES = {code: f"\\u{code:04x}" for code in (*_C1_AND_LINE_ENDS, *_MARKS)}
+
+
+def harmless(text: str) -> str:
+    """Return `text` on one line, with U+FFFD for each control, line-end and bidirectional control character.
+
+    A terminal would obey some of them, and others show text in another order than it is in. A tab stays.
+    """
+    return text.translate(_REPLACED)
+
+
+@singledispatch
+def describe(event: Event) -> str:
+    """Return the sentence that tells people of `event`; the bot is its subject and is not named in it.
+
+    The sentence holds texts of poems and networks as they are: show it with `harmless`. An event without a
+    sentence of its own is described by its name and its fields.
+    """
+    fields = event.as_dict()
+    name = fields.pop("event")
+    return ", ".join(
+        [name, *(f"{field}={value!r}" for field, value in fields.items() if field not in ("at", "bot"))]
+    )
+
+
+@describe.register
+def _said(event: Said) -> str:
+    return event.text
+
+
+@describe.register
+def _birthday(event: Birthday) -> str:
+    times = "once" if event.age == 1 else "twice" if event.age == 2 else f"{event.age} times"
+    return f"is {event.age} today: has said its whole poem {times}, and rests {roughly(event.rest)}"
+
+
+@describe.register
+def _skipped(event: Skipped) -> str:
+    return f"skips a line: {event.why}: {event.text}"
+
+
+@describe.register
+def _unsure(event: Unsure) -> str:
+    return f"may or may not have said this, and goes on: {event.why}: {event.text}"
+
+
+@describe.register
+def _backing_off(event: BackingOff) -> str:
+    return f"tries again in {roughly(event.seconds)}: {event.why}"
+
+
+@describe.register
+def _waiting(event: Waiting) -> str:
+    advice = f"; {event.advice}" if event.advice else ""
+    return f"waits {roughly(event.seconds)}: {event.why}{advice}"
+
+
+@describe.register
+def _penned(event: Penned) -> str:
+    if event.with_its_app:
+        return f"is penned, like others of its app: {event.why}"
+    return f"IS PENNED: {event.why}; {event.advice}; then save its key file, or start the flock anew"
+
+
+@describe.register
+def _released(event: Released) -> str:
+    return f"is let out of the pen: {event.why}"
+
+
+@describe.register
+def _stumbled(event: Stumbled) -> str:
+    return f"met a bug in flock, and tries again in {roughly(event.seconds)}: {event.why}"
+
+
+@describe.register
+def _died(event: Died) -> str:
+    return f"HAS STOPPED by an error, and says nothing until the flock is started anew: {event.why}"
+
+
+@describe.register
+def _gone_quiet(event: GoneQuiet) -> str:
+    bots = f"{len(event.bots)} SHEEP HAVE GONE QUIET ({_some(event.bots)})" if event.bots else "HAS GONE QUIET"
+    return f"{bots}: nothing for {roughly(event.seconds)}: {event.why}"
+
+
+@describe.register
+def _nobody_quiet(_event: NobodyQuiet) -> str:
+    return "every sheep that had gone quiet has posted again, or is penned or waiting"
+
+
+@describe.register
+def _picked_up(event: PickedUp) -> str:
+    return f"finds its poem edited, and goes on at line {event.line + 1}: {event.text}"
+
+
+@describe.register
+def _out(event: Out) -> str:
+    where = f" to {event.where}" if event.where else ""
+    first = f"; the first line is due in {roughly(event.first_in)}" if event.first_in >= _LONG_WAIT else ""
+    return f"{event.sheep} sheep on the way out{where}{first}"
+
+
+@describe.register
+def _rounds(event: Rounds) -> str:
+    parts = [f"{event.sheep} sheep"]
+    if event.penned:
+        parts.append(f"{len(event.penned)} penned ({_some(event.penned)})")
+    if event.waiting:
+        parts.append(f"{event.waiting} waiting for a limit")
+    if event.in_trouble:
+        parts.append(f"{event.in_trouble} trying again")
+    if event.dead:
+        parts.append(f"{len(event.dead)} stopped by an error ({_some(event.dead)})")
+    if not event.alive:
+        parts.append("NOT MOVING")
+    return ", ".join(parts)
+
+
+@describe.register
+def _called(_event: Called) -> str:
+    return "SIGHUP: penned sheep are tried again"
+
+
+@describe.register
+def _stopping(event: Stopping) -> str:
+    if not event.under_way:
+        return "stopping"
+    tweets = "1 tweet" if event.under_way == 1 else f"{event.under_way} tweets"
+    return f"stopping; up to {roughly(event.grace)} for {tweets} under way"
+
+
+@describe.register
+def _stopped(event: Stopped) -> str:
+    return f"the flock has ended: {event.why}"
+
+
+@describe.register
+def _silenced(event: Silenced) -> str:
+    return f"NOTHING CAN BE SAID: {event.why}; the flock goes on when the journal can be written"
+
+
+@describe.register
+def _speaks_again(_event: SpeaksAgain) -> str:
+    return "the journal can be written again; the flock goes on"
+
+
+@describe.register
+def _dropped(event: Dropped) -> str:
+    lines = "1 line was" if event.lines == 1 else f"{event.lines:,} lines were"
+    return f"{lines} dropped: {event.why}"
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (", …" if len(names) > 3 else "")

@@ -1,0 +1,233 @@
+"""Writer: a bounded queue of lines and one thread that writes them to one stream.
+
+The write to a pipe blocks while its reader does not read (a stopped `less`, a stuck log shipper), and the write to
+a file may block on its disk. Only the writer's own thread waits for that; sheep, shepherd and signals go on.
+"""
+
+from __future__ import annotations
+
+import atexit
+import io
+import logging
+import os
+import select
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from queue import SimpleQueue
+from typing import Protocol
+
+log = logging.getLogger(__name__)
+
+CAPACITY = 10_000  # lines
+GRACE = 1.0  # seconds that each stream gets to drain at the end of the process: 2 s for standard output and error
+
+
+class Stream(Protocol):
+    """What is written to: an open file, as sys.stdout is."""
+
+    def write(self, text: str, /) -> int: ...
+    def flush(self) -> None: ...
+    def fileno(self) -> int: ...
+    def isatty(self) -> bool: ...
+
+
+class Writer:
+    """Writes to `stream` in a daemon thread of its own; stands wherever a text stream is written to.
+
+    `write` never blocks. When `capacity` lines are waiting, further lines are dropped and counted until the thread
+    has written those that wait; then it writes what `tell_dropped` returns for the count. When the reader has
+    closed its end of the pipe, all later lines are dropped (see `when_closed`). A failed write (no space, terminal
+    gone) loses its line and nothing else. A `stream` of None takes nothing: that is what Python makes of a
+    standard stream that was closed when the process started.
+
+    `name` is what messages call the stream.
+    """
+
+    def __init__(self, stream: Stream | None, name: str, *, capacity: int = CAPACITY) -> None:
+        self.name = name
+        self.tell_dropped: Callable[[int], str] = lambda lines: f"{lines} lines were dropped: {self.slow}\n"
+        self._stream = stream
+        self._capacity = capacity
+        self._lock = threading.Lock()  # guards the next six; not held during a write
+        self._waiting = 0  # lines in the queue
+        self._dropped = 0
+        self._is_closed = stream is None
+        self._is_read = True
+        self._on_closed: Callable[[], None] = lambda: None
+        self._queue: SimpleQueue[str | Callable[[], None] | None] = SimpleQueue()
+        self._is_torn = False  # the last write failed within its line
+        self._thread = threading.Thread(target=self._run, name=f"flock: writer of {name}", daemon=True)
+        if stream is not None:
+            self._thread.start()
+            atexit.register(self.close)
+
+    @property
+    def slow(self) -> str:
+        """Why lines are dropped, for people."""
+        return f"the reader of {self.name} did not keep up"
+
+    def write(self, text: str) -> int:
+        """Queue `text`, which is one or more whole lines, or drop it; return its length."""
+        lines = _lines(text)
+        with self._lock:
+            if not self._is_closed:
+                if self._dropped or (self._waiting and self._waiting + lines > self._capacity):
+                    self._dropped += lines
+                else:
+                    self._waiting += lines
+                    self._queue.put(text)
+        return len(text)
+
+    def do(self, work: Callable[[], None]) -> None:
+        """Call `work` in the writer's thread after all that was queued before it. Its exceptions are logged."""
+        with self._lock:
+            if not self._is_closed:
+                self._queue.put(work)
+
+    def flush(self) -> None:
+        """Do nothing: the writer's thread writes each line as soon as it can."""
+
+    def when_closed(self, call: Callable[[], None]) -> None:
+        """Have `call` called once, in the writer's thread, when the reader has closed its end; now, if it has."""
+        with self._lock:
+            self._on_closed = call
+            is_read = self._is_read
+        if not is_read:
+            call()
+
+    def close(self, grace: float = GRACE) -> bool:
+        """Take no more lines, and wait up to `grace` seconds for those queued; return whether all were written.
+
+        Closing it again waits again. The stream stays open.
+        """
+        with self._lock:
+            if not self._is_closed:
+                self._is_closed = True
+                self._queue.put(None)
+        atexit.unregister(self.close)
+        if self._thread.ident is not None and self._thread is not threading.current_thread():
+            self._thread.join(grace)
+        return not self._thread.is_alive()
+
+    def fileno(self) -> int:
+        """Return the stream's file descriptor. Raises OSError or ValueError when it has none."""
+        if self._stream is None:
+            raise ValueError(f"{self.name} is closed")
+        return self._stream.fileno()
+
+    def isatty(self) -> bool:
+        """Return whether the stream is a terminal."""
+        with suppress(OSError, ValueError):
+            return self._stream is not None and self._stream.isatty()
+        return False
+
+    def _run(self) -> None:
+        while (item := self._queue.get()) is not None:
+            try:
+                if isinstance(item, str):
+                    self._write(item)
+                    self._count_written(_lines(item))
+                else:
+                    item()
+            except Exception:
+                log.exception("the writer of %s failed, and goes on", self.name)
+
+    def _count_written(self, lines: int) -> None:
+        """Make room for so many lines; once all that waited is written, tell how many were dropped meanwhile."""
+        with self._lock:
+            self._waiting -= lines
+            dropped = 0 if self._waiting else self._dropped
+            self._dropped -= dropped
+        if dropped:
+            self._write(self.tell_dropped(dropped))
+
+    def _write(self, text: str) -> None:
+        if self._stream is None:
+            return
+        try:
+            self._write_whole(self._stream, text)
+        except BrokenPipeError:
+            self._let_go(self._stream)
+        except Exception:  # noqa: BLE001 - logging it would write again, and fail again
+            """No space, the terminal is gone, the stream was closed: the line is lost, and the flock goes on."""
+
+    def _write_whole(self, stream: Stream, text: str) -> None:
+        """Write all of `text`, to the descriptor where there is one.
+
+        A thread that is blocked in the stream's own `write` holds a lock, and the interpreter aborts at its end
+        when it cannot take that lock.
+        """
+        stream.flush()  # what the program itself has printed comes first
+        try:
+            descriptor = stream.fileno()
+        except io.UnsupportedOperation:  # a stream in memory
+            write_text(stream, text)
+            return
+        data = text.encode(getattr(stream, "encoding", None) or "utf-8", "backslashreplace")
+        data = b"\n" + data if self._is_torn else data
+        left = len(data)
+        try:
+            while left:
+                try:
+                    left -= os.write(descriptor, data[-left:])
+                except BlockingIOError:  # some other process has made the pipe non-blocking
+                    _wait_until_writable(descriptor)
+        finally:
+            self._is_torn = 0 < left < len(data) or (self._is_torn and left > 0)
+
+    def _let_go(self, stream: Stream) -> None:
+        """Write nothing from now on, and let the program's own prints to that descriptor succeed."""
+        self._stream = None
+        with suppress(OSError, ValueError):
+            null = os.open(os.devnull, os.O_WRONLY)
+            try:
+                os.dup2(null, stream.fileno())
+            finally:
+                os.close(null)
+        with self._lock:
+            self._is_read = False
+            call = self._on_closed
+        call()
+
+
+def write_text(stream: Stream, text: str) -> None:
+    """Write and flush `text`, with escapes where the stream's encoding lacks a character (a Latin-1 terminal)."""
+    try:
+        stream.write(text)
+    except UnicodeEncodeError:
+        stream.write(text.encode("ascii", "backslashreplace").decode())
+    stream.flush()
+
+
+def close_all(*writers: Writer) -> bool:
+    """Close the writers; return whether all their lines were written within GRACE seconds each."""
+    return min([writer.close() for writer in dict.fromkeys(writers)])
+
+
+def standard_writers() -> tuple[Writer, Writer]:
+    """Return the writers of standard output and standard error: one and the same where both are the same file.
+
+    So lines of the two keep their order on a terminal and in `flock run keys 2>&1 | less`.
+    """
+    output = Writer(sys.stdout, "standard output")
+    if _is_same_file(output, sys.stderr):
+        return output, output
+    return output, Writer(sys.stderr, "standard error")
+
+
+def _is_same_file(one: Stream, other: Stream | None) -> bool:
+    with suppress(OSError, ValueError):
+        return other is not None and os.path.sameopenfile(one.fileno(), other.fileno())
+    return False
+
+
+def _lines(text: str) -> int:
+    return max(1, text.count("\n"))
+
+
+def _wait_until_writable(descriptor: int) -> None:
+    pipe = select.poll()
+    pipe.register(descriptor, select.POLLOUT)
+    pipe.poll()

@@ -1,0 +1,81 @@
+"""What each answer of a network says about a post: the rules by which a post is made exactly once.
+
+An intent in the journal without a settlement means that a post may be out: the process was killed, or no answer
+came. `verdict` says what follows from what the network answers, when it is asked for the first time, when it is
+asked to repeat an unanswered post, and when it is asked for the account's latest posts.
+
+| answer                            | first post | repeated post | latest posts             |
+|-----------------------------------|------------|---------------|--------------------------|
+| the post                          | SAID       | SAID          | SAID                     |
+| posts, but not this one           |            |               | POST                     |
+| OutcomeUnknown                    | LOOK       | LOOK          | LOOK                     |
+| Unavailable                       | LATER      | LOOK          | LOOK                     |
+| Duplicate                         | SKIPPED    | SAID          | POST or UNKNOWN (*)      |
+| TooLong                           | SKIPPED    | UNKNOWN       | POST or UNKNOWN (*)      |
+| Refused, once or twice in a row   | SKIPPED    | UNKNOWN       | POST or UNKNOWN (*)      |
+| Refused, from the third on        | LATER      | LOOK          | POST or UNKNOWN (*)      |
+| RateLimited                       | LATER      | LOOK          | POST or LOOK (*)         |
+| another Wait, a Pen               | LATER      | LOOK          | POST or UNKNOWN (*)      |
+
+(*) POST where the network refuses duplicates: a repeat does no harm there, and its answer tells. Elsewhere a
+repeat could be a second post.
+"""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+
+from flock.errors import Duplicate, NetworkError, OutcomeUnknown, RateLimited, Refused, Retry, Skip
+from flock.networks.base import Post
+
+REFUSALS = 3  # in a row after which the network's rules are taken to have changed, and the line is kept
+
+
+class Asked(Enum):
+    """What the network was asked for."""
+
+    FIRST_POST = auto()
+    REPEATED_POST = auto()
+    LATEST_POSTS = auto()
+
+
+class Verdict(Enum):
+    """What follows from an answer."""
+
+    SAID = auto()  # the post is out
+    SKIPPED = auto()  # it is not out, and this text will not be accepted: go on with the next
+    UNKNOWN = auto()  # it may be out and nothing can tell: go on with the next
+    LATER = auto()  # it is not out: withdraw the intent and try again later
+    LOOK = auto()  # it may be out: keep the intent, and look before it is posted again
+    POST = auto()  # post it again now
+
+
+def verdict(
+    answer: Post | NetworkError | None, asked: Asked, *, refusals: int = 0, refuses_duplicates: bool = False
+) -> Verdict:
+    """Return what follows from `answer`: a post, an error, or None for "this text is not among the latest posts".
+
+    `refusals` counts the `Refused` answers in a row, with this one; `refuses_duplicates` is the network's.
+    """
+    if isinstance(answer, Post):
+        return Verdict.SAID
+    if asked is Asked.LATEST_POSTS:
+        return _after_looking(answer, refuses_duplicates=refuses_duplicates)
+    is_first = asked is Asked.FIRST_POST
+    if isinstance(answer, OutcomeUnknown):
+        return Verdict.LOOK
+    if isinstance(answer, Duplicate):
+        return Verdict.SKIPPED if is_first else Verdict.SAID
+    if isinstance(answer, Skip) and not (isinstance(answer, Refused) and refusals >= REFUSALS):
+        return Verdict.SKIPPED if is_first else Verdict.UNKNOWN
+    return Verdict.LATER if is_first else Verdict.LOOK
+
+
+def _after_looking(answer: NetworkError | None, *, refuses_duplicates: bool) -> Verdict:
+    if answer is None:
+        return Verdict.POST
+    if isinstance(answer, Retry):
+        return Verdict.LOOK
+    if refuses_duplicates:
+        return Verdict.POST
+    return Verdict.LOOK if isinstance(answer, RateLimited) else Verdict.UNKNOWN

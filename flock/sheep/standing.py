@@ -1,0 +1,67 @@
+"""How a sheep fares: one pure function from (error, standing, now) to (standing, event)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flock import events
+from flock.errors import JournalError, Locked, NetworkError, Pen, RateLimited, Suspended, Wait
+from flock.events import Event
+from flock.journal import Condition, Standing
+
+FIRST_BACK_OFF = 1.0  # seconds, as all of these; each further failure doubles it
+LONGEST_BACK_OFF = 900.0
+RESET_SLACK = 1.0  # after a network's reset, since clocks differ
+RATE_LIMIT_WAIT = 900.0  # where the network names no reset: the length of X's windows
+LONG_WAIT = 3 * 3600.0  # for daily limits, spent credits and suspicions
+PEN_CHECK = 5.0  # between looks at whether a penned sheep's key file has changed
+STRIKES = 3  # refused tokens in a row before the sheep is penned: networks refuse good tokens now and then
+
+
+def troubled(
+    error: Exception, before: Standing, *, bot: str, now: float, wall: float, jitter: float
+) -> tuple[Standing, Event | None]:
+    """Return how a sheep fares after `error`, and the event that tells of it; None when it was told before.
+
+    `now` is steady time and `wall` wall-clock time, `jitter` a random number from 0 to 1. The next try may be made
+    at the standing's `until`.
+    """
+    strikes = before.strikes + _strikes(error)
+    after = before._replace(trouble=str(error), kind=type(error).__name__, strikes=strikes)
+    if isinstance(error, Pen) and strikes >= STRIKES:
+        after = after._replace(condition=Condition.PENNED, until=now + PEN_CHECK)
+        return after, events.Penned(at=wall, bot=bot, why=str(error), advice=error.advice)
+    if isinstance(error, Wait):
+        seconds = _wait(error, wall)
+        after = after._replace(condition=Condition.WAITING, until=now + seconds)
+        if before.condition is Condition.WAITING and before.kind == after.kind:
+            return after, None
+        return after, events.Waiting(at=wall, bot=bot, why=str(error), seconds=seconds, advice=error.advice)
+    seconds = back_off(before.failures, jitter)
+    after = after._replace(condition=Condition.BACKING_OFF, until=now + seconds, failures=before.failures + 1)
+    told: dict[str, Any] = {"at": wall, "bot": bot, "why": str(error)}
+    if isinstance(error, JournalError):
+        return after, events.Silenced(**told)
+    if isinstance(error, NetworkError):
+        return after, events.BackingOff(**told, seconds=seconds, attempt=after.failures)
+    return after, events.Stumbled(at=wall, bot=bot, why=type(error).__name__, seconds=seconds)
+
+
+def back_off(failures: int, jitter: float) -> float:
+    """Return the seconds to back off after `failures` earlier failures: 1, 2, 4, ... plus jitter, up to 15
+    minutes."""
+    return min(LONGEST_BACK_OFF, FIRST_BACK_OFF * (2.0 ** min(failures, 30) + jitter))
+
+
+def _strikes(error: Exception) -> int:
+    """Return how much an error counts against the account: a suspension is believed at once."""
+    if not isinstance(error, Pen):
+        return 0
+    return STRIKES if isinstance(error, Suspended | Locked) else 1
+
+
+def _wait(error: Wait, wall: float) -> float:
+    """Return for how many seconds to wait: until the network's reset, or long enough."""
+    if error.until is not None:
+        return max(0.0, error.until - wall) + RESET_SLACK
+    return RATE_LIMIT_WAIT if isinstance(error, RateLimited) else LONG_WAIT

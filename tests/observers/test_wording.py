@@ -1,0 +1,148 @@
+"""The sentence of each event, and text that is safe to show."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flock import events
+from flock.events import (
+    BackingOff,
+    Birthday,
+    Called,
+    Died,
+    Dropped,
+    Event,
+    GoneQuiet,
+    NobodyQuiet,
+    Out,
+    Penned,
+    PickedUp,
+    Released,
+    Rounds,
+    Said,
+    Silenced,
+    Skipped,
+    SpeaksAgain,
+    Stopped,
+    Stopping,
+    Stumbled,
+    Unsure,
+    Waiting,
+)
+from flock.observers.wording import JSON_ESCAPES, describe, harmless
+
+AT = 1795455485.25
+ROUNDS = Rounds(at=AT, sheep=9, penned=(), waiting=0, in_trouble=0, alive=True)
+MARKS = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u2028\u2029"
+
+SENTENCES = [
+    (Said(at=AT, text="baa", n=4, line=1, lines=2, age=2.5, late=0.0, post_id="99"), "baa"),
+    (Birthday(at=AT, age=1, rest=5400), "is 1 today: has said its whole poem once, and rests 1.5h"),
+    (Birthday(at=AT, age=2, rest=5400), "is 2 today: has said its whole poem twice, and rests 1.5h"),
+    (Birthday(at=AT, age=3, rest=5400), "is 3 today: has said its whole poem 3 times, and rests 1.5h"),
+    (Skipped(at=AT, text="baa", n=1, why="too long"), "skips a line: too long: baa"),
+    (
+        Unsure(at=AT, text="baa", n=1, why="no answer"),
+        "may or may not have said this, and goes on: no answer: baa",
+    ),
+    (BackingOff(at=AT, why="X is down", seconds=8, attempt=3), "tries again in 8s: X is down"),
+    (Waiting(at=AT, why="rate limit", seconds=900), "waits 15m: rate limit"),
+    (Waiting(at=AT, why="no credits", seconds=60, advice="top up"), "waits 1m: no credits; top up"),
+    (
+        Penned(at=AT, why="suspended", advice="appeal"),
+        "IS PENNED: suspended; appeal; then save its key file, or start the flock anew",
+    ),
+    (
+        Penned(at=AT, why="401", advice="x", with_its_app=True),
+        "is penned, like others of its app: 401",
+    ),
+    (Released(at=AT, why="its key file has changed"), "is let out of the pen: its key file has changed"),
+    (Stumbled(at=AT, why="KeyError", seconds=2), "met a bug in flock, and tries again in 2s: KeyError"),
+    (
+        Died(at=AT, why="KeyError: 7"),
+        "HAS STOPPED by an error, and says nothing until the flock is started anew: KeyError: 7",
+    ),
+    (GoneQuiet(at=AT, seconds=61, why="no answer"), "HAS GONE QUIET: nothing for 61s: no answer"),
+    (
+        GoneQuiet(at=AT, seconds=120, why="no answer", bots=("a", "b", "c", "d")),
+        "4 SHEEP HAVE GONE QUIET (a, b, c, …): nothing for 2m: no answer",
+    ),
+    (NobodyQuiet(at=AT), "every sheep that had gone quiet has posted again, or is penned or waiting"),
+    (PickedUp(at=AT, line=2, text="baa"), "finds its poem edited, and goes on at line 3: baa"),
+    (Out(at=AT, sheep=5), "5 sheep on the way out"),
+    (Out(at=AT, sheep=5, where="X", first_in=29.9), "5 sheep on the way out to X"),
+    (
+        Out(at=AT, sheep=5, where="X", first_in=3600),
+        "5 sheep on the way out to X; the first line is due in 1h",
+    ),
+    (ROUNDS, "9 sheep"),
+    (
+        dataclasses.replace(ROUNDS, penned=("a",), waiting=2, in_trouble=1, alive=False),
+        "9 sheep, 1 penned (a), 2 waiting for a limit, 1 trying again, NOT MOVING",
+    ),
+    (Called(at=AT), "SIGHUP: penned sheep are tried again"),
+    (Stopping(at=AT, under_way=0, grace=10), "stopping"),
+    (Stopping(at=AT, under_way=1, grace=10), "stopping; up to 10s for 1 tweet under way"),
+    (Stopping(at=AT, under_way=2, grace=10), "stopping; up to 10s for 2 tweets under way"),
+    (Stopped(at=AT, why="stopped as asked"), "the flock has ended: stopped as asked"),
+    (
+        Silenced(at=AT, why="disk full"),
+        "NOTHING CAN BE SAID: disk full; the flock goes on when the journal can be written",
+    ),
+    (Dropped(at=AT, lines=1, why="too slow"), "1 line was dropped: too slow"),
+    (Dropped(at=AT, lines=1234, why="too slow"), "1,234 lines were dropped: too slow"),
+    (SpeaksAgain(at=AT), "the journal can be written again; the flock goes on"),
+]
+
+
+@pytest.mark.parametrize(("event", "sentence"), SENTENCES, ids=[type(event).__name__ for event, _ in SENTENCES])
+def test_each_event_has_its_sentence(event: Event, sentence: str) -> None:
+    """The bot is the subject; the line's beginning names it."""
+    assert sentence == describe(event)
+
+
+def test_no_event_is_without_a_sentence() -> None:
+    """A new kind of event needs a sentence in wording.py, and a row in this table."""
+    kinds = {kind for kind in vars(events).values() if isinstance(kind, type) and issubclass(kind, Event)}
+    assert {kind.__name__ for kind in kinds - {Event}} == {type(event).__name__ for event, _ in SENTENCES}
+
+
+def test_an_event_of_another_program_is_described_by_its_fields() -> None:
+    """A subclass in a user's own program is shown too."""
+
+    @dataclasses.dataclass(frozen=True, kw_only=True)
+    class Sneezed(Event):
+        times: int
+
+    assert "sneezed, times=2" == describe(Sneezed(at=AT, bot="dolly", times=2))
+
+
+def test_events_hold_no_sentences() -> None:
+    """They are data, for programs; what people read is made here."""
+    assert [] == [
+        kind.__name__ for kind in vars(events).values() if isinstance(kind, type) and "__str__" in vars(kind)
+    ]
+
+
+@given(st.text(st.characters(categories=["Cc", "Cf", "Zl", "Zp", "L"]) | st.sampled_from(MARKS)))
+def test_harmless_text_is_one_line_that_reorders_nothing(text: str) -> None:
+    """No control character but a tab, no end of a line, no bidirectional control."""
+    shown = harmless(text)
+    assert len(text) == len(shown)
+    assert not any(
+        letter in MARKS or (unicodedata.category(letter) == "Cc" and letter != "\t") for letter in shown
+    )
+
+
+@given(st.text(st.sampled_from("aé羊\t" + MARKS + "\x7f\x85\x9b")))
+def test_json_escapes_what_a_terminal_would_obey(text: str) -> None:
+    """And reads back as it was."""
+    line = json.dumps(text, ensure_ascii=False).translate(JSON_ESCAPES)
+    assert harmless(line) == line
+    assert text == json.loads(line)

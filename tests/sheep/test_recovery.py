@@ -1,0 +1,129 @@
+"""What follows from each answer of a network: the table in the docstring of recovery.py, cell by cell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flock import errors
+from flock.errors import NetworkError
+from flock.networks.base import Post
+from flock.sheep import recovery
+from flock.sheep.recovery import REFUSALS, Asked, Verdict, verdict
+
+COLUMNS = {
+    "first post": Asked.FIRST_POST,
+    "repeated post": Asked.REPEATED_POST,
+    "latest posts": Asked.LATEST_POSTS,
+}
+Answers = list[tuple[Post | NetworkError | None, int]]  # each with the refusals in a row
+SEVERAL: dict[
+    str, Answers
+] = {  # the rows that are about more than one answer, or about one in certain circumstances
+    "the post": [(Post("1", "baa"), 0)],
+    "posts, but not this one": [(None, 0)],
+    "Refused, once or twice in a row": [(errors.Refused("no"), 1), (errors.Refused("no"), 2)],
+    "Refused, from the third on": [(errors.Refused("no"), 3), (errors.Refused("no"), 4)],
+    "another Wait, a Pen": [
+        (kind("x"), 0)
+        for kind in (
+            *(errors.DailyLimit, errors.LooksAutomated, errors.OutOfCredits, errors.ClockWrong),
+            *(errors.Unauthorized, errors.Suspended, errors.Locked, errors.AppRefused),
+        )
+    ],
+}
+CELLS = [  # answer, first post, repeated post, latest posts where duplicates are refused, and elsewhere
+    ("the post", "SAID", "SAID", "SAID", "SAID"),
+    ("posts, but not this one", "", "", "POST", "POST"),
+    ("OutcomeUnknown", "LOOK", "LOOK", "LOOK", "LOOK"),
+    ("Unavailable", "LATER", "LOOK", "LOOK", "LOOK"),
+    ("Duplicate", "SKIPPED", "SAID", "POST", "UNKNOWN"),
+    ("TooLong", "SKIPPED", "UNKNOWN", "POST", "UNKNOWN"),
+    ("Refused, once or twice in a row", "SKIPPED", "UNKNOWN", "POST", "UNKNOWN"),
+    ("Refused, from the third on", "LATER", "LOOK", "POST", "UNKNOWN"),
+    ("RateLimited", "LATER", "LOOK", "POST", "LOOK"),
+    ("another Wait, a Pen", "LATER", "LOOK", "POST", "UNKNOWN"),
+]
+
+
+def answers(row: str) -> Answers:
+    """Return the answers that a row of the table is about."""
+    return SEVERAL[row] if row in SEVERAL else [(getattr(errors, row)("x"), 0)]
+
+
+@pytest.mark.parametrize(
+    ("row", "asked", "refuses_duplicates", "expected"),
+    [
+        (row, asked, refuses_duplicates, expected)
+        for row, *cells in CELLS
+        for asked, refuses_duplicates, expected in (
+            (Asked.FIRST_POST, False, cells[0]),
+            (Asked.FIRST_POST, True, cells[0]),
+            (Asked.REPEATED_POST, False, cells[1]),
+            (Asked.REPEATED_POST, True, cells[1]),
+            (Asked.LATEST_POSTS, True, cells[2]),
+            (Asked.LATEST_POSTS, False, cells[3]),
+        )
+        if expected
+    ],
+)
+def test_each_answer_has_its_verdict(row: str, asked: Asked, *, refuses_duplicates: bool, expected: str) -> None:
+    """Exactly once rests on these."""
+    for answer, refusals in answers(row):
+        found = verdict(answer, asked, refusals=refusals, refuses_duplicates=refuses_duplicates)
+        assert Verdict[expected] is found, answer
+
+
+def table() -> Iterator[tuple[str, dict[str, str]]]:
+    """Yield the rows of the table in the docstring: the answer, and the cells by the names of their columns."""
+    lines = [line for line in str(recovery.__doc__).splitlines() if line.startswith("|")]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    (_, *columns), _, *body = rows
+    for answer, *cells in body:
+        yield answer, dict(zip(columns, cells, strict=True))
+
+
+def test_the_table_of_the_docstring_names_the_same_cells() -> None:
+    """`A or B (*)` is A where the network refuses duplicates, and B elsewhere."""
+    found = []
+    for row, cells in table():
+        assert set(COLUMNS) == set(cells)
+        yes, _, no = cells["latest posts"].removesuffix("(*)").strip().partition(" or ")
+        found.append((row, cells["first post"], cells["repeated post"], yes, no or yes))
+
+    assert CELLS == found
+
+
+def test_the_table_names_every_error_of_a_network() -> None:
+    """A new kind of error needs a row, or is one of "another Wait, a Pen"."""
+    covered = {
+        type(answer) for row, _ in table() for answer, _ in answers(row) if isinstance(answer, NetworkError)
+    }
+
+    assert set(leaves(NetworkError)) == covered
+
+
+def leaves(kind: type[NetworkError]) -> Iterator[type[NetworkError]]:
+    """Yield the kinds of errors that are raised: those without a special kind of their own."""
+    if not kind.__subclasses__():
+        yield kind
+    for each in kind.__subclasses__():
+        if each.__module__ == errors.__name__:
+            yield from leaves(each)
+
+
+@given(
+    answer=st.sampled_from([kind("x") for kind in leaves(NetworkError)]),
+    refusals=st.integers(0, REFUSALS + 2),
+    refuses_duplicates=st.booleans(),
+)
+def test_a_post_that_may_be_out_is_neither_withdrawn_nor_skipped(
+    answer: NetworkError, refusals: int, *, refuses_duplicates: bool
+) -> None:
+    """However its repeat, or the look at the latest posts, is answered."""
+    for asked in (Asked.REPEATED_POST, Asked.LATEST_POSTS):
+        found = verdict(answer, asked, refusals=refusals, refuses_duplicates=refuses_duplicates)
+        assert found not in (Verdict.LATER, Verdict.SKIPPED)
