@@ -1,11 +1,14 @@
-"""What the README tells people to type is typed here."""
+"""What README.md and CONTRIBUTING.md tell people to type is typed here."""
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +19,8 @@ from tests.endtoend.conftest import Flock
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"^ *scripts/flock (.+)$", README, re.MULTILINE)
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+TOOLS = re.findall(r"^\| `([^`]+)` \|", CONTRIBUTING, re.MULTILINE)
 
 
 @pytest.fixture
@@ -42,10 +47,50 @@ def test_each_command_of_the_readme_works(start: Callable[..., Flock], command: 
     assert (0, "") == (code, errors)
 
 
-def test_the_readme_has_the_two_commands() -> None:
-    """They are what a newcomer types first."""
-    assert "run keys.example/ --line-interval 2 --poem-interval 10" in COMMANDS
-    assert "\nscripts/test\n" in README
+def test_the_readme_begins_with_what_a_newcomer_types() -> None:
+    """The first block of code: get it, run it, test it."""
+    first = re.search(r"```\n(.*?)```", README, re.DOTALL)
+    assert first
+    assert [
+        "git clone <this repository>",
+        "cd flock",
+        "scripts/flock run keys.example/ --line-interval 2 --poem-interval 10",
+        "scripts/test",
+    ] == first[1].splitlines()
+
+
+def run_tests(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run what `scripts/test ARGUMENTS` becomes, in the environment of this very test."""
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", *arguments]
+    return subprocess.run(command, cwd=ROOT, env=plain, capture_output=True, text=True, check=False)
+
+
+def test_one_file_of_tests_runs_by_itself() -> None:
+    """The first command of CONTRIBUTING.md."""
+    program, *arguments = shlex.split(TOOLS[0])
+    done = run_tests(*arguments)
+    assert ("scripts/test", 0) == (program, done.returncode), done.stdout
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_each_tool_of_contributing_exists(tool: str) -> None:
+    """Of those in the environment their version is asked for, and tests that are named are found."""
+    program, *arguments = shlex.split(tool)
+    if program.startswith(".venv/bin/"):
+        installed = Path(sys.executable).with_name(Path(program).name)
+        assert subprocess.run([installed, "--version"], capture_output=True, check=False).returncode == 0
+    else:
+        assert os.access(ROOT / program, os.X_OK)
+    if program == "scripts/test" and arguments:
+        assert run_tests("--collect-only", *arguments).returncode == 0
+
+
+def test_paths_in_contributing_exist() -> None:
+    """Whatever looks like a file or a folder of the repository is one."""
+    paths = re.findall(r"`((?:flock|tests|docs|scripts|benchmarks|\.ci)/[^` ]*)`", CONTRIBUTING)
+    assert paths
+    assert [] == [path for path in paths if not (ROOT / path).exists()]
 
 
 def test_the_other_sheep_of_the_docs_shouts(start: Callable[..., Flock], checkout: Path) -> None:
@@ -63,9 +108,27 @@ def test_the_other_sheep_of_the_docs_shouts(start: Callable[..., Flock], checkou
     assert any("THE WIND HAS COME IN WITH ITS HAT IN ITS HAND,!" in line for line in lines)
 
 
+def test_the_test_of_the_other_sheep_passes(checkout: Path) -> None:
+    """docs/another-sheep.md tests its sheep with the scripted network, and pytest runs that as it stands there."""
+    page = (checkout / "another-sheep.md").read_text(encoding="utf-8")
+    for program in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
+        name = program.partition("\n")[0].removeprefix("# ")
+        (checkout / name).write_text(program, encoding="utf-8")
+
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "test_shouting.py"],
+        cwd=checkout,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert "1 passed" in done.stdout, done.stdout + done.stderr
+
+
 def test_every_page_that_is_linked_exists() -> None:
     """No page of the documentation sends a reader nowhere."""
-    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), ROOT / "benchmarks" / "README.md"]
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "benchmarks" / "README.md"]
     links = [
         (page, link) for page in pages for link in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8"))
     ]

@@ -1,0 +1,83 @@
+"""docs/: tables that repeat what the code says agree with it, and links lead to a heading that exists."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import requests
+import simplejson as json
+
+from flock import errors
+from flock.cli import exits
+from flock.keys.credentials import XCredentials
+from flock.keys.key import known_fields
+from flock.networks.x.answers import meaning
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "benchmarks" / "README.md"]
+UNAVAILABLE = 69  # of scripts/flock
+
+
+def text_of(page: str) -> str:
+    """Return the text of a page in docs/."""
+    return (ROOT / "docs" / page).read_text(encoding="utf-8")
+
+
+def rows(page: str, heading: str) -> list[list[str]]:
+    """Return the cells of the table under `heading`, without its head."""
+    _, found, rest = text_of(page).partition(f"# {heading}\n")
+    assert found, f"{page} has no heading {heading}"
+    section = re.split(r"^#", rest, maxsplit=1, flags=re.MULTILINE)[0]
+    lines = [line for line in section.splitlines() if line.startswith("|")]
+    return [[cell.strip().replace("`", "") for cell in line.strip("|").split(" | ")] for line in lines[2:]]
+
+
+def anchors(page: Path) -> set[str]:
+    """Return what links to the page may have after the #: its headings in lower case, with hyphens for blanks."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
+def answer(code: int) -> requests.Response:
+    """Return a refusal of X with that number."""
+    response = requests.Response()
+    response.status_code = 403
+    response._content = json.dumps({"errors": [{"code": code, "message": "no"}]}).encode()
+    return response
+
+
+@pytest.mark.parametrize("row", rows("errors.md", "Numbered errors"), ids=lambda row: str(row[0]))
+def test_each_number_of_x_is_the_class_that_the_page_names(row: list[str]) -> None:
+    """docs/errors.md lists the class and the family of each code."""
+    codes, _, name, family = row
+    for code in map(int, codes.split(", ")):
+        response = answer(code)
+        error = meaning(response, json.loads(response.content), now=0.0)
+
+        assert name == type(error).__name__
+        assert isinstance(error, getattr(errors, family))
+
+
+def test_the_page_has_every_exit_code() -> None:
+    """Those of `flock --help`, and 69 in the text below."""
+    codes = {exits.OK, exits.USAGE, exits.NO_KEY, exits.ALL_PENNED, exits.TAKEN, exits.OUR_FAULT, exits.NO_JOURNAL}
+
+    assert codes == {int(row[0]) for row in rows("errors.md", "Exit codes")}
+    assert f"adds {UNAVAILABLE}" in text_of("errors.md")
+
+
+def test_the_page_has_every_field_of_a_key_file() -> None:
+    """docs/keys.md lists all that a key file for X may have, and nothing else."""
+    assert set(known_fields(XCredentials)) == {row[0] for row in rows("keys.md", "Key files")}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_to_a_heading_leads_to_one(page: Path) -> None:
+    """A heading that is renamed takes its links along."""
+    links = re.findall(r"\]\(([^)#:]*)#([^)]+)\)", page.read_text(encoding="utf-8"))
+
+    for file, anchor in links:
+        target = page.parent / file if file else page
+        assert anchor in anchors(target), f"{file}#{anchor}"
