@@ -23,8 +23,6 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from requests.adapters import HTTPAdapter
-from requests_oauthlib import OAuth1
 from urllib3.connectionpool import HTTPConnectionPool
 
 from benchmarks.ground import Ground, ground
@@ -32,7 +30,7 @@ from flock.context import open_context
 from flock.events import Events
 from flock.journal import SqliteJournal
 from flock.networks.http import Session
-from flock.networks.x.api import X
+from flock.networks.x.api import Signature, X
 from flock.observers.console import Console
 from flock.options import Options, settle_options
 from flock.sheep.sheep import Sheep
@@ -45,13 +43,12 @@ STACK, GUARD = 8 << 20, 64 << 10  # bytes that the system sets aside for each th
 PARTS: tuple[tuple[int, str, Any, str], ...] = (
     (0, "a tweet", Sheep, "beat"),
     (1, "posting it", X, "post"),
-    (2, "making the request", Session, "_prepared"),
-    (3, "signing it", OAuth1, "__call__"),
-    (2, "sending it", HTTPAdapter, "send"),
+    (2, "making and sending the request", Session, "_send_json"),
+    (3, "signing it", Signature, "headers_for"),
     (3, "connection and TLS", HTTPConnectionPool, "urlopen"),
     (2, "understanding the answer", X, "_read"),
     (1, "writing it into the journal, twice", SqliteJournal, "_write"),
-    (1, "telling it (the log)", Events, "tell"),
+    (1, "telling it (the log)", Console, "__call__"),
 )
 PACKAGES = (
     ("its key", r"/(flock/keys|simplejson/|pydantic|pathlib)"),

@@ -6,13 +6,13 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from typing import Any, Protocol
 
 import requests
 from requests.adapters import HTTPAdapter
 
 from flock.networks.http import Session
+from flock.networks.x.api import Signature
 from flock.threads.slots import POSTS_AT_ONCE, Slots
 from flock.threads.stop import StopEvent
 
@@ -130,42 +130,20 @@ def plain_context(url: str, bundle: str) -> Session:
     return session
 
 
-def cached_pool(url: str) -> Session:
-    """Return a session that looks up its pool of connections once: removed."""
-    session = Session(url)
-    adapter: Any = session.get_adapter(url)
-    found: list[Any] = []
-    look_up = adapter.get_connection_with_tls_context
+class HeaderSigner(Signature):
+    """Signs as oauthlib's client does: it writes the parameters into a header, and parses that header again."""
 
-    def look_up_once(*args: Any, **kwargs: Any) -> Any:
-        if not found:
-            found.append(look_up(*args, **kwargs))
-        return found[0]
-
-    adapter.get_connection_with_tls_context = look_up_once
-    adapter.request_url = lambda request, _proxies: request.path_url
-    return session
+    def headers_for(self, method: Any, url: str) -> dict[str, str]:
+        _, headers, _ = self.client.sign(url, method)
+        return dict(headers)
 
 
-def cached_url(url: str) -> Session:
-    """Return a session that normalises each URL once: removed."""
+class RequestsAuth(requests.auth.AuthBase):
+    """The same signature as Signature, in the form that requests takes: the session does not go past requests."""
 
-    @lru_cache(maxsize=64)
-    def normal(url: str) -> str | None:
-        request = requests.PreparedRequest()
-        request.prepare_url(url, None)
-        return request.url
+    def __init__(self, signature: Signature) -> None:
+        self._signature = signature
 
-    class CachingSession(Session):
-        def _prepared(self, method: str, url: str, **parts: Any) -> requests.PreparedRequest:
-            request = requests.PreparedRequest()
-            request.prepare_method(method)
-            request.url = normal(url)
-            request.prepare_headers(None)
-            request.prepare_body(None, None, parts["json"])
-            request.prepare_auth(parts["auth"])
-            for name, value in self.headers.items():
-                request.headers.setdefault(name, str(value))
-            return request
-
-    return CachingSession(url)
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers.update(self._signature.headers_for(request.method, request.url or ""))
+        return request

@@ -23,16 +23,16 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import median
 from subprocess import Popen
+from typing import Any
 
 import simplejson as json
-from requests_oauthlib import OAuth1
 
 from benchmarks import forms, gauges
 from benchmarks.gauges import Machine, Noise
 from benchmarks.ground import HERE, Failed, Ground, client_environment, ground, running
 from benchmarks.small_flock import Config
 from flock.networks.http import Session
-from flock.networks.x.api import Signer
+from flock.networks.x.api import Signature
 
 PARTS = ("stop", "slots", "late", "memory", "posts")
 ENOUGH = 10  # percent that a piece has to save
@@ -238,27 +238,28 @@ class Measures:
         self._keep("a thread for each TLS handshake", "KB a sheep, process included", *kilobytes)
 
     def _posts(self) -> None:
-        plain, signed = OAuth1(*TOKENS), OAuth1(*TOKENS)
-        signed.client = Signer(*TOKENS)
+        signature = Signature(*TOKENS)
+        by_requests = forms.RequestsAuth(signature)
+        by_header = forms.HeaderSigner(*TOKENS)
         posts, unit = self._asked.posts, "ms CPU a post"
         with self._land.server() as server:
             url = f"{server.url}/2/tweets"
             ours = Session(server.url)
 
-            def post(session: Session, auth: OAuth1 = signed) -> Callable[[], object]:
+            def post(session: Session, auth: Any = signature) -> Callable[[], object]:
                 return lambda: session.post(url, json={"text": "a line of a poem"}, auth=auth)
 
             def keep(piece: str, plain: Callable[[], object], with_it: Callable[[], object]) -> None:
                 self._keep(piece, unit, *side_by_side(plain, with_it, posts))
 
-            keep("our own way to make a request", post(forms.plain_request(server.url)), post(ours))
-            keep("signing without a header", post(ours, plain), post(ours))
-            keep("a cached pool (removed)", post(ours), post(forms.cached_pool(server.url)))
-            keep("a cached URL (removed)", post(ours), post(forms.cached_url(server.url)))
+            keep("JSON straight to urllib3", post(ours, by_requests), post(ours))
+            keep("signing without a header", post(ours, by_header), post(ours))
+            usual = post(forms.plain_request(server.url), by_requests)
+            keep("our own way to make a request", usual, post(ours, by_requests))
         with self._land.server(closing=True) as server:
             url = f"{server.url}/2/tweets"
             forgetful = forms.plain_context(server.url, str(self._land.bundle))
-            found = side_by_side(post(forgetful), post(Session(server.url)), posts // 10)
+            found = side_by_side(post(forgetful, by_requests), post(Session(server.url), by_requests), posts // 10)
             self._keep("one TLS context for all connections", f"{unit}, each on a new one", *found)
 
     @contextmanager

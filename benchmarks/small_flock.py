@@ -18,10 +18,10 @@ import time
 from dataclasses import asdict, dataclass
 
 import simplejson as json
-from requests_oauthlib import OAuth1
 
 from benchmarks.forms import SLOTS, STOPS, Event
 from flock.networks import http
+from flock.networks.x.api import Signature
 
 TURN = 50e-6  # seconds of Python's switch interval for each thread, as in flock
 LONGEST_BACK_OFF = 60.0  # seconds
@@ -67,7 +67,7 @@ class SmallFlock:
         config, started = self._config, time.monotonic() + self._config.delay
         threads = []
         for number in range(config.sheep):
-            auth = OAuth1("the-app", "a" * 40, f"{number}-{'b' * 40}", "c" * 40)
+            auth = Signature("the-app", "a" * 40, f"{number}-{'b' * 40}", "c" * 40)
             due = started + config.spread * number / config.sheep
             event = self._stop.for_one_thread()
             threads.append(threading.Thread(target=self._live, args=(event, due, auth), daemon=True))
@@ -78,7 +78,7 @@ class SmallFlock:
         for thread in threads:
             thread.join()
 
-    def _live(self, stop: Event, due: float, auth: OAuth1) -> None:
+    def _live(self, stop: Event, due: float, auth: Signature) -> None:
         failures = 0
         while True:
             while (seconds := due - time.monotonic()) > 0 and not stop.wait(seconds):
@@ -95,7 +95,7 @@ class SmallFlock:
             else:
                 due = max(due, now - self._config.interval) + self._config.interval
 
-    def _post(self, auth: OAuth1) -> bool:
+    def _post(self, auth: Signature) -> bool:
         self._note()
         try:
             self._session.post(self._url, json={"text": "a line of a poem, neither long nor short"}, auth=auth)
