@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
@@ -42,27 +41,6 @@ class OneEvent:
         self._event.set()
 
 
-class Groups:
-    """An event for every 256 threads, and a pause between two: the form that was removed."""
-
-    def __init__(self) -> None:
-        self._events: list[StopEvent] = []
-        self._given = 0
-
-    def for_one_thread(self) -> Event:
-        """Return what one thread sleeps on."""
-        if self._given % 256 == 0:
-            self._events.append(StopEvent())
-        self._given += 1
-        return self._events[-1]
-
-    def set(self) -> None:
-        """Wake all threads."""
-        for event in self._events:
-            event.set()
-            time.sleep(0.005)
-
-
 class NoSlots:
     """Every thread goes through."""
 
@@ -98,10 +76,17 @@ class PipeSlots:
         os.write(self._writer, b".")
 
 
-STOPS: Mapping[str, Callable[[], OneEvent | Groups]] = {
+def grouped() -> StopEvent:
+    """Return a stop event with pipes for ten thousand threads, which it wakes 256 at a time."""
+    stop = StopEvent()
+    stop.expect(10_000)
+    return stop
+
+
+STOPS: Mapping[str, Callable[[], OneEvent]] = {
     "pipe": lambda: OneEvent(StopEvent),
     "lock": lambda: OneEvent(threading.Event),
-    "groups": Groups,
+    "groups": lambda: OneEvent(grouped),
 }
 SLOTS: Mapping[str, Callable[[], Slots | NoSlots | PipeSlots]] = {
     "queue": Slots,

@@ -203,7 +203,7 @@ class Measures:
                     herd.wait_until_asleep(asked.patience)
                     found.append(herd.stop_seconds(asked.patience))
         unit = "s from SIGTERM to the end"
-        self._keep("an event for every 256 sheep (removed)", unit, *map(median, seconds.values()))
+        self._keep("waking 256 sheep at a time", unit, *map(median, seconds.values()))
 
     def _slots(self) -> None:
         """Let all sheep post at once."""

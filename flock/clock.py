@@ -100,7 +100,7 @@ class VirtualClock:
     """A clock that stands still until it is told to move: for rehearsals and tests.
 
     No thread sleeps: `wait` moves the clock to the time it was asked to wait for. `skew` is by how many seconds
-    the wall clock is off, as after somebody set it.
+    the wall clock is off, as after it was set.
     """
 
     def __init__(self, start: float = 0.0) -> None:

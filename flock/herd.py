@@ -46,6 +46,7 @@ class Herd:
         Raises BadOption when the machine allows fewer threads.
         """
         self._watch.since = self.context.clock.now()
+        self.context.stop.expect(threads)
         pool = thread_pool(max(1, threads))
         self.tell(Out, sheep=len(flock), where=self._where(), first_in=self._first_in(flock))
 

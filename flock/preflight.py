@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from flock.threads.slots import POSTS_AT_ONCE
+from flock.threads.stop import THREADS_A_PIPE
 from flock.units import format_seconds
 
 _SPARE_THREADS = 16  # the shepherd's, the pool's, and a few for the rest of the process
@@ -48,7 +49,8 @@ def shortfalls(sheep: int, root: Path = Path("/"), *, pasture: bool = False) -> 
     limit = _number(root / "proc/sys/vm/max_map_count")
     if limit is not None and limit < maps:
         yield f"{sheep} sheep need {maps} memory maps, and a process may have {limit}; raise vm.max_map_count"
-    files = connections + served + _SPARE_FILES
+    pipes = sheep // THREADS_A_PIPE + 1
+    files = connections + served + 2 * pipes + _SPARE_FILES
     limit = _soft(resource.RLIMIT_NOFILE)
     if limit is not None and limit < files:
         yield f"{sheep} sheep need {files} open files, and {limit} are allowed; raise LimitNOFILE= or ulimit -n"

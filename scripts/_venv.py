@@ -3,7 +3,7 @@
     python -I -B scripts/_venv.py ROOT VENV STAGE COMMAND [ARGUMENT...]
 
 scripts/flock and scripts/test start this when their own quick look finds the environment wanting. It needs
-nothing but the standard library. Whoever comes second waits on a lock that the kernel drops with its holder.
+nothing but the standard library. A second start waits on a lock, which the kernel drops with its holder.
 
 A stage (see STAGES) is done when its stamp, written last, says what it was made for and from. An empty stamp is
 a stage that was begun and never finished: nothing in the environment is trusted then, and it is made anew.

@@ -207,7 +207,7 @@ class SqliteJournal:
     With `read_only` nothing is created, migrated or written, and every writing method raises JournalError. A file
     of an older flock is migrated in memory: each read of it copies the whole file. Each read opens the file anew
     and sees the latest commit, also beside a running flock. (Where a WAL lies beside the file without its -shm
-    file, because somebody copied only those two, SQLite creates the latter.)
+    file, as in a copy of only those two, SQLite creates the latter.)
     """
 
     commit_with = GroupCommit  # benchmarks/journal.py measures others

@@ -12,12 +12,10 @@ from tests.conftest import TIMEOUT, until
 def test_no_more_threads_are_inside_than_there_are_slots() -> None:
     """Forty come and three get in; each that leaves lets another one in."""
     slots, lock, leave = Slots(3), threading.Lock(), threading.Event()
-    come = inside = most = 0
+    inside = most = 0
 
     def post() -> None:
-        nonlocal come, inside, most
-        with lock:
-            come += 1
+        nonlocal inside, most
         with slots:
             with lock:
                 inside += 1
@@ -28,7 +26,7 @@ def test_no_more_threads_are_inside_than_there_are_slots() -> None:
 
     with ThreadPoolExecutor(40) as pool:
         sheep = [pool.submit(post) for _ in range(40)]
-        until("all have come and three are inside", lambda: come == 40 and inside == 3)
+        until("the others wait", lambda: slots.waiting == 37 and inside == 3)
         leave.set()
         for each in sheep:
             each.result(timeout=TIMEOUT)
@@ -37,10 +35,9 @@ def test_no_more_threads_are_inside_than_there_are_slots() -> None:
 
 def test_open_slots_let_every_thread_through() -> None:
     """Six hundred wait behind one that stays inside; those that come later need not wait either."""
-    slots, leave, come = Slots(1), threading.Event(), []
+    slots, leave = Slots(1), threading.Event()
 
     def post() -> None:
-        come.append(1)
         with slots:
             pass
 
@@ -51,7 +48,7 @@ def test_open_slots_let_every_thread_through() -> None:
     with ThreadPoolExecutor(601) as pool:
         staying = pool.submit(stay)
         sheep = [pool.submit(post) for _ in range(600)]
-        until("all wait", lambda: len(come) == 600)
+        until("all wait", lambda: slots.waiting == 600)
         assert not any(each.done() for each in sheep)
         slots.open()
         for each in [*sheep, *(pool.submit(post) for _ in range(3))]:
@@ -68,3 +65,21 @@ def test_a_slot_is_free_again_after_an_exception() -> None:
             raise ValueError("baa")
     with ThreadPoolExecutor(1) as pool:
         assert pool.submit(slots.__enter__).result(timeout=TIMEOUT) is None
+
+
+def test_a_slot_goes_to_the_thread_that_waits_for_it() -> None:
+    """A thread that leaves and comes back at once waits behind it: sheep without an interval keep no other out."""
+    slots, entered = Slots(1), []
+
+    def post() -> None:
+        with slots:
+            entered.append("the other")
+
+    with ThreadPoolExecutor(1) as pool:
+        with slots:
+            other = pool.submit(post)
+            until("the other waits", lambda: slots.waiting == 1)
+        with slots:
+            entered.append("the first again")
+        other.result(timeout=TIMEOUT)
+    assert ["the other", "the first again"] == entered

@@ -136,12 +136,23 @@ def test_pipes_are_closed_when_no_thread_sleeps_on_them() -> None:
 def test_a_pipe_stays_open_while_a_thread_sleeps_on_it() -> None:
     """Else another file could get its number, and the thread would sleep on that."""
     stop = StopEvent()
-    held: Any = stop._pipe
     before = open_files()
-    stop.nudge()
-    assert before + 2 == open_files()
-    del held
-    assert before == open_files()
+    with waiting(stop, 1) as (sleeper,):
+        stop.nudge()
+        assert not sleeper.result(timeout=TIMEOUT)
+        assert before == open_files()
+
+
+def test_thousands_of_threads_share_some_pipes() -> None:
+    """One for every 256; each wakes all of its threads."""
+    stop, before = StopEvent(), open_files()
+    stop.expect(600)
+    assert before + 4 == open_files()
+    with waiting(stop, 600) as threads:
+        stop.nudge()
+        assert not any(thread.result(timeout=TIMEOUT) for thread in threads)
+    stop.expect(10)
+    assert before + 4 == open_files()
 
 
 @pytest.mark.parametrize("make", [StopEvent, StopEvent().nudge])
