@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +21,13 @@ settings.load_profile("flock")
 
 if TYPE_CHECKING:
     from tests.world import World
+
+for _number in (
+    signal.SIGINT,
+    signal.SIGHUP,
+):  # ignored under `&` and nohup, and then in each flock that is started
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, signal.default_int_handler)
 
 TIMEOUT = 30.0  # seconds after which a test gives up: far more than anything takes
 
