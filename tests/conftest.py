@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 for _number in (
     signal.SIGINT,
     signal.SIGHUP,
-):  # ignored under `&` and nohup, and then in each flock that is started
+):  # under `&` and nohup they are ignored, in each flock, too
     if signal.getsignal(_number) is signal.SIG_IGN:
         signal.signal(_number, signal.default_int_handler)
 

@@ -219,7 +219,9 @@ class _Adapter(HTTPAdapter):
 def _adapted(pool: type[HTTPConnectionPool], now: Callable[[], float]) -> type[HTTPConnectionPool]:
     connection = type(pool.ConnectionCls.__name__, (ThreadedConnection, pool.ConnectionCls), {})
     return type(
-        pool.__name__, (pool,), {"QueueCls": partial(IdleConnections, now=now), "ConnectionCls": connection}
+        pool.__name__,
+        (pool,),
+        {"QueueCls": staticmethod(partial(IdleConnections, now=now)), "ConnectionCls": connection},
     )
 
 
