@@ -38,7 +38,7 @@ _INTEND = """
 """
 _PRUNE = """
     DELETE FROM tweet
-    WHERE bot = ?1 AND intended_at < ?2 AND n < (SELECT min(n) + 3 FROM tweet WHERE bot = ?1)
+    WHERE bot = ? AND intended_at < ? AND n < (SELECT min(n) + 3 FROM tweet WHERE bot = ?)
 """  # each new tweet deletes at most three old ones: no delete takes long, and the file stops growing
 _WITHDRAW = """
     UPDATE tweet SET outcome = 'withdrawn', settled_at = intended_at
@@ -315,7 +315,7 @@ class SqliteJournal:
             [
                 (_MOVE, (*place, row)),
                 (_INTEND, (row, place.n, place.piece, text, place.intended)),
-                (_PRUNE, (row, place.intended - self._keep)),
+                (_PRUNE, (row, place.intended - self._keep, row)),
             ],
             flush=True,
         )
