@@ -1,7 +1,7 @@
 """The machine's clock and a virtual one behind one small interface.
 
 A flock schedules by *steady* time: seconds since the epoch, read once at the start and carried on by a clock that
-nobody can set and that goes on while the machine is suspended. Setting the machine's clock makes no sheep burst or
+cannot be set and that goes on while the machine is suspended. Setting the machine's clock makes no sheep burst or
 stall. What must mean the same to other programs and to the next run (rate-limit resets, the journal) is in *wall*
 time.
 """
