@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flock import events
-from flock.errors import JournalError, Locked, NetworkError, Pen, RateLimited, Suspended, Wait
+from flock.errors import JournalError, Locked, NetworkError, Pen, RateLimited, Revoked, Suspended, Wait
 from flock.events import Event
 from flock.journal import Condition, Standing
 
@@ -54,10 +54,11 @@ def back_off(failures: int, jitter: float) -> float:
 
 
 def _strikes(error: Exception) -> int:
-    """Return how much an error counts against the account: a suspension is believed at once."""
+    """Return how much an error counts against the account. What the network says in so many words is believed at
+    once."""
     if not isinstance(error, Pen):
         return 0
-    return STRIKES if isinstance(error, Suspended | Locked) else 1
+    return STRIKES if isinstance(error, Suspended | Locked | Revoked) else 1
 
 
 def _wait(error: Wait, wall: float) -> float:

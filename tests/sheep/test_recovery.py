@@ -30,8 +30,9 @@ SEVERAL: dict[
     "another Wait, a Pen": [
         (kind("x"), 0)
         for kind in (
-            *(errors.DailyLimit, errors.LooksAutomated, errors.OutOfCredits, errors.ClockWrong),
-            *(errors.Unauthorized, errors.Suspended, errors.Locked, errors.AppRefused),
+            *(errors.DailyLimit, errors.LooksAutomated, errors.OutOfCredits, errors.NotPermitted),
+            *(errors.ClockWrong, errors.Unauthorized, errors.Revoked, errors.Suspended, errors.Locked),
+            errors.AppRefused,
         )
     ],
 }

@@ -31,8 +31,8 @@ def after(error: Exception, before: Standing = WELL, **given_: Any) -> tuple[Sta
     return troubled(error, before, bot="dolly", **{"now": NOW, "wall": WALL, "jitter": 0.5, **given_})
 
 
-@pytest.mark.parametrize("error", [errors.Suspended("403"), errors.Locked("403")])
-def test_a_suspended_or_locked_account_is_penned_at_once(error: Pen) -> None:
+@pytest.mark.parametrize("error", [errors.Suspended("403"), errors.Locked("403"), errors.Revoked("403")])
+def test_a_suspended_or_locked_account_and_a_revoked_token_are_penned_at_once(error: Pen) -> None:
     """Another try would only make it worse."""
     standing, event = after(error)
 
@@ -93,6 +93,7 @@ def test_a_wait_lasts_until_the_networks_reset(wall: float, until: float) -> Non
         (errors.DailyLimit, LONG_WAIT),
         (errors.LooksAutomated, LONG_WAIT),
         (errors.OutOfCredits, LONG_WAIT),
+        (errors.NotPermitted, LONG_WAIT),
         (errors.ClockWrong, LONG_WAIT),
     ],
 )
