@@ -3,8 +3,6 @@ settlements."""
 
 from __future__ import annotations
 
-import html
-import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -12,10 +10,9 @@ from flock.clock import Clock
 from flock.errors import NetworkError, Refused, printable
 from flock.events import Event, Said, Skipped, Unsure
 from flock.journal import Journal, Outcome, Place, Settlement, Standing
-from flock.networks.base import Network, Post
+from flock.networks.base import Network, Post, is_same_text
 from flock.sheep.recovery import Asked, Verdict, verdict
 
-_LINK = re.compile(r"https?://\S+")
 _ENDED = {
     Verdict.SAID: Outcome.SAID,
     Verdict.SKIPPED: Outcome.SKIPPED,
@@ -137,7 +134,7 @@ class Delivery:
             if what is Verdict.POST:
                 return None
             return None, Outcome.UNKNOWN, f"no answer, and the timeline cannot be read: {error}"
-        landed = next((post for post in _newer(posts, since_id) if _same(post.text, text)), None)
+        landed = next((post for post in _newer(posts, since_id) if is_same_text(post.text, text)), None)
         return (landed.id, Outcome.SAID, "") if landed else None
 
     def _event(self, settlement: Settlement, text: str, about: dict[str, Any]) -> Event:
@@ -161,8 +158,3 @@ def _newer(posts: Iterable[Post], since_id: str | None) -> Iterator[Post]:
 
 def _is_older(post_id: str, than: str) -> bool:
     return post_id.isdecimal() and than.isdecimal() and int(post_id) < int(than)
-
-
-def _same(theirs: str, ours: str) -> bool:
-    """Return whether the network's copy of a text is ours: networks escape HTML and shorten links."""
-    return _LINK.sub("", html.unescape(theirs)).strip() == _LINK.sub("", ours).strip()
