@@ -22,9 +22,8 @@ from flock.poem import cut, read_poem
 from flock.sheep.allowance import allowance, take_from_all
 from flock.sheep.delivery import Delivery
 from flock.sheep.place import found_again, interval_after, interval_before, next_due, onward
-from flock.sheep.standing import PEN_CHECK, RATE_LIMIT_WAIT, troubled
+from flock.sheep.standing import PEN_CHECK, RATE_LIMIT_WAIT, believable, troubled
 from flock.temperament import TEMPERAMENTS, Recitation, Temperament, seed_of
-from flock.units import DAY
 
 log = logging.getLogger(__name__)
 
@@ -149,20 +148,22 @@ class Sheep:
 
     def _pick_up(self, place: Place, standing: Standing) -> None:
         """Go on at `place`, as `standing`, both in wall-clock time."""
-        clock = self.context.clock
+        clock, wall = self.context.clock, self.context.clock.wall()
         texts = [utterance.text for utterance in self._recite(place.recitations).utterances]
         if (found := found_again(place, texts)) is not place:
             place = found
-            self._tell(events.PickedUp, line=place.line, text=texts[place.line])
+            line = max(0, place.line)
+            self._tell(events.PickedUp, line=line, text=texts[line])
         intervals = (self.line_interval, self.poem_interval)
         longest = max(*intervals, interval_before(place, self._recite, *intervals))
-        due = clock.now() + min(place.due - clock.wall(), longest)  # a clock set back must not silence the bot
-        self._delivery.place = place._replace(due=due)
         if standing.key_stamp and standing.key_stamp != self._key_stamp:
             standing = WELL  # the key file has changed since: the account gets as many tries as a new one
-        if standing.until:
-            standing = standing._replace(until=clock.now() + min(standing.until - clock.wall(), DAY))
-        self.standing = standing
+        believed = believable(place, standing, wall=wall, longest=longest)
+        here, fares = believed
+        self._delivery.resume(here._replace(due=clock.now() + here.due - wall))
+        self.standing = fares._replace(until=fares.until and clock.now() + fares.until - wall)
+        if believed != (place, standing):
+            self._delivery.keep(self.standing)  # so that the runs of cron do not each wait anew
 
     # Where it is
 
@@ -177,7 +178,7 @@ class Sheep:
 
     @property
     def wake(self) -> float:
-        return max(self._delivery.place.due, self.standing.until)
+        return max(self._delivery.place.due, self._delivery.looks_at, self.standing.until)
 
     @property
     def recitation(self) -> Recitation:
@@ -246,9 +247,9 @@ class Sheep:
             if self.is_penned and not self._may_leave(is_called=is_called):
                 self.standing = self.standing._replace(until=clock.now() + PEN_CHECK)
                 return
-            due = self.due
+            due, ended = self.due, self._delivery.ended
             self.tweet_something()
-            if self.due == due:  # a subclass that posts in its own way leaves the schedule to us
+            if (self.due, self._delivery.ended) == (due, ended):  # a subclass that posts in its own way
                 self.postpone(next_due(due, self._own_interval(), clock.now()))
             self._cheer_up()
         except NetworkError as error:
@@ -261,9 +262,12 @@ class Sheep:
             self.busy = False
 
     def is_due(self) -> bool:
-        """Return whether the next try may be made now, or so soon that cron would come too late for it."""
-        slack = min(_CRON_SLACK, self.line_interval / 2)
-        return self.wake <= self.context.clock.now() + slack
+        """Return whether the next try may be made now, or so soon that cron would come too late for it.
+
+        A post without an answer is never looked for too soon: that is left to the next run.
+        """
+        now, slack = self.context.clock.now(), min(_CRON_SLACK, self.line_interval / 2)
+        return self._delivery.looks_at <= now and self.wake <= now + slack
 
     def decide(self) -> str:
         """Return what to say next: the recitation's line, faithful or not so faithful."""
@@ -368,6 +372,7 @@ class Sheep:
             now=clock.now(),
             wall=clock.wall(),
             jitter=random.random(),  # noqa: S311
+            earliest=self._delivery.looks_at,
         )
         self.standing = self.standing._replace(trouble=printable(self.standing.trouble))
         if self.standing.strikes:

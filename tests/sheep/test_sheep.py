@@ -111,6 +111,18 @@ def test_a_clock_set_between_two_runs_costs_an_interval_at_most(
     assert times == [time - START for time in world.stage().times[3:]]
 
 
+def test_a_clock_set_back_costs_cron_an_interval_at_most(world: World) -> None:
+    """Each run is a process of its own, which must not wait for a time that only the old clock had."""
+    for minute in range(6):
+        world.clock.advance_to(START + 60 * minute)
+        world.clock.skew = -3600 if minute > 2 else 0
+        world.anew()
+        if (sheep := world.raise_sheep(lines=100, intervals=(60, 60))).is_due():
+            sheep.beat()
+
+    assert [0, 60, 120, 240, 300] == [time - START for time in world.stage().times]
+
+
 def test_a_restart_keeps_place_age_and_due_time(make_world: Callable[..., World], tmp_path: Path) -> None:
     """A new process goes on with the next line, when it was due."""
     world = make_world(journal=SqliteJournal(tmp_path / "flock.db"))
@@ -176,7 +188,7 @@ def test_a_half_said_line_is_finished_after_a_restart(world: World, monkeypatch:
     monkeypatch.undo()
     (world.folder / "dolly.txt").write_text("something else\nand more")
     world.anew()
-    world.live(0, world.raise_sheep())
+    world.live(10, world.raise_sheep())
 
     assert len(whole) > 3
     assert whole == world.stage().posts[: len(whole)]
