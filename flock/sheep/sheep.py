@@ -56,7 +56,7 @@ class Sheep:
         "_given_intervals",
         "_key_stamp",
         "_recited",
-        "_rejected_stamp",
+        "_rejected",
         "api",
         "bot",
         "busy",
@@ -98,7 +98,7 @@ class Sheep:
         self.busy = False
         self.standing = WELL
         self.moved = self.context.clock.now()
-        self._rejected_stamp = ""
+        self._rejected = ("", "")  # the key file's stamp, and what is wrong with it
         self._calls_heard = self.context.calls
         self._remember()
 
@@ -110,8 +110,8 @@ class Sheep:
         self.key = key
         self.params: Params = key.params
         self._app = key.credentials.app
-        self.name = key.screen_name
         self.bot = self.context.networks.bot(key)
+        self.name = self.context.networks.label(key)
         line_interval, poem_interval = self._given_intervals
         self.line_interval = line_interval if key.line_interval is None else key.line_interval
         self.poem_interval = poem_interval if key.poem_interval is None else key.poem_interval
@@ -187,7 +187,7 @@ class Sheep:
     @property
     def age(self) -> float:
         place = self._delivery.place
-        return place.recitations + place.line / len(self._recite(place.recitations).utterances)
+        return place.recitations + max(0, place.line) / len(self._recite(place.recitations).utterances)
 
     @property
     def tot_tweet_tracker(self) -> int:
@@ -199,7 +199,7 @@ class Sheep:
 
     @property
     def mod_tweet_tracker(self) -> int:
-        return self._delivery.place.line
+        return max(0, self._delivery.place.line)
 
     @mod_tweet_tracker.setter
     def mod_tweet_tracker(self, line: int) -> None:
@@ -300,9 +300,10 @@ class Sheep:
             until = again - now + clock.wall()
             raise DailyLimit("the posts that it may make in a day are made", until=until)
         piece = min(here.piece, len(pieces) - 1)
-        utterance = recitation.utterances[here.line]
+        line_now = max(0, here.line)
+        utterance = recitation.utterances[line_now]
         about = {
-            "line": here.line,
+            "line": line_now,
             "lines": len(recitation.utterances),
             "piece": here.piece,
             "pieces": len(pieces),
@@ -398,8 +399,8 @@ class Sheep:
 
     def _may_leave(self, *, is_called: bool) -> bool:
         """Leave the pen if the key file has changed, or the shepherd has called; return whether it did."""
-        stamp = _stamp(self.json_file)
-        if not is_called and stamp in (self._key_stamp, self._rejected_stamp):
+        stamp, before = _stamp(self.json_file), (self._key_stamp, self.key)
+        if not is_called and stamp == self._key_stamp:
             return False
         try:
             key = read_key(self.json_file)
@@ -407,9 +408,13 @@ class Sheep:
                 raise BadInput("its key file names another bot now; start the flock anew")
             self._use(stamp, key)
             self.setup_api()
-        except BadInput as error:
-            self._rejected_stamp = stamp  # told once for each change
-            log.warning("%s stays in the pen: %s", self.name, error)
+        except Exception as error:  # whatever it is, the key that the sheep has was refused
+            self._use(*before)
+            rejected = (stamp, str(error))
+            if is_called or rejected != self._rejected:  # told once for each change
+                trace = None if isinstance(error, BadInput | OSError) else error
+                log.warning("%s stays in the pen: %s", self.name, error, exc_info=trace)
+            self._rejected = rejected
             return False
         self._delivery.network = self.api
         self._leave_the_pen("the shepherd calls" if is_called else "its key file has changed")

@@ -18,7 +18,8 @@ from flock.events import Birthday, PickedUp, Said, Stumbled
 from flock.journal import SqliteJournal
 from flock.options import Options
 from flock.sheep.sheep import Sheep
-from flock.temperament import Recitation, Utterance
+from flock.shepherd import Shepherd
+from flock.temperament import TEMPERAMENTS, Recitation, Utterance
 from tests.conftest import TIMEOUT
 from tests.world import START, World
 
@@ -250,6 +251,35 @@ def test_a_subclass_may_post_by_itself(world: World) -> None:
 
     assert [0, 60, 660] == [time - START for time in world.stage().times]
     assert ["dolly 0", "dolly 1", "dolly 0"] == world.stage().posts
+
+
+def test_a_temperament_may_leave_out_a_pause(make_world: Callable[..., World]) -> None:
+    """Two lines without a pause come at once, and the schedule stays the sheep's own."""
+
+    def breathless(poem: tuple[str, ...], recitation: int, seed: int) -> Recitation:
+        return Recitation([Utterance(line, place, pause=place % 2) for place, line in enumerate(poem)])
+
+    world = make_world(options=Options(temperament=breathless))
+
+    world.live(130, world.raise_sheep(lines=9))
+
+    assert [0, 0, 60, 60, 120, 120] == [time - START for time in world.stage().times]
+
+
+def test_bots_of_one_name_on_two_networks_are_told_apart(make_world: Callable[..., World]) -> None:
+    """Their names in the log differ, and so do their random numbers; the bot on X keeps those that it had."""
+    world = make_world(options=Options(temperament=TEMPERAMENTS["senile"]))
+    alone = world.raise_sheep("dolly", lines=30)
+    practising = world.raise_sheep("aaa", lines=30, screen_name="dolly", network="pasture", oauth_token="other")
+    world.anew()
+
+    flock = {sheep.bot: sheep for sheep in Shepherd(world.folder, context=world.context).all_sheep}
+
+    assert {"twitter:dolly": "dolly", "pasture:dolly": "pasture:dolly"} == {
+        bot: sheep.name for bot, sheep in flock.items()
+    }
+    assert alone.seed == flock["twitter:dolly"].seed != flock["pasture:dolly"].seed
+    assert practising.bot == "pasture:dolly"
 
 
 def test_intervals_in_the_key_file_override_the_flocks(world: World) -> None:

@@ -276,6 +276,35 @@ def test_a_key_file_that_stays_broken_is_logged_once(
     assert 2 == len(caplog.messages)
 
 
+@pytest.mark.parametrize("error", [OSError(24, "Too many open files"), RuntimeError("can't start new thread")])
+def test_a_penned_sheep_whose_new_key_cannot_be_used_now_stays_penned(
+    world: World, caplog: pytest.LogCaptureFixture, error: Exception
+) -> None:
+    """It tries its new key again at the next look, and the log gets one line."""
+
+    class Hindered(Sheep):
+        is_hindered = False
+
+        def setup_api(self) -> None:
+            if self.is_hindered:
+                raise error
+            super().setup_api()
+
+    sheep = world.raise_sheep(kind=Hindered)
+    world.stage().trouble = [Suspended("403")]
+    world.live(60, sheep)
+    Hindered.is_hindered = True
+    os.utime(sheep.json_file, (1, 1))
+
+    world.live(60, sheep)
+    assert (True, 1) == (sheep.is_penned, len(caplog.messages))
+    assert caplog.messages[0].startswith("dolly stays in the pen: ")
+
+    Hindered.is_hindered = False
+    world.live(10, sheep)
+    assert (False, ["dolly 0"]) == (sheep.is_penned, world.stage().posts)
+
+
 def test_an_interval_that_is_removed_from_the_key_file_is_the_flocks_again(world: World) -> None:
     """A penned sheep reads its key file again when it changes."""
     sheep = world.raise_sheep(line_interval="2m", poem_interval="3m")
