@@ -6,12 +6,16 @@ HURRY=0.02 python tests/hurried.py run keys/
 import os
 
 from flock.cli import main
-from flock.sheep import standing
+from flock.sheep import recovery, standing
 
-PAUSES = ("FIRST_BACK_OFF", "LONGEST_BACK_OFF", "RESET_SLACK", "RATE_LIMIT_WAIT", "LONG_WAIT")
+PAUSES = {
+    standing: ("FIRST_BACK_OFF", "LONGEST_BACK_OFF", "RESET_SLACK", "RATE_LIMIT_WAIT", "LONG_WAIT"),
+    recovery: ("LANDING",),
+}
 
 
 if __name__ == "__main__":
-    for name in PAUSES:
-        setattr(standing, name, getattr(standing, name) * float(os.environ.get("HURRY", "1")))
+    for module, names in PAUSES.items():
+        for name in names:
+            setattr(module, name, getattr(module, name) * float(os.environ.get("HURRY", "1")))
     main()

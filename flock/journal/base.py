@@ -32,7 +32,7 @@ class Place(NamedTuple):
     finished ones. `due` is when the next line should be said (seconds since the epoch). `saying` is the whole
     text of a line that has been started, of which `piece` posts are out. `intended` is the wall-clock time at
     which the post `piece` was begun, or None when no post is under way: a place with `intended` may be out
-    already.
+    already. `line` is -1 while a line is finished that an edit took away from before the first.
 
     `next_line` is the text at `line`, and `prior_line` the text said before it: an edited poem is recognised by
     these. `last_id` is the network's id of the latest post known to be out. `refusals` counts the texts that the

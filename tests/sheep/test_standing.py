@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from flock import errors, events
 from flock.errors import JournalError, NetworkError, Pen, RateLimited, Unauthorized, Unavailable, Wait
-from flock.journal import WELL, Condition, Standing
+from flock.journal import WELL, Condition, Place, Standing
 from flock.sheep.standing import (
     LONG_WAIT,
     LONGEST_BACK_OFF,
@@ -19,6 +19,7 @@ from flock.sheep.standing import (
     RESET_SLACK,
     STRIKES,
     back_off,
+    believable,
     troubled,
 )
 
@@ -154,3 +155,23 @@ def test_what_is_not_the_networks_fault_is_told_as_such(error: Exception, expect
         standing.strikes,
         standing.kind,
     )
+
+
+TIMES = st.integers(0, 10**6).map(float)
+
+
+@given(wall=TIMES, due=TIMES, intended=st.none() | TIMES, until=TIMES, failures=st.integers(0, 40))
+def test_no_time_of_a_clock_that_was_set_back_is_believed(
+    wall: float, due: float, intended: float | None, until: float, failures: int
+) -> None:
+    """What was begun is past, and what is waited for comes within its longest pause."""
+    backing_off = Standing(Condition.BACKING_OFF, until=until, failures=failures)
+
+    place, standing = believable(Place(due=due, intended=intended), backing_off, wall=wall, longest=600)
+
+    assert (place.intended is None) is (intended is None)
+    assert (place.intended or 0.0) <= wall
+    assert place.due <= min(due, wall + 600)
+    assert standing.until <= min(until, wall + LONGEST_BACK_OFF)
+    if max(due - 600, until - 10, intended or 0.0) <= wall:
+        assert (Place(due=due, intended=intended), backing_off) == (place, standing)
