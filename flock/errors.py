@@ -77,9 +77,19 @@ class BadKeys(BadInput):
         super().__init__("\n".join(lines_by_file(self.problems)))
 
 
+# Letters and marks that show nothing, although Unicode does not count them among the format characters.
+_INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0")
+
+
 def printable(text: str) -> str:
-    """Return `text` with control characters, and others that a terminal cannot show, escaped."""
-    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+    """Return `text` on one line, with every character escaped that shows nothing or changes what is around it.
+
+    These are control, format (bidirectional and zero-width) and line-end characters, lone surrogates, blanks other
+    than the space, and invisible letters.
+    """
+    return "".join(
+        letter if letter.isprintable() and letter not in _INVISIBLE else ascii(letter)[1:-1] for letter in text
+    )
 
 
 def lines_by_file(problems: Iterable[Problem]) -> Iterator[str]:

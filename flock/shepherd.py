@@ -18,10 +18,10 @@ from typing import Any
 
 from flock.clock import SuspendWatch
 from flock.context import Context, open_context
-from flock.errors import BadKeys, BadOption, FlockError
+from flock.errors import BadKeys, BadOption, BadPoem, FlockError, Problem
 from flock.events import Called, Events, Stopped, Stopping
 from flock.herd import Herd, patient_threads
-from flock.keys import Key, read_keys
+from flock.keys import Key, poem_problem, read_keys
 from flock.options import Options, settle_options
 from flock.sheep.sheep import Sheep, runsheep
 from flock.temperament import Temperament
@@ -88,9 +88,16 @@ class SimpleShepherd:
     def _make_flock(self, make_sheep: type[Sheep], keys: Sequence[Key]) -> list[Sheep]:
         context = self.context
         context.journal.claim([context.networks.bot(key) for key in keys])  # all at once, and before they are read
-        return [
-            make_sheep(key.file, self.line_interval, self.poem_interval, key=key, context=context) for key in keys
-        ]
+        flock: list[Sheep] = []
+        for key in keys:
+            try:
+                sheep = make_sheep(key.file, self.line_interval, self.poem_interval, key=key, context=context)
+            except (BadPoem, BadKeys) as error:  # its files have changed since they were read
+                problems = error.problems if isinstance(error, BadKeys) else [poem_problem(key, error)]
+                _skip(problems, is_allowed=context.options.skip_bad and bool(flock or key is not keys[-1]))
+            else:
+                flock.append(sheep)
+        return flock
 
     def loop(self) -> Any:
         """Run every sheep in a thread of its own. Returns when all have ended; by themselves they do not."""
@@ -263,8 +270,13 @@ def _usable_keys(folder: Path, options: Options) -> tuple[Key, ...]:
     ring = read_keys(folder)
     for warning in ring.warnings:
         log.warning("%s", warning)
-    if ring.problems and not (options.skip_bad and ring.keys):
-        raise BadKeys(ring.problems)
-    for problem in ring.problems:
-        log.warning("skipped: %s", problem)
+    _skip(ring.problems, is_allowed=options.skip_bad and bool(ring.keys))
     return ring.keys
+
+
+def _skip(problems: Sequence[Problem], *, is_allowed: bool) -> None:
+    """Warn of bad keys that are left out. Raises BadKeys if there are some, and they must not be left out."""
+    if problems and not is_allowed:
+        raise BadKeys(problems)
+    for problem in problems:
+        log.warning("skipped: %s", problem)

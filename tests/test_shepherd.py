@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from flock.errors import BadOption, BotsTaken, FlockError, Suspended
+from flock.errors import BadKeys, BadOption, BotsTaken, FlockError, Suspended
 from flock.events import Died, Events, GoneQuiet, Stopped
 from flock.options import Options
 from flock.sheep.sheep import Sheep
@@ -74,6 +74,73 @@ def test_each_key_file_is_read_once(world: World) -> None:
         world.raise_sheep(name)
 
     assert NAMES == tuple(sheep.name for sheep in shepherd_of(world, sheep_class=Reader).all_sheep)
+
+
+class Fickle(Sheep):
+    """A sheep that harms the files of another while it is made: ben's when ann is made."""
+
+    def __init__(self, json_file: Path, *args: Any, **kwargs: Any) -> None:
+        if json_file.stem == "ann":
+            self.harm(json_file.with_name("ben.json"))
+        super().__init__(json_file, *args, **kwargs)
+
+    def harm(self, json_file: Path) -> None:
+        raise NotImplementedError
+
+
+def rub_out(file: Path) -> None:
+    """Delete the poem."""
+    file.with_suffix(".txt").unlink()
+
+
+def empty(file: Path) -> None:
+    """Leave nothing in the poem."""
+    file.with_suffix(".txt").write_text("")
+
+
+def pipe(file: Path) -> None:
+    """Put a folder in the poem's place."""
+    rub_out(file)
+    file.with_suffix(".txt").mkdir()
+
+
+@pytest.mark.parametrize("harm", [rub_out, empty, pipe])
+def test_a_poem_that_is_gone_before_its_sheep_is_made_is_one_line_for_its_key(
+    make_world: Callable[..., World], caplog: pytest.LogCaptureFixture, harm: Callable[[Path], None]
+) -> None:
+    """And with skip_bad its bot alone is left out."""
+    for skip_bad in (False, True):
+        world = make_world(options=Options(skip_bad=skip_bad))
+        for name in NAMES:
+            world.raise_sheep(name)
+        world.anew()
+        fickle = type("Fickle", (Fickle,), {"harm": lambda _, file: harm(file)})
+        line = f"{world.folder / 'ben.json'}: poem_file: "
+        if not skip_bad:
+            with pytest.raises(BadKeys) as caught:
+                shepherd_of(world, sheep_class=fickle)
+            assert str(caught.value).startswith(line)
+            assert 1 == len(str(caught.value).splitlines())
+            shutil.rmtree(world.folder / "ben.txt", ignore_errors=True)
+            (world.folder / "ben.txt").unlink(missing_ok=True)
+            continue
+        made = shepherd_of(world, sheep_class=fickle).all_sheep
+        assert ["ann", "cat", "dan"] == [sheep.name for sheep in made]
+        assert [f"skipped: {line}"] == [message[: len(f"skipped: {line}")] for message in caplog.messages]
+
+
+@pytest.mark.parametrize(
+    "harm", [Path.unlink, lambda file: file.write_text(""), lambda file: os.truncate(file, 9)]
+)
+def test_a_key_file_that_changes_before_its_sheep_is_made_harms_nothing(
+    world: World, harm: Callable[[Path], object]
+) -> None:
+    """Its bot runs with the key that was read."""
+    for name in NAMES:
+        world.raise_sheep(name)
+    world.anew()
+    fickle = type("Fickle", (Fickle,), {"harm": lambda _, file: harm(file)})
+    assert NAMES == tuple(sheep.name for sheep in shepherd_of(world, sheep_class=fickle).all_sheep)
 
 
 def test_one_name_on_two_networks_is_two_bots_in_practice(make_world: Callable[..., World]) -> None:

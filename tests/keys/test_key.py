@@ -81,9 +81,13 @@ def test_a_poem_may_be_in_the_home_directory(
     assert tmp_path / "poem.txt" == read_key(write_key("keys/dolly.json", poem_file="~/poem.txt")).poem_file
 
 
-NESTED: Any = []  # as far down as Python reads JSON without a complaint
+NESTED: Any = []
 for _ in range(300):
     NESTED = [NESTED]
+
+TOO_DEEP: Any = NESTED
+for _ in range(300):
+    TOO_DEEP = [TOO_DEEP]
 
 BAD_FIELDS = [
     ({"screen_name": ...}, "screen_name", "missing; add the account's name"),
@@ -125,6 +129,12 @@ BAD_FIELDS = [
     ({"user_id": True}, "user_id", "expected the account's number"),
     ({"user_id": "dolly"}, "user_id", "expected the account's number"),
     ({"user_id": -4}, "user_id", "expected the account's number"),
+    ({"user_id": 10**30}, "user_id", "expected the account's number"),
+    ({"user_id": "9" * 5000}, "user_id", "expected the account's number"),
+    ({"screen_name": "a" * 65}, "screen_name", "expected the account's name"),
+    ({"line_interval": "٣٠"}, "line_interval", "expected seconds, 0 or more"),
+    ({"mood": TOO_DEEP}, "", "broken JSON: a number too long or a nesting too deep"),
+    ({"temperament": {"forget": TOO_DEEP}}, "", "broken JSON: a number too long or a nesting too deep"),
     ({"user_id": "١٢٣"}, "user_id", "expected the account's number"),
     ({"network": "mastodon"}, "network", 'expected "x", "twitter" or "pasture"'),
     ({"network": None}, "network", 'expected "x", "twitter" or "pasture"'),
@@ -148,7 +158,7 @@ def test_a_bad_field_is_one_line_that_names_file_and_field_and_what_to_do(
     ring = read_keys(file.parent)
     assert () == ring.keys
     (line,) = lines(ring)
-    assert line.startswith(f"{file}: {field}: ")
+    assert line.startswith(f"{file}: {field}: " if field else f"{file}: ")
     assert text in line
     assert 1 == len(line.splitlines())
     assert 1 == len(ring.problems)
@@ -251,6 +261,20 @@ def test_a_file_that_becomes_a_pipe_while_it_is_read_does_not_block(
     os.mkfifo(file)
     monkeypatch.setattr(Path, "stat", lambda *_, **__: plain)
     assert refusal_of(file).endswith("the file is empty; copy one from keys.example/")
+
+
+def test_a_file_that_becomes_a_folder_while_it_is_read_leaves_nothing_open(
+    write_key: WriteKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is exchanged between the look at it and the opening."""
+    file = write_key()
+    plain = file.stat()
+    file.unlink()
+    file.mkdir()
+    monkeypatch.setattr(Path, "stat", lambda *_, **__: plain)
+    before = os.listdir("/dev/fd")  # noqa: PTH208
+    assert refusal_of(file).startswith("cannot be read: Is a directory")
+    assert before == os.listdir("/dev/fd")  # noqa: PTH208
 
 
 def test_a_file_over_a_megabyte_is_not_read(write_key: WriteKey) -> None:
