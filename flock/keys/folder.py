@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from flock.errors import BadKeys, BadPoem, Problem, printable
-from flock.keys.key import Key, known_fields, nearest, read_key, unreadable
+from flock.files import unreadable
+from flock.keys.key import Key, known_fields, nearest, read_key
 from flock.poem import read_poem
 
 _NAMED = 3  # key files with loose permissions that get a line each; the others are counted
