@@ -18,7 +18,7 @@ from typing import Any
 
 from flock.clock import SuspendWatch
 from flock.context import Context, open_context
-from flock.errors import BadKeys, BadOption, FlockError
+from flock.errors import BadKeys, BadOption, BadPoem, FlockError, Problem
 from flock.events import Called, Events, Stopped, Stopping
 from flock.herd import Herd, patient_threads
 from flock.keys import Key, read_keys
@@ -77,7 +77,7 @@ class SimpleShepherd:
         if context is not None and temperament is not None:
             self.context.options = options
         try:
-            self.all_sheep = self._make_flock(make_sheep, keys)
+            self.all_sheep = self._make_flock(make_sheep, keys, skip_bad=options.skip_bad)
         except BaseException:
             if context is None:
                 self.context.close()  # frees the bots that were claimed, and the files
@@ -85,12 +85,20 @@ class SimpleShepherd:
         self.all_json = [sheep.json_file for sheep in self.all_sheep]
         self.herd = Herd(self.all_sheep, self.context)
 
-    def _make_flock(self, make_sheep: type[Sheep], keys: Sequence[Key]) -> list[Sheep]:
+    def _make_flock(self, make_sheep: type[Sheep], keys: Sequence[Key], *, skip_bad: bool) -> list[Sheep]:
         context = self.context
         context.journal.claim([context.networks.bot(key) for key in keys])  # all at once, and before they are read
-        return [
-            make_sheep(key.file, self.line_interval, self.poem_interval, key=key, context=context) for key in keys
-        ]
+        flock: list[Sheep] = []
+        problems: list[Problem] = []
+        for key in keys:
+            try:
+                sheep = make_sheep(key.file, self.line_interval, self.poem_interval, key=key, context=context)
+            except BadPoem as error:  # it was exchanged since the keys were read
+                problems.append(Problem(key.file, "poem_file", str(error)))
+            else:
+                flock.append(sheep)
+        _tell_or_raise(problems, skip=skip_bad and bool(flock))
+        return flock
 
     def loop(self) -> Any:
         """Run every sheep in a thread of its own. Returns when all have ended; by themselves they do not."""
@@ -263,8 +271,12 @@ def _usable_keys(folder: Path, options: Options) -> tuple[Key, ...]:
     ring = read_keys(folder)
     for warning in ring.warnings:
         log.warning("%s", warning)
-    if ring.problems and not (options.skip_bad and ring.keys):
-        raise BadKeys(ring.problems)
-    for problem in ring.problems:
-        log.warning("skipped: %s", problem)
+    _tell_or_raise(ring.problems, skip=options.skip_bad and bool(ring.keys))
     return ring.keys
+
+
+def _tell_or_raise(problems: Sequence[Problem], *, skip: bool) -> None:
+    if problems and not skip:
+        raise BadKeys(problems)
+    for problem in problems:
+        log.warning("skipped: %s", problem)

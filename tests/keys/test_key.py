@@ -105,7 +105,7 @@ BAD_FIELDS = [
     ({"poem_file": " "}, "poem_file", "expected the path of a text file"),
     ({"poem_file": "nul\0.txt"}, "poem_file", "expected the path of a text file"),
     ({"poem_file": "lost.txt"}, "poem_file", "no such file"),
-    ({"poem_file": "."}, "poem_file", "cannot be read"),
+    ({"poem_file": "."}, "poem_file", "found a folder"),
     ({"poem_file": "x" * 5000}, "poem_file", ""),
     ({"poem_file": "\ud800.txt"}, "poem_file", ""),
     ({"poem_file": "~nobody-of-that-name/poem.txt"}, "poem_file", ""),
