@@ -18,6 +18,7 @@ import simplejson as json
 from pydantic import BeforeValidator, ConfigDict, SkipValidation, TypeAdapter, ValidationError
 
 from flock.errors import BadKeys, Problem
+from flock.keys.core_dumps import forbid_core_dumps
 from flock.keys.credentials import (
     CREDENTIALS,
     DEFAULT_NETWORK,
@@ -142,6 +143,7 @@ def read_key(file: Path) -> Key:
 
     Raises BadKeys with every problem of the file. The exceptions behind it hold nothing that the file says.
     """
+    forbid_core_dumps()
     params = _parse(file)
     given = dict(params)
     if "poem_file" not in given and "file" in given:  # the name that rainbow-mind-machine writes
