@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from flock.errors import BotsTaken, JournalError, Unstorable
-from flock.journal.base import WELL, Condition, Place, Settlement, Standing
+from flock.journal.base import WELL, Condition, Outcome, Place, Settlement, Standing
 from flock.journal.claims import Claims, make_private
 from flock.journal.connections import connect, look
+from flock.journal.counted import Counted
 from flock.journal.groups import Closed, GroupCommit, Statement, Write
 from flock.journal.schema import check, is_current, migrate, version
+from flock.journal.trouble import DAMAGED, trouble
 from flock.units import DAY
 
 
@@ -35,7 +37,11 @@ _INTEND = """
 """
 _PRUNE = """
     DELETE FROM tweet
-    WHERE bot = ? AND intended_at < ? AND n < (SELECT min(n) + 3 FROM tweet WHERE bot = ?)
+    WHERE bot = ? AND n < (SELECT min(n) + 3 FROM tweet WHERE bot = ?) AND intended_at NOT BETWEEN ? AND ?
+        AND (outcome NOT IN ('said', 'unknown', 'intended') OR n < (
+            SELECT n FROM tweet WHERE bot = ? AND outcome IN ('said', 'unknown', 'intended')
+            ORDER BY n DESC, piece DESC LIMIT 1 OFFSET ?
+        ))
 """  # each new tweet deletes at most three old ones: no delete takes long, and the file stops growing
 _WITHDRAW = """
     UPDATE tweet SET outcome = 'withdrawn', settled_at = intended_at
@@ -51,7 +57,7 @@ _POSTS_OF_BOT = """
     ORDER BY n DESC, piece DESC LIMIT ?
 """  # backwards along the primary key: it visits about as many rows as it returns
 _POSTS_OF_ALL = """
-    SELECT coalesce(settled_at, intended_at) AS posted_at FROM tweet
+    SELECT coalesce(settled_at, intended_at) AS posted_at, bot FROM tweet
     WHERE outcome IN ('said', 'unknown', 'intended')
     ORDER BY posted_at DESC LIMIT ?
 """  # one scan of the table, which keeps the latest rows only
@@ -66,17 +72,6 @@ _UNSTORABLE = (
     sqlite3.InterfaceError,
     sqlite3.ProgrammingError,
 )
-_DAMAGED = "it is damaged; restore a copy, or move it away and all bots start over"
-_ADVICE = (
-    ("SQLITE_FULL", "the disk is full; make room"),
-    ("SQLITE_IOERR", "the disk fails; check it"),
-    ("SQLITE_READONLY", "it cannot be written; check its owner and permissions, and those of its folder"),
-    ("SQLITE_CANTOPEN", "it cannot be opened; check --state, and the permissions of its folder"),
-    ("SQLITE_NOTADB", "it is damaged or no journal; restore a copy, or move it away and all bots start over"),
-    ("SQLITE_CORRUPT", _DAMAGED),
-    ("SQLITE_BUSY", "another program keeps it locked"),
-)
-
 _Found = TypeVar("_Found")
 
 
@@ -97,7 +92,8 @@ class SqliteJournal:
     from the end only: the WAL is read up to its first incomplete transaction.
 
     What was said is kept for `keep` seconds, and for a day at least once `latest_posts` was asked for, since caps
-    on the posts of a day are counted from it. Each bot's place and its count of posts are kept for ever.
+    on the posts of a day are counted from it. The posts that a cap may count are kept whatever their dates are.
+    Each bot's place and its count of posts are kept for ever.
 
     With `read_only` nothing is created, migrated or written, and every writing method raises JournalError. A file
     of an older flock is migrated in memory: each read of it copies the whole file. Each read opens the file anew
@@ -119,6 +115,7 @@ class SqliteJournal:
         self._claims = Claims(path.with_name(f"{path.name}.lock"))
         self._claimed: set[str] = set()
         self._rows: dict[str, int] = {}  # a bot, and the id of its row
+        self._counted = Counted()
         self.commits = self.commit_with(self._commit)
         try:
             if read_only:
@@ -126,7 +123,7 @@ class SqliteJournal:
             else:
                 self._open()
         except (OSError, ValueError, sqlite3.Error) as error:
-            raise self._trouble(error) from error
+            raise trouble(self.path, error) from error
 
     def _open(self) -> None:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -138,6 +135,7 @@ class SqliteJournal:
             if not is_current(self._reader):
                 self._migrate()
             self._writer = opened.enter_context(closing(connect(self.path)))
+            self._try_out()
             opened.pop_all()
 
     def _migrate(self) -> None:
@@ -156,6 +154,31 @@ class SqliteJournal:
                 raise BotsTaken(f"the journal {self.path}: {who} still writes it; stop that flock first")
             migrate(self._reader)
 
+    def _try_out(self) -> None:
+        """Execute every statement once, and roll all of it back. Raises sqlite3.Error.
+
+        What is in its way (a view, a trigger, a column of another kind) is so told at the start.
+        """
+        bot, place, execute = "flock:try", Place(intended=0.0), self._writer.execute
+        execute("BEGIN IMMEDIATE")
+        try:
+            execute(_ADD, (bot,))
+            found = execute("SELECT id FROM sheep WHERE bot = ?", (bot,)).fetchone()
+            here = (*(found or (None,)), place.n, place.piece)
+            done = [
+                execute(_MOVE, (*place, here[0])),
+                execute(_INTEND, (*here, "", 0.0)),
+                execute(_SETTLE, (Outcome.SAID, "", "", 0.0, *here)),
+                execute(_KEEP, (*place, *WELL, here[0])),
+            ]
+            execute(_PRUNE, self._prune(here[0], bot, 0.0))
+            execute(_WITHDRAW, here)
+            if any(cursor.rowcount != 1 for cursor in done):
+                raise sqlite3.DatabaseError(f"{DAMAGED} (what is written does not stay)")
+        finally:
+            with suppress(sqlite3.Error):  # SQLite may have rolled back already; the first error says more
+                execute("ROLLBACK")
+
     def claim(self, bots: Sequence[str]) -> None:
         """Lock one byte of the lock file for each bot, against other journals of this and of other processes.
 
@@ -169,7 +192,7 @@ class SqliteJournal:
         try:
             taken = self._claims.take(numbers)
         except OSError as error:
-            raise self._trouble(error) from error
+            raise trouble(self.path, error) from error
         if taken:
             raise BotsTaken(self._who_has([numbers[number] for number in taken]))
         self._write([("UPDATE sheep SET holder = ? WHERE bot = ?", (os.getpid(), bot)) for bot in bots])
@@ -181,6 +204,8 @@ class SqliteJournal:
             if not (found := self._fetch("SELECT id FROM sheep WHERE bot = ?", (bot,))):
                 self._write([(_ADD, (bot,))])
                 found = self._fetch("SELECT id FROM sheep WHERE bot = ?", (bot,))
+            if not found:
+                raise JournalError(f"the journal {self.path}: {DAMAGED}")
             self._rows[bot] = int(found[0][0])
         return self._rows[bot]
 
@@ -198,7 +223,7 @@ class SqliteJournal:
         for row in self._fetch(_READ, (bot,)):
             place, standing = Place(*row[: len(Place._fields)]), Standing(*row[len(Place._fields) :])
             if standing.condition not in tuple(Condition):
-                raise JournalError(f"the journal {self.path}: {_DAMAGED} (the condition {standing.condition!r})")
+                raise JournalError(f"the journal {self.path}: {DAMAGED} (the condition {standing.condition!r})")
             return place, standing._replace(condition=Condition(standing.condition))
         return None
 
@@ -210,7 +235,7 @@ class SqliteJournal:
             [
                 (_MOVE, (*place, row)),
                 (_INTEND, (row, place.n, place.piece, text, place.intended)),
-                (_PRUNE, (row, place.intended - self._keep, row)),
+                (_PRUNE, self._prune(row, bot, place.intended)),
             ],
             flush=True,
         )
@@ -224,18 +249,27 @@ class SqliteJournal:
                 (_SETTLE, (*done, row, settlement.n, settlement.piece)),
             ]
         )
+        if settlement.outcome in (Outcome.SAID, Outcome.UNKNOWN):
+            self._counted.add(row)
 
     def keep(self, bot: str, place: Place, standing: Standing) -> None:
         row = self._row(bot)
         withdraw = [(_WITHDRAW, (row, place.n, place.piece))] if place.intended is None else []
         self._write([(_KEEP, (*place, *standing, row)), *withdraw])
 
+    def _prune(self, row: int, bot: str, now: float) -> tuple[object, ...]:
+        return row, row, now - self._keep, now + self._keep, row, self._counted.of(bot, row)
+
     def latest_posts(self, count: int, bot: str | None = None) -> list[float]:
         """Return when the latest `count` posts were made. Of one bot, this takes time only for these."""
         self._keep = max(self._keep, DAY)
-        of_one, of_all = (_POSTS_OF_BOT, (bot, count)), (_POSTS_OF_ALL, (count,))
-        rows = self._fetch(*of_all) if bot is None else self._fetch(*of_one)
-        return sorted(posted_at for (posted_at,) in rows)
+        if bot is None:
+            rows = self._fetch(_POSTS_OF_ALL, (count,))
+            self._counted.ask_of_all(count, [row for _, row in reversed(rows)])
+        else:
+            rows = self._fetch(_POSTS_OF_BOT, (bot, count))
+            self._counted.ask(count, bot)
+        return sorted(posted_at for posted_at, *_ in rows)
 
     def close(self) -> None:
         """Commit what is queued, flush it to the disk, and free the bots. Later calls raise JournalError.
@@ -280,7 +314,7 @@ class SqliteJournal:
         except (UnicodeError, OverflowError) as error:
             raise Unstorable(f"the journal cannot store this: {error}") from error
         except (OSError, sqlite3.Error) as error:
-            raise self._trouble(error) from error
+            raise trouble(self.path, error) from error
 
     # Writing
 
@@ -300,7 +334,7 @@ class SqliteJournal:
         if isinstance(write.error, _UNSTORABLE):
             raise Unstorable(f"the journal cannot store this: {write.error}") from write.error
         if write.error is not None:
-            raise self._trouble(write.error) from write.error
+            raise trouble(self.path, write.error) from write.error
 
     def _commit(self, group: Sequence[Write]) -> None:
         """Commit the writes in one transaction, and set the `error` of each.
@@ -340,12 +374,3 @@ class SqliteJournal:
             raise
         for write in group:
             write.error = None
-
-    def _trouble(self, error: BaseException) -> JournalError:
-        code = getattr(error, "sqlite_errorname", "") or ""
-        for name, advice in _ADVICE:
-            if code.startswith(name):
-                return JournalError(f"the journal {self.path}: {advice}")
-        if code == "SQLITE_ERROR":  # a statement does not fit the tables
-            return JournalError(f"the journal {self.path}: {_DAMAGED} ({error})")
-        return JournalError(f"the journal {self.path}: {getattr(error, 'strerror', None) or error}")
