@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 import threading
@@ -12,9 +13,11 @@ from typing import Any, TypeVar
 
 from flock.errors import BotsTaken, JournalError, Unstorable
 from flock.journal.base import WELL, Condition, Outcome, Place, Settlement, Standing
-from flock.journal.claims import Claims, make_private
+from flock.journal.checkpoints import Checkpoints
+from flock.journal.claims import Claims
 from flock.journal.connections import connect, look
 from flock.journal.counted import Counted
+from flock.journal.custody import Custody
 from flock.journal.groups import Closed, GroupCommit, Statement, Write
 from flock.journal.schema import check, is_current, migrate, version
 from flock.journal.trouble import DAMAGED, trouble
@@ -22,9 +25,11 @@ from flock.units import DAY
 
 
 def _update(names: Sequence[str]) -> str:
-    """Return the statement that writes these columns of a bot's row; its values are the columns' and the row's
-    id."""
-    return f"UPDATE sheep SET spoken = 1, {', '.join(f'{name} = ?' for name in names)} WHERE id = ?"  # noqa: S608
+    """Return the statement that writes these columns of a bot's row. Its values are theirs, the row's id, and the
+    `n` and `piece` that the row has, or None for any."""
+    columns = ", ".join(f"{name} = ?" for name in names)
+    where = "id = ? AND n = coalesce(?, n) AND piece = coalesce(?, piece)"
+    return f"UPDATE sheep SET spoken = 1, {columns} WHERE {where}"  # noqa: S608 - field names of our own
 
 
 _COLUMNS = (*Place._fields, *Standing._fields)
@@ -74,6 +79,12 @@ _UNSTORABLE = (
 )
 _Found = TypeVar("_Found")
 
+log = logging.getLogger(__name__)
+
+
+class _TakenBack(Exception):
+    """A bot's row is gone, or is not as this journal left it."""
+
 
 class SqliteJournal:
     """A journal in one SQLite file, in WAL mode.
@@ -95,6 +106,9 @@ class SqliteJournal:
     on the posts of a day are counted from it. The posts that a cap may count are kept whatever their dates are.
     Each bot's place and its count of posts are kept for ever.
 
+    A flock calls `look_after` once a second. When the files at the path are not those any more that this journal
+    has open, or another program has written an older state over them, every write raises JournalError.
+
     With `read_only` nothing is created, migrated or written, and every writing method raises JournalError. A file
     of an older flock is migrated in memory: each read of it copies the whole file. Each read opens the file anew
     and sees the latest commit, also beside a running flock. (Where a WAL lies beside the file without its -shm
@@ -112,30 +126,35 @@ class SqliteJournal:
         self._pid = os.getpid()
         self._reading = threading.Lock()  # an open SELECT would hide newer rows from the other threads
         self._closing = threading.Lock()
-        self._claims = Claims(path.with_name(f"{path.name}.lock"))
         self._claimed: set[str] = set()
         self._rows: dict[str, int] = {}  # a bot, and the id of its row
+        self._at: dict[int, tuple[int, int]] = {}  # a claimed bot's row, and the n and piece that it has
         self._counted = Counted()
+        self._change = ""  # what happened to the file, in words; then nothing is written
+        self._checkpoints = Checkpoints(self._checkpoint)
         self.commits = self.commit_with(self._commit)
         try:
             if read_only:
                 look(self.path, check)
             else:
+                self._custody = Custody(path)
                 self._open()
         except (OSError, ValueError, sqlite3.Error) as error:
             raise trouble(self.path, error) from error
 
     def _open(self) -> None:
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        make_private(self.path)  # SQLite gives its -wal and -shm files the mode of this one
         with ExitStack() as opened:
-            self._reader = opened.enter_context(closing(connect(self.path)))
+            opened.callback(self._custody.close)
+            self._custody.open()
+            file = self._custody.path
+            self._reader = opened.enter_context(closing(connect(file)))
             if version(self._reader):
                 check(self._reader)  # first: a migration of damaged tables would not say which
             if not is_current(self._reader):
                 self._migrate()
-            self._writer = opened.enter_context(closing(connect(self.path)))
+            self._writer = opened.enter_context(closing(connect(file)))
             self._try_out()
+            self._custody.hold()
             opened.pop_all()
 
     def _migrate(self) -> None:
@@ -143,7 +162,7 @@ class SqliteJournal:
 
         Raises BotsTaken in that case. An older flock has locked the bytes of its bots in the same lock file.
         """
-        with closing(Claims(self._claims.path)) as claims:
+        with closing(Claims(self._custody.beside.path)) as claims:
             holders: dict[int, int] = {}
             if version(self._reader):
                 holders = dict(self._reader.execute("SELECT id, holder FROM sheep WHERE holder IS NOT NULL"))
@@ -166,10 +185,10 @@ class SqliteJournal:
             found = execute("SELECT id FROM sheep WHERE bot = ?", (bot,)).fetchone()
             here = (*(found or (None,)), place.n, place.piece)
             done = [
-                execute(_MOVE, (*place, here[0])),
+                execute(_MOVE, (*place, *here)),
                 execute(_INTEND, (*here, "", 0.0)),
                 execute(_SETTLE, (Outcome.SAID, "", "", 0.0, *here)),
-                execute(_KEEP, (*place, *WELL, here[0])),
+                execute(_KEEP, (*place, *WELL, *here)),
             ]
             execute(_PRUNE, self._prune(here[0], bot, 0.0))
             execute(_WITHDRAW, here)
@@ -180,7 +199,7 @@ class SqliteJournal:
                 execute("ROLLBACK")
 
     def claim(self, bots: Sequence[str]) -> None:
-        """Lock one byte of the lock file for each bot, against other journals of this and of other processes.
+        """Lock one byte for each bot, against other journals of this and of other processes (see `Custody`).
 
         All are claimed, or none. `close` frees them, and so does the end of the process. A forked child has none.
         """
@@ -190,7 +209,7 @@ class SqliteJournal:
         self._write([(_ADD, (bot,)) for bot in bots])
         numbers = {self._row(bot): bot for bot in bots}
         try:
-            taken = self._claims.take(numbers)
+            taken = self._custody.take(numbers)
         except OSError as error:
             raise trouble(self.path, error) from error
         if taken:
@@ -224,6 +243,8 @@ class SqliteJournal:
             place, standing = Place(*row[: len(Place._fields)]), Standing(*row[len(Place._fields) :])
             if standing.condition not in tuple(Condition):
                 raise JournalError(f"the journal {self.path}: {DAMAGED} (the condition {standing.condition!r})")
+            if bot in self._claimed:
+                self._at[self._row(bot)] = place.n, place.piece
             return place, standing._replace(condition=Condition(standing.condition))
         return None
 
@@ -231,31 +252,31 @@ class SqliteJournal:
         if place.intended is None:
             raise Unstorable("the journal cannot store an intent without the time of it (place.intended)")
         row = self._row(bot)
-        self._write(
-            [
-                (_MOVE, (*place, row)),
-                (_INTEND, (row, place.n, place.piece, text, place.intended)),
-                (_PRUNE, self._prune(row, bot, place.intended)),
-            ],
-            flush=True,
-        )
+        add = (_INTEND, (row, place.n, place.piece, text, place.intended))
+        prune = (_PRUNE, self._prune(row, bot, place.intended))
+        self._move(bot, place, (_MOVE, tuple(place)), add, prune, flush=True)
 
     def settle(self, bot: str, settlement: Settlement, place: Place) -> None:
         row = self._row(bot)
         done = (settlement.outcome, settlement.post_id, settlement.why, settlement.at)
-        self._write(
-            [
-                (_KEEP, (*place, *WELL, row)),
-                (_SETTLE, (*done, row, settlement.n, settlement.piece)),
-            ]
-        )
+        settle = (_SETTLE, (*done, row, settlement.n, settlement.piece))
+        self._move(bot, place, (_KEEP, (*place, *WELL)), settle)
         if settlement.outcome in (Outcome.SAID, Outcome.UNKNOWN):
             self._counted.add(row)
 
     def keep(self, bot: str, place: Place, standing: Standing) -> None:
         row = self._row(bot)
         withdraw = [(_WITHDRAW, (row, place.n, place.piece))] if place.intended is None else []
-        self._write([(_KEEP, (*place, *standing, row)), *withdraw])
+        self._move(bot, place, (_KEEP, (*place, *standing)), *withdraw)
+
+    def _move(self, bot: str, place: Place, move: Statement, *more: Statement, flush: bool = False) -> None:
+        """Write the bot's row, which must still be as this journal left it if the bot is claimed, and `more`."""
+        row = self._row(bot)
+        statement, values = move
+        left = self._at.pop(row, (None, None))  # an interrupted write may have been committed, or not
+        self._write([(statement, (*values, row, *left)), *more], flush=flush)
+        if bot in self._claimed:
+            self._at[row] = place.n, place.piece
 
     def _prune(self, row: int, bot: str, now: float) -> tuple[object, ...]:
         return row, row, now - self._keep, now + self._keep, row, self._counted.of(bot, row)
@@ -271,6 +292,33 @@ class SqliteJournal:
             self._counted.ask(count, bot)
         return sorted(posted_at for posted_at, *_ in rows)
 
+    def look_after(self, now: float) -> None:
+        """See `Journal.look_after`. A change of the files is logged, and every write fails until it is undone."""
+        if self._is_read_only or self._is_closed or self._pid != os.getpid():
+            return
+        try:
+            change = self._custody.find_change()
+        except OSError as error:
+            change = f"it cannot be read any more ({error.strerror}); nothing is posted"
+        self._note(change)
+        if not change:
+            self._checkpoints.make(now)
+
+    def _note(self, change: str) -> None:
+        if change and change != self._change:
+            log.error("the journal %s: %s", self.path, change)
+        elif self._change and not change:
+            log.warning("the journal %s: its files are those again that this flock has open", self.path)
+        self._change = change
+
+    def _checkpoint(self) -> None:
+        """Begin an epoch, and copy what the WAL holds into the file: a copy of it alone is then a recent one."""
+        with suppress(JournalError, OSError):  # the next intent tells
+            epoch = self._custody.next_epoch(*self._fetch("PRAGMA application_id")[0])
+            self._write([(f"PRAGMA application_id = {epoch}", ())])
+            self._fetch("PRAGMA wal_checkpoint(PASSIVE)")
+            self._custody.note_epoch(epoch)
+
     def close(self) -> None:
         """Commit what is queued, flush it to the disk, and free the bots. Later calls raise JournalError.
 
@@ -283,13 +331,21 @@ class SqliteJournal:
                 return
             self._is_closed = True
             self.commits.close()
-            if not self._is_read_only:
+            if self._is_read_only:
+                return
+            has_file = self._custody.has_file
+            if has_file:  # else SQLite would write into another one, and delete its -wal file
+                with suppress(OSError):
+                    self._custody.release()
                 with suppress(sqlite3.Error):  # then the disk fails, but the WAL still has everything
                     self._writer.execute("PRAGMA wal_checkpoint(PASSIVE)")  # also where another program reads
-                self._writer.close()
-                with self._reading:
-                    self._reader.close()
-            self._claims.close()
+            self._writer.close()
+            with self._reading:
+                self._reader.close()
+            if not has_file:
+                with suppress(OSError):
+                    self._custody.discard()
+            self._custody.close()
 
     def _refuse_forked(self) -> None:
         """A forked child must not use its parent's connections: SQLite's locks are not inherited."""
@@ -326,6 +382,8 @@ class SqliteJournal:
         if self._is_read_only:
             raise JournalError(f"the journal {self.path}: it was opened read-only")
         self._refuse_forked()
+        if self._change:
+            raise JournalError(f"the journal {self.path}: {self._change}")
         write = Write(statements, flush=flush)
         try:
             self.commits.submit(write)
@@ -333,6 +391,9 @@ class SqliteJournal:
             raise JournalError(f"the journal {self.path}: it is closed") from None
         if isinstance(write.error, _UNSTORABLE):
             raise Unstorable(f"the journal cannot store this: {write.error}") from write.error
+        if isinstance(write.error, _TakenBack):
+            self._note(self._custody.overwritten())
+            raise JournalError(f"the journal {self.path}: {self._change}")
         if write.error is not None:
             raise trouble(self.path, write.error) from write.error
 
@@ -366,7 +427,8 @@ class SqliteJournal:
             execute("BEGIN IMMEDIATE")
             for write in group:
                 for statement, values in write.statements:
-                    execute(statement, values)
+                    if execute(statement, values).rowcount == 0 and statement in (_MOVE, _KEEP):
+                        raise _TakenBack
             execute("COMMIT")
         except BaseException:
             with suppress(sqlite3.Error):  # SQLite may have rolled back already; the first error says more

@@ -308,7 +308,7 @@ def test_a_folder_that_cannot_be_made_is_refused_in_a_line(tmp_path: Path) -> No
 def test_a_folder_in_the_journals_place_is_refused_in_a_line(path: Path) -> None:
     """As when --state names the folder and not the file."""
     path.mkdir(parents=True)
-    expected = f"the journal {path}: it cannot be opened; check --state, and the permissions of its folder"
+    expected = f"the journal {path}: it is no file; give --state the path of a file"
     assert expected == refusal(lambda: SqliteJournal(path))
 
 
