@@ -16,6 +16,7 @@ from pydantic import BeforeValidator, ConfigDict, SkipValidation, TypeAdapter, V
 
 from flock.errors import BadKeys, Problem, printable
 from flock.files import NotPlain, TooLarge, read_plain, unreadable
+from flock.keys.core_dumps import forbid_core_dumps
 from flock.keys.credentials import (
     CREDENTIALS,
     DEFAULT_NETWORK,
@@ -144,6 +145,7 @@ def read_key(file: Path) -> Key:
 
     Raises BadKeys with every problem of the file. The exceptions behind it hold nothing that the file says.
     """
+    forbid_core_dumps()
     params = _parse(file)
     given = dict(params)
     if "poem_file" not in given and "file" in given:  # the name that rainbow-mind-machine writes
