@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import Enum
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -248,15 +248,17 @@ def _has_terminal() -> bool:
 
 
 def load_sheep_class(spec: str | None) -> type[Sheep]:
-    """Return the class that MODULE:CLASS names, or Sheep. The working directory is searched, too.
+    """Return the class that MODULE:CLASS names, or Sheep. The working directory is searched, too, after all else.
 
-    Raises BadOption when there is no such class or it is no Sheep.
+    So no file there stands in for a module of a library. Raises BadOption when there is no such class or it is no
+    Sheep.
     """
     if spec is None:
         return Sheep
     module_name, _, class_name = spec.partition(":")
-    if "" not in sys.path and str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))
+    with suppress(FileNotFoundError):  # it has been removed
+        if "" not in sys.path and str(Path.cwd()) not in sys.path:
+            sys.path.append(str(Path.cwd()))
     try:
         found = getattr(importlib.import_module(module_name), class_name)
     except (ImportError, AttributeError) as error:

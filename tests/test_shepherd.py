@@ -193,6 +193,35 @@ def test_a_sheep_module_that_cannot_be_imported_is_a_bad_option(
         load_sheep_class("quitters:Quits")
 
 
+def test_a_sheep_is_found_where_one_stands_and_libraries_are_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file of the working directory that has the name of a module of Python is not taken for it."""
+    (tmp_path / "colorsys.py").write_text("raise SystemExit('of the working directory')\n")
+    (tmp_path / "dyed.py").write_text(
+        "import colorsys\nimport flock\nclass Dyed(flock.Sheep):\n    colours = colorsys\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    for name in ("colorsys", "dyed"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+
+    assert "Dyed" == load_sheep_class("dyed:Dyed").__name__
+
+
+def test_a_sheep_is_found_where_the_working_directory_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that is installed; and what is missing is one line."""
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+
+    assert Sheep is load_sheep_class("flock:Sheep")
+    with pytest.raises(BadOption, match=r"^--sheep nowhere:Sheep: "):
+        load_sheep_class("nowhere:Sheep")
+
+
 def test_a_state_file_of_no_user_is_a_bad_option(world: World) -> None:
     """It says which option is wrong, and what to give instead."""
     world.raise_sheep()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-import os
 from contextlib import suppress
 from pathlib import Path
+
+from flock.files import create_private
 
 log = logging.getLogger(__name__)
 
@@ -22,15 +23,8 @@ def make_folder(folder: Path) -> None:
 
 def make_private(file: Path) -> None:
     """Create the file, 0600 whatever the umask, or take others' permissions if it exists. Raises OSError."""
-    try:
-        descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    except FileExistsError:
+    if not create_private(file):
         tighten(file)
-        return
-    try:
-        os.fchmod(descriptor, 0o600)
-    finally:
-        os.close(descriptor)
 
 
 def tighten(file: Path) -> None:
