@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable
-from functools import partial, partialmethod
+from functools import partial
 from queue import LifoQueue
 from threading import Thread, current_thread
 from typing import Any
@@ -61,13 +61,16 @@ def _adapted(pool: type[HTTPConnectionPool], now: Callable[[], float]) -> type[H
     connection = type(pool.ConnectionCls.__name__, (BoundedConnection, pool.ConnectionCls), {})
     return type(
         pool.__name__,
-        (pool,),
-        {
-            "QueueCls": staticmethod(partial(IdleConnections, now=now)),
-            "ConnectionCls": connection,
-            "urlopen": partialmethod(pool.urlopen, pool_timeout=EXCHANGE_LIMIT),  # else it waits for ever
-        },
+        (_PatientPool, pool),
+        {"QueueCls": staticmethod(partial(IdleConnections, now=now)), "ConnectionCls": connection},
     )
+
+
+class _PatientPool(HTTPConnectionPool):
+    """Whoever waits for a connection waits so long, and not for ever."""
+
+    def urlopen(self, *args: Any, **kwargs: Any) -> Any:
+        return super().urlopen(*args, **{"pool_timeout": EXCHANGE_LIMIT, **kwargs})
 
 
 class IdleConnections(LifoQueue[HTTPConnection | None]):
