@@ -18,10 +18,10 @@ from typing import Any
 
 from flock.clock import SuspendWatch
 from flock.context import Context, open_context
-from flock.errors import BadKeys, BadOption, FlockError
+from flock.errors import BadKeys, BadOption, BadPoem, FlockError, Problem
 from flock.events import Called, Events, Stopped, Stopping
 from flock.herd import Herd, patient_threads
-from flock.keys import Key, read_keys
+from flock.keys import Key, poem_problem, read_keys
 from flock.options import Options, settle_options
 from flock.sheep.sheep import Sheep, runsheep
 from flock.temperament import Temperament
@@ -88,9 +88,19 @@ class SimpleShepherd:
     def _make_flock(self, make_sheep: type[Sheep], keys: Sequence[Key]) -> list[Sheep]:
         context = self.context
         context.journal.claim([context.networks.bot(key) for key in keys])  # all at once, and before they are read
-        return [
-            make_sheep(key.file, self.line_interval, self.poem_interval, key=key, context=context) for key in keys
-        ]
+        flock: list[Sheep] = []
+        problems: list[Problem] = []
+        for key in keys:
+            try:
+                sheep = make_sheep(key.file, self.line_interval, self.poem_interval, key=key, context=context)
+            except BadPoem as error:  # its files have changed since they were read
+                problems.append(poem_problem(key, error))
+            except BadKeys as error:
+                problems += error.problems
+            else:
+                flock.append(sheep)
+        _tell_or_raise(problems, skip=context.options.skip_bad and bool(flock))
+        return flock
 
     def loop(self) -> Any:
         """Run every sheep in a thread of its own. Returns when all have ended; by themselves they do not."""
@@ -265,8 +275,13 @@ def _usable_keys(folder: Path, options: Options) -> tuple[Key, ...]:
     ring = read_keys(folder)
     for warning in ring.warnings:
         log.warning("%s", warning)
-    if ring.problems and not (options.skip_bad and ring.keys):
-        raise BadKeys(ring.problems)
-    for problem in ring.problems:
-        log.warning("skipped: %s", problem)
+    _tell_or_raise(ring.problems, skip=options.skip_bad and bool(ring.keys))
     return ring.keys
+
+
+def _tell_or_raise(problems: Sequence[Problem], *, skip: bool) -> None:
+    """Warn of bad keys that are left out. Raises BadKeys if there are some, and they must not be left out."""
+    if problems and not skip:
+        raise BadKeys(problems)
+    for problem in problems:
+        log.warning("skipped: %s", problem)

@@ -11,13 +11,14 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from flock.errors import BadOption, BotsTaken, FlockError, Suspended
+from flock.errors import BadKeys, BadOption, BotsTaken, FlockError, Suspended
 from flock.events import Died, Events, GoneQuiet, Stopped
 from flock.options import Options
 from flock.sheep.sheep import Sheep
@@ -74,6 +75,87 @@ def test_each_key_file_is_read_once(world: World) -> None:
         world.raise_sheep(name)
 
     assert NAMES == tuple(sheep.name for sheep in shepherd_of(world, sheep_class=Reader).all_sheep)
+
+
+class Fickle(Sheep):
+    """A sheep that harms the files of another while it is made: ben's when ann is made."""
+
+    def __init__(self, json_file: Path, *args: Any, **kwargs: Any) -> None:
+        if json_file.stem == "ann":
+            self.harm(json_file.with_name("ben.json"))
+        super().__init__(json_file, *args, **kwargs)
+
+    def harm(self, json_file: Path) -> None:
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize(
+    "harm", [Path.unlink, lambda file: file.write_text(""), lambda file: os.truncate(file, 9)]
+)
+def test_a_key_file_that_changes_before_its_sheep_is_made_harms_nothing(
+    world: World, harm: Callable[[Path], object]
+) -> None:
+    """Its bot runs with the key that was read."""
+    for name in NAMES:
+        world.raise_sheep(name)
+    world.anew()
+    fickle = type("Fickle", (Fickle,), {"harm": lambda _, file: harm(file)})
+    assert NAMES == tuple(sheep.name for sheep in shepherd_of(world, sheep_class=fickle).all_sheep)
+
+
+def lose(poem: Path) -> None:
+    """Delete the poem."""
+    poem.unlink()
+
+
+def empty(poem: Path) -> None:
+    """Truncate the poem."""
+    poem.write_bytes(b"")
+
+
+def turn_into_a_pipe(poem: Path) -> None:
+    """Put a named pipe in the poem's place."""
+    poem.unlink()
+    os.mkfifo(poem)
+
+
+@pytest.mark.parametrize(
+    ("exchange", "refusal"),
+    [
+        (lose, "no such file: {poem}; a relative path starts at the key file's folder, then here"),
+        (empty, "no line to say in {poem}; write at least one"),
+        (turn_into_a_pipe, "expected a plain file, found a named pipe: {poem}; give the path of a text file"),
+    ],
+)
+def test_a_poem_that_is_exchanged_during_the_start_is_its_own_bots_trouble(
+    world: World, exchange: Callable[[Path], None], refusal: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It was good when the keys were read; it stands in for one that was found bad then."""
+
+    class Late(Sheep):
+        def memorize(self) -> None:
+            if self.name == "ben" and poem.is_file():
+                exchange(poem)
+            super().memorize()
+
+    for name in NAMES:
+        world.raise_sheep(name)
+    poem = world.folder / "ben.txt"
+    content = poem.read_bytes()
+    expected = f"{world.folder / 'ben.json'}: poem_file: {refusal.format(poem=poem)}"
+    world.anew()
+
+    with pytest.raises(BadKeys) as caught:
+        shepherd_of(world, sheep_class=Late)
+    poem.unlink(missing_ok=True)
+    poem.write_bytes(content)
+    world.options = replace(world.options, skip_bad=True)
+    world.anew()
+    others = shepherd_of(world, sheep_class=Late).all_sheep
+
+    assert expected == str(caught.value)
+    assert ["ann", "cat", "dan"] == [sheep.name for sheep in others]
+    assert [f"skipped: {expected}"] == caplog.messages
 
 
 def test_one_name_on_two_networks_is_two_bots_in_practice(make_world: Callable[..., World]) -> None:

@@ -32,7 +32,7 @@ class Place(NamedTuple):
     finished ones. `due` is when the next line should be said (seconds since the epoch). `saying` is the whole
     text of a line that has been started, of which `piece` posts are out. `intended` is the wall-clock time at
     which the post `piece` was begun, or None when no post is under way: a place with `intended` may be out
-    already.
+    already. `line` is -1 while a line is finished that an edit took away from before the first.
 
     `next_line` is the text at `line`, and `prior_line` the text said before it: an edited poem is recognised by
     these. `last_id` is the network's id of the latest post known to be out. `refusals` counts the texts that the
@@ -85,7 +85,8 @@ class Settlement(NamedTuple):
 
 
 class Journal(Protocol):
-    """Keeps a Place and a Standing for each bot. May be used by many threads at once. Times are wall-clock times.
+    """Keeps a Place and a Standing for each bot. May be used by many threads at once, of which one writes about
+    a bot. Times are wall-clock times.
 
     Every method raises JournalError if the journal cannot be used; then nothing may be posted. It raises
     Unstorable, which is a ValueError, if it cannot store one of the values; other writes are not concerned.
@@ -120,6 +121,9 @@ class Journal(Protocol):
 
         Which posts of one bot are the latest goes by their order; of all bots, by the time.
         """
+
+    def look_after(self, now: float) -> None:
+        """Do what is due while a flock runs; called about once a second with steady time. Raises nothing."""
 
     def close(self) -> None:
         """Flush what was written, and free the claims. May be called again."""

@@ -13,6 +13,7 @@ them, by the validators in their types. All classes have in common:
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Annotated, ClassVar, Literal, TypeAlias
@@ -20,6 +21,7 @@ from typing import Annotated, ClassVar, Literal, TypeAlias
 from pydantic import BeforeValidator, ConfigDict, SecretStr
 
 DEFAULT_NETWORK = "twitter"
+_LONGEST_ID = 20  # digits: 64 bits
 
 _KINDS = {bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "an object"}
 
@@ -38,9 +40,9 @@ def _token(value: object) -> str:
 
 def _user_id(value: object) -> str:
     if isinstance(value, str | int) and not isinstance(value, bool):
-        digits = str(value)
-        if digits.isascii() and digits.isdecimal():
-            return digits
+        with suppress(ValueError):  # Python writes no number of more than 4300 digits
+            if (digits := str(value)).isascii() and digits.isdecimal() and len(digits) <= _LONGEST_ID:
+                return digits
     raise ValueError("expected the account's number, such as 1234567890; or leave it out")
 
 

@@ -11,9 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from flock.errors import BadKeys, BadPoem, Problem, printable
-from flock.keys.key import Key, known_fields, nearest, read_key, unreadable
+from flock.files import unreadable
+from flock.keys.key import Key, known_fields, nearest, read_key, secrecy_of
+from flock.keys.secrecy import looks_like_a_token
 from flock.poem import read_poem
 
+_NAMED_FIELDS = 20  # unknown fields of one file that get a line each
 _NAMED = 3  # key files with loose permissions that get a line each; the others are counted
 
 
@@ -104,20 +107,32 @@ class PracticeNames:
         return key.screen_name if network == key.network else f"{key.screen_name} ({key.network})"
 
 
+def poem_problem(key: Key, error: BadPoem) -> Problem:
+    """Return what is wrong with the key's poem, without the poem's path where that looks like a token."""
+    text = str(error)
+    if looks_like_a_token(str(key.params.get("poem_file", key.params.get("file")))):
+        text = "cannot be read, and is not shown since it looks like a token; write the path of a text file"
+    return Problem(key.file, "poem_file", text)
+
+
 def _check_poem(key: Key) -> None:
     try:
         read_poem(key.poem_file)
     except BadPoem as error:
-        raise BadKeys([Problem(key.file, "poem_file", str(error))]) from None
+        raise BadKeys([poem_problem(key, error)]) from None
 
 
 def _unknown_fields(key: Key) -> Iterator[str]:
+    """Warn of the fields that flock does not know: of the first ones by name, of the others by their number."""
     known = known_fields(type(key.credentials))
-    for name in key.params:
-        if name not in known and name != "file":
-            near = nearest(name, known)
-            hint = f"did you mean {near!r}?" if near else "it is ignored"
-            yield str(Problem(key.file, name, f"unknown field; {hint}"))
+    unknown = [name for name in key.params if name not in known and name != "file"]
+    secrecy = secrecy_of(key.params if unknown else {}, type(key.credentials))
+    for name in unknown[:_NAMED_FIELDS]:
+        near = nearest(name, known) if secrecy.may_show(name) else None
+        hint = f"did you mean {near!r}?" if near else "it is ignored"
+        yield str(Problem(key.file, secrecy.name(name), f"unknown field; {hint}"))
+    if more := len(unknown[_NAMED_FIELDS:]):
+        yield str(Problem(key.file, "", f"{more} more unknown fields; they are ignored"))
 
 
 def _readable_by_others(keys: Iterable[Key]) -> Iterator[str]:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import difflib
-import errno
-import os
 import re
-import stat
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
@@ -17,7 +14,9 @@ from typing import Annotated, Any, NamedTuple
 import simplejson as json
 from pydantic import BeforeValidator, ConfigDict, SkipValidation, TypeAdapter, ValidationError
 
-from flock.errors import BadKeys, Problem
+from flock.errors import BadKeys, Problem, printable
+from flock.files import NotPlain, TooLarge, read_plain, unreadable
+from flock.keys.core_dumps import forbid_core_dumps
 from flock.keys.credentials import (
     CREDENTIALS,
     DEFAULT_NETWORK,
@@ -26,12 +25,16 @@ from flock.keys.credentials import (
     kind_of,
     parse_network,
 )
+from flock.keys.secrecy import HIDDEN, Secrecy
+from flock.options import parse_count
 from flock.temperament import Character, parse_temperament
 from flock.units import parse_seconds
 
 LARGEST = 1_000_000  # bytes; a key file has some hundreds
-_SOME = 65_536  # bytes; read where the system says less, as for files in /proc, which have size 0
-_COUNT_LIMIT = 2**63  # the journal's database counts in 64 bits
+_TOO_DEEP = "broken JSON: a number too long or a nesting too deep; write it like the files in keys.example/"
+_DEEPEST = 400  # values in values; Python's own functions fail at some thousand
+_LONGEST_NAME = 64  # letters; names on X have 15
+_TOKEN_AS_NAME = re.compile(r"\d{4,}-\w")  # an access token of X; no name on X has a "-"
 
 
 class Params(Mapping[str, Any]):
@@ -53,7 +56,9 @@ class Params(Mapping[str, Any]):
         return len(self._fields)
 
     def __repr__(self) -> str:
-        return f"Params({', '.join(f'{name}=…' for name in self._fields)})"
+        secrecy = Secrecy(self._fields)
+        names = [name if secrecy.may_show(name) else HIDDEN for name in self._fields]
+        return printable(f"Params({', '.join(f'{name}=…' for name in names)})")
 
 
 def _seconds(value: object) -> float:
@@ -64,16 +69,14 @@ def _seconds(value: object) -> float:
 
 def _name(value: object) -> str:
     if isinstance(value, str) and re.fullmatch(r"@?[\w.-]+(@[\w.-]+)?", value.strip()):
-        return value.strip().removeprefix("@")
+        name = value.strip().removeprefix("@")
+        if len(name) <= _LONGEST_NAME:
+            return name
     raise ValueError("expected the account's name, such as dolly (letters, digits and _)")
 
 
 def _count(value: object) -> int:
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-        if value < _COUNT_LIMIT:
-            return value
-        raise ValueError("expected a whole number under 2**63, such as 48; leave it out where there is no cap")
-    raise ValueError("expected a whole number, 0 or more, such as 48")
+    return parse_count(value if isinstance(value, int) else "")
 
 
 def _file(value: object) -> Path:
@@ -142,6 +145,7 @@ def read_key(file: Path) -> Key:
 
     Raises BadKeys with every problem of the file. The exceptions behind it hold nothing that the file says.
     """
+    forbid_core_dumps()
     params = _parse(file)
     given = dict(params)
     if "poem_file" not in given and "file" in given:  # the name that rainbow-mind-machine writes
@@ -154,10 +158,25 @@ def read_key(file: Path) -> Key:
     parts = {"file": file, "params": Params(params), "credentials": credentials}
     key: Key | None
     key, others = _validate(_KEY, _part_of(given, _COMMON_FIELDS) | parts)
-    faults = sorted([*faults, *others], key=lambda fault: known_fields(chosen).index(fault.field))
-    if key is None or faults:
-        raise BadKeys(_problem(file, params, fault, chosen) for fault in faults)
+    secrecy = secrecy_of(params, chosen)
+    faults = [*_misplaced(given, secrecy), *faults, *others]
+    if key is None or faults or secrecy.hide(file.name) != file.name:
+        raise BadKeys(_problems(file, params, faults, chosen))
     return replace(key, poem_file=find_poem(key))
+
+
+def secrecy_of(params: Mapping[str, Any], credentials: type[Credentials] | None) -> Secrecy:
+    """Return what of a key file's fields may be shown."""
+    return Secrecy(params, (*known_fields(credentials), "file"))
+
+
+def _misplaced(given: Mapping[str, Any], secrecy: Secrecy) -> Iterator[_Fault]:
+    """Yield a fault for each field that is shown, such as the account's name, and holds a secret of the file."""
+    name, poem = given.get("screen_name"), given.get("poem_file")
+    if isinstance(name, str) and (secrecy.has_secret(name) or _TOKEN_AS_NAME.match(name.strip())):
+        yield _Fault("screen_name", "expected the account's name, such as dolly, found a token or a secret")
+    if isinstance(poem, str) and secrecy.hide(poem) != poem:
+        yield _Fault("poem_file", "expected the path of a text file, found a token or a secret in it")
 
 
 def find_poem(key: Key) -> Path:
@@ -174,17 +193,6 @@ def find_poem(key: Key) -> Path:
 def nearest(name: str, names: Iterable[str]) -> str | None:
     """Return the one of `names` that looks most like `name`, or None where none looks like it."""
     return next(iter(difflib.get_close_matches(name, list(names), n=1, cutoff=0.6)), None)
-
-
-def unreadable(error: OSError) -> str:
-    """Return why a key file or folder cannot be read, and what the operator can do about it."""
-    if error.errno in (errno.EMFILE, errno.ENFILE):
-        advice = "raise LimitNOFILE= or ulimit -n"
-    elif error.errno in (errno.ENOENT, errno.ELOOP):
-        advice = "check its path, and where it leads if it is a link"
-    else:
-        advice = "check its owner and permissions"
-    return f"cannot be read: {error.strerror}; {advice}"
 
 
 def _is_file(path: Path) -> bool:
@@ -215,18 +223,32 @@ def _validate(adapter: TypeAdapter[Any], given: Mapping[str, Any]) -> tuple[Any,
         return None, [_Fault(str(each["loc"][0]), each["msg"], each["type"] == "missing") for each in found]
 
 
-def _problem(
-    file: Path, params: Mapping[str, Any], fault: _Fault, credentials: type[Credentials] | None
-) -> Problem:
+def _problems(
+    file: Path, params: Mapping[str, Any], faults: Iterable[_Fault], credentials: type[Credentials] | None
+) -> Iterator[Problem]:
+    """Yield the first fault of each field, in the order of the fields, without a secret of the file."""
+    secrecy = secrecy_of(params, credentials)
+    name = secrecy.hide(file.name)
+    shown = file if name == file.name else file.with_name(name)
+    if shown != file:
+        yield Problem(shown, "", "the name of this file holds a token or a secret of it; give it another name")
+    first = {fault.field: fault for fault in reversed([*faults])}
+    for fault in filter(None, map(first.get, known_fields(credentials))):
+        yield Problem(shown, fault.field, secrecy.hide(_advice(fault, params, credentials, secrecy)))
+
+
+def _advice(
+    fault: _Fault, params: Mapping[str, Any], credentials: type[Credentials] | None, secrecy: Secrecy
+) -> str:
     """Return a fault as the operator reads it: what was expected, or how to get what is missing."""
     if not fault.is_missing:
-        return Problem(file, fault.field, fault.message.removeprefix("Value error, "))
+        return fault.message.removeprefix("Value error, ")
     known = known_fields(credentials)
-    near = nearest(fault.field, [other for other in params if other not in known])
+    near = nearest(fault.field, [other for other in params if other not in known and secrecy.may_show(other)])
     if near:
-        return Problem(file, fault.field, f"missing; rename {near!r}, if that is it")
+        return f"missing; rename {near!r}, if that is it"
     how = _HOW_TO_GET.get(fault.field) or (credentials.HOW_TO_GET if credentials else "add it")
-    return Problem(file, fault.field, f"missing; {how}")
+    return f"missing; {how}"
 
 
 def _parse(file: Path) -> dict[str, Any]:
@@ -242,32 +264,17 @@ def _parse(file: Path) -> dict[str, Any]:
 
 
 def _read(file: Path) -> tuple[bytes, str]:
-    """Return what is in `file`, and an empty text; or nothing, and what is wrong.
-
-    Only plain files are read, and never more than LARGEST bytes: a named pipe would block, and some devices have
-    no end.
-    """
+    """Return what is in `file`, and an empty text; or nothing, and what is wrong."""
     try:
-        status = file.stat()
-        if not stat.S_ISREG(status.st_mode):
-            return b"", f"expected a plain file, found {_kind_of_file(status.st_mode)}; take it out of the folder"
-        if status.st_size > LARGEST:
-            return b"", "too large for a key file (over 1 MB); write it like the files in keys.example/"
-        descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # should it be a pipe by now
-        with open(descriptor, "rb") as opened:  # noqa: PTH123 - pathlib opens no descriptors
-            return opened.read(max(status.st_size, _SOME)) or b"", ""
+        return read_plain(file, LARGEST), ""
+    except NotPlain as found:
+        return b"", f"expected a plain file, found {found}; take it out of the folder"
+    except TooLarge:
+        return b"", "too large for a key file (over 1 MB); write it like the files in keys.example/"
     except OSError as error:
         return b"", unreadable(error)
-    except ValueError:  # a NUL or a lone surrogate in its name
+    except ValueError:
         return b"", "no file can have that name; give the path of a key file"
-
-
-def _kind_of_file(mode: int) -> str:
-    if stat.S_ISDIR(mode):
-        return "a folder"
-    if stat.S_ISFIFO(mode):
-        return "a named pipe"
-    return "a socket" if stat.S_ISSOCK(mode) else "a device"
 
 
 def _decode(content: bytes) -> tuple[Any, str]:
@@ -281,11 +288,25 @@ def _decode(content: bytes) -> tuple[Any, str]:
     except json.JSONDecodeError as error:
         return None, f"broken JSON at line {error.lineno}, column {error.colno}; {_hint(text)}"
     except (ValueError, RecursionError):
-        wrong = "a number too long or a nesting too deep; write it like the files in keys.example/"
-        return None, f"broken JSON: {wrong}"
+        return None, _TOO_DEEP
+    if _is_deeper_than(_DEEPEST, value):
+        return None, _TOO_DEEP
     if not isinstance(value, dict):
         return None, f"expected one JSON object in braces, found {kind_of(value)}"
     return value, ""
+
+
+def _is_deeper_than(depth: int, value: object) -> bool:
+    """Return whether the value holds values in values, more than `depth` of them in each other."""
+    level = [value]
+    while level and depth:
+        level = [inner for each in level if isinstance(each, dict | list) for inner in _values(each)]
+        depth -= 1
+    return bool(level)
+
+
+def _values(value: dict[str, Any] | list[Any]) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value
 
 
 def _hint(text: str) -> str:

@@ -10,7 +10,7 @@ from typing import TextIO
 
 from flock.errors import BadOption
 from flock.events import Called, Dropped, Event
-from flock.journal.claims import make_private
+from flock.files import create_private
 from flock.observers.console import SYSLOG, LogFormat, is_journald, iso, json_line
 from flock.observers.wording import describe, harmless
 from flock.observers.writer import GRACE, Stream, Writer
@@ -63,7 +63,7 @@ class LogFile(Writer):
 
     def _open(self) -> TextIO:
         try:
-            make_private(self._path)
+            create_private(self._path)
             # With both ends of a FIFO open, neither open() nor write() needs a reader. No other file may wait for
             # its other side either, nor become the terminal of this process.
             how = os.O_RDWR if self._path.is_fifo() else os.O_WRONLY

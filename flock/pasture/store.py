@@ -11,7 +11,7 @@ from pathlib import Path
 from threading import Lock
 
 from flock.errors import BadOption, printable
-from flock.journal.claims import make_private
+from flock.journal.files import make_private
 from flock.journal.transaction import transaction
 from flock.pasture.accounts import Account
 from flock.pasture.drafts import Draft

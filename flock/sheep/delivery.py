@@ -3,19 +3,18 @@ settlements."""
 
 from __future__ import annotations
 
-import html
-import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from flock.clock import Clock
-from flock.errors import NetworkError, Refused, printable
+from flock.errors import NetworkError, OutcomeUnknown, Refused, printable
 from flock.events import Event, Said, Skipped, Unsure
 from flock.journal import Journal, Outcome, Place, Settlement, Standing
-from flock.networks.base import Network, Post
-from flock.sheep.recovery import Asked, Verdict, verdict
+from flock.networks.base import Network, Post, is_same_text
+from flock.sheep import recovery
+from flock.sheep.recovery import Asked, Verdict, is_newer, verdict
+from flock.units import roughly
 
-_LINK = re.compile(r"https?://\S+")
 _ENDED = {
     Verdict.SAID: Outcome.SAID,
     Verdict.SKIPPED: Outcome.SKIPPED,
@@ -27,10 +26,10 @@ class Delivery:
     """The posts of one bot. `place` is where the bot is, with `due` in the clock's steady time.
 
     `network` may be replaced by another connection of the same account. `tell` is called with an event for each
-    post that has ended, exactly once.
+    post that has ended, exactly once; `ended` counts them.
     """
 
-    __slots__ = ("_bot", "_clock", "_journal", "_name", "_owed", "_tell", "network", "place")
+    __slots__ = ("_bot", "_clock", "_journal", "_landed", "_name", "_owed", "_tell", "ended", "network", "place")
 
     def __init__(
         self,
@@ -43,14 +42,27 @@ class Delivery:
         clock: Clock,
         tell: Callable[[Event], None],
     ) -> None:
-        self.place = place
         self.network = network
+        self.ended = 0
         self._bot = bot
         self._name = name
         self._journal = journal
         self._clock = clock
         self._tell = tell
         self._owed: tuple[Settlement, Place, Event] | None = None  # what the journal could not write yet
+        self.resume(place)
+
+    def resume(self, place: Place) -> None:
+        """Go on at `place`. A post that another process has begun is looked for when it has had time to land."""
+        self.place = place
+        sent = self._clock.wall() if place.intended is None else place.intended
+        age = max(0.0, self._clock.wall() - sent)  # a clock that was set back must not delay the look for hours
+        self._landed = self._clock.now() + max(0.0, recovery.LANDING - age)
+
+    @property
+    def looks_at(self) -> float:
+        """The steady time before which a post without an answer is not looked for; 0 when there is none."""
+        return 0.0 if self.place.intended is None or self.owes else self._landed
 
     @property
     def owes(self) -> bool:
@@ -65,7 +77,7 @@ class Delivery:
         `onward` makes the next place out of this one, without its intent, and the post's id; `about` holds the
         fields of `Said` that are known before. Raises NetworkError when the post is to be tried again later, and
         JournalError when the journal cannot be written: then nothing was posted, or the settlement is owed (see
-        `owes` and `settle`).
+        `owes` and `settle`). Before `looks_at` it raises OutcomeUnknown, and asks the network nothing.
         """
         if self.place.intended is None:
             self._intend(text, line)
@@ -88,6 +100,7 @@ class Delivery:
         settlement, after, event = self._owed
         self._journal.settle(self._bot, settlement, self.in_wall_time(after))
         self.place, self._owed = after, None
+        self.ended += 1
         self._tell(event)
 
     def keep(self, standing: Standing) -> None:
@@ -111,6 +124,7 @@ class Delivery:
     def _post(self, text: str, asked: Asked) -> tuple[str | None, Outcome, str]:
         """Post `text`; return the post's id, how it ended, and why. Raises what is to be tried again later."""
         place = self.place
+        self._landed = self._clock.now() + recovery.LANDING
         try:
             post = self.network.post(text)
         except NetworkError as error:
@@ -122,11 +136,17 @@ class Delivery:
             if what not in _ENDED:
                 raise
             return None, _ENDED[what], "" if what is Verdict.SAID else str(error)
-        return post.id, Outcome.SAID, ""
+        what = verdict(post, asked, last_id=place.last_id, refuses_duplicates=self.network.refuses_duplicates)
+        why = "the answer names an earlier post"
+        if what not in _ENDED:
+            raise OutcomeUnknown(why)
+        return (post.id, Outcome.SAID, "") if what is Verdict.SAID else (None, _ENDED[what], why)
 
     def _look_for(self, text: str) -> tuple[str | None, Outcome, str] | None:
         """Look for an unanswered post among the account's latest; return how it ended, or None to post it
         again."""
+        if (seconds := self.looks_at - self._clock.now()) > 0:
+            raise OutcomeUnknown(f"a post was not answered, and is looked for in {roughly(seconds)}")
         since_id = self.place.last_id
         try:
             posts = self.network.recent(since_id)
@@ -137,7 +157,7 @@ class Delivery:
             if what is Verdict.POST:
                 return None
             return None, Outcome.UNKNOWN, f"no answer, and the timeline cannot be read: {error}"
-        landed = next((post for post in _newer(posts, since_id) if _same(post.text, text)), None)
+        landed = next((post for post in _newer(posts, since_id) if is_same_text(post.text, text)), None)
         return (landed.id, Outcome.SAID, "") if landed else None
 
     def _event(self, settlement: Settlement, text: str, about: dict[str, Any]) -> Event:
@@ -154,15 +174,6 @@ def _newer(posts: Iterable[Post], since_id: str | None) -> Iterator[Post]:
     Networks are asked for newer posts only, but not all of them listen.
     """
     for post in posts:
-        if post.id == since_id or (since_id and _is_older(post.id, since_id)):
+        if not is_newer(post.id, since_id):
             return
         yield post
-
-
-def _is_older(post_id: str, than: str) -> bool:
-    return post_id.isdecimal() and than.isdecimal() and int(post_id) < int(than)
-
-
-def _same(theirs: str, ours: str) -> bool:
-    """Return whether the network's copy of a text is ours: networks escape HTML and shorten links."""
-    return _LINK.sub("", html.unescape(theirs)).strip() == _LINK.sub("", ours).strip()

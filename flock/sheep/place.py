@@ -68,11 +68,11 @@ def found_again(here: Place, texts: Sequence[str]) -> Place:
     """Return `here` with its line moved to where an edited poem, now `texts`, goes on.
 
     A line that is under way is finished as it was. Where the poem no longer has it, the line before it becomes the
-    place, so that the line that follows is not skipped.
+    place, so that the line that follows is not skipped. Before the first line that is -1, with no text of its own.
     """
-    if texts[here.line : here.line + 1] == [here.next_line]:
+    if here.line < 0 or texts[here.line : here.line + 1] == [here.next_line]:
         return here
     line = find_again(texts, here.line, here.next_line, here.prior_line)
-    if here.saying is not None and line > 0 and not is_alike(here.next_line, texts[line]):
+    if here.saying is not None and not is_alike(here.next_line, texts[line]):
         line -= 1
-    return here._replace(line=line, next_line=texts[line])
+    return here._replace(line=line, next_line=texts[line] if line >= 0 else "")

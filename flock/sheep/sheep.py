@@ -22,9 +22,8 @@ from flock.poem import cut, read_poem
 from flock.sheep.allowance import allowance, take_from_all
 from flock.sheep.delivery import Delivery
 from flock.sheep.place import found_again, interval_after, interval_before, next_due, onward
-from flock.sheep.standing import PEN_CHECK, RATE_LIMIT_WAIT, troubled
+from flock.sheep.standing import PEN_CHECK, RATE_LIMIT_WAIT, believable, troubled
 from flock.temperament import TEMPERAMENTS, Recitation, Temperament, seed_of
-from flock.units import DAY
 
 log = logging.getLogger(__name__)
 
@@ -56,8 +55,9 @@ class Sheep:
         "_delivery",
         "_given_intervals",
         "_key_stamp",
+        "_pieces",
         "_recited",
-        "_rejected_stamp",
+        "_rejected",
         "api",
         "bot",
         "busy",
@@ -95,11 +95,12 @@ class Sheep:
         self.temperament: Temperament = self.key.temperament or self.context.options.temperament or STEADFAST
         self.seed = seed_of(self.context.options.seed, self.name)
         self._recited: dict[int, Recitation] = {}
+        self._pieces: tuple[str, list[str]] | None = None  # the line under way, and its posts
         self.sleeping = False
         self.busy = False
         self.standing = WELL
         self.moved = self.context.clock.now()
-        self._rejected_stamp = ""
+        self._rejected = ("", "")  # the key file's stamp, and what is wrong with it
         self._calls_heard = self.context.calls
         self._remember()
 
@@ -111,8 +112,8 @@ class Sheep:
         self.key = key
         self.params: Params = key.params
         self._app = key.credentials.app
-        self.name = key.screen_name
         self.bot = self.context.networks.bot(key)
+        self.name = self.context.networks.label(key)
         line_interval, poem_interval = self._given_intervals
         self.line_interval = line_interval if key.line_interval is None else key.line_interval
         self.poem_interval = poem_interval if key.poem_interval is None else key.poem_interval
@@ -149,20 +150,22 @@ class Sheep:
 
     def _pick_up(self, place: Place, standing: Standing) -> None:
         """Go on at `place`, as `standing`, both in wall-clock time."""
-        clock = self.context.clock
+        clock, wall = self.context.clock, self.context.clock.wall()
         texts = [utterance.text for utterance in self._recite(place.recitations).utterances]
         if (found := found_again(place, texts)) is not place:
             place = found
-            self._tell(events.PickedUp, line=place.line, text=texts[place.line])
+            line = max(0, place.line)
+            self._tell(events.PickedUp, line=line, text=texts[line])
         intervals = (self.line_interval, self.poem_interval)
         longest = max(*intervals, interval_before(place, self._recite, *intervals))
-        due = clock.now() + min(place.due - clock.wall(), longest)  # a clock set back must not silence the bot
-        self._delivery.place = place._replace(due=due)
         if standing.key_stamp and standing.key_stamp != self._key_stamp:
             standing = WELL  # the key file has changed since: the account gets as many tries as a new one
-        if standing.until:
-            standing = standing._replace(until=clock.now() + min(standing.until - clock.wall(), DAY))
-        self.standing = standing
+        believed = believable(place, standing, wall=wall, longest=longest)
+        here, fares = believed
+        self._delivery.resume(here._replace(due=clock.now() + here.due - wall))
+        self.standing = fares._replace(until=fares.until and clock.now() + fares.until - wall)
+        if believed != (place, standing):
+            self._delivery.keep(self.standing)  # so that the runs of cron do not each wait anew
 
     # Where it is
 
@@ -177,7 +180,7 @@ class Sheep:
 
     @property
     def wake(self) -> float:
-        return max(self._delivery.place.due, self.standing.until)
+        return max(self._delivery.place.due, self._delivery.looks_at, self.standing.until)
 
     @property
     def recitation(self) -> Recitation:
@@ -186,7 +189,7 @@ class Sheep:
     @property
     def age(self) -> float:
         place = self._delivery.place
-        return place.recitations + place.line / len(self._recite(place.recitations).utterances)
+        return place.recitations + max(0, place.line) / len(self._recite(place.recitations).utterances)
 
     @property
     def tot_tweet_tracker(self) -> int:
@@ -198,7 +201,7 @@ class Sheep:
 
     @property
     def mod_tweet_tracker(self) -> int:
-        return self._delivery.place.line
+        return max(0, self._delivery.place.line)
 
     @mod_tweet_tracker.setter
     def mod_tweet_tracker(self, line: int) -> None:
@@ -246,9 +249,9 @@ class Sheep:
             if self.is_penned and not self._may_leave(is_called=is_called):
                 self.standing = self.standing._replace(until=clock.now() + PEN_CHECK)
                 return
-            due = self.due
+            due, ended = self.due, self._delivery.ended
             self.tweet_something()
-            if self.due == due:  # a subclass that posts in its own way leaves the schedule to us
+            if (self.due, self._delivery.ended) == (due, ended):  # a subclass that posts in its own way
                 self.postpone(next_due(due, self._own_interval(), clock.now()))
             self._cheer_up()
         except NetworkError as error:
@@ -261,9 +264,12 @@ class Sheep:
             self.busy = False
 
     def is_due(self) -> bool:
-        """Return whether the next try may be made now, or so soon that cron would come too late for it."""
-        slack = min(_CRON_SLACK, self.line_interval / 2)
-        return self.wake <= self.context.clock.now() + slack
+        """Return whether the next try may be made now, or so soon that cron would come too late for it.
+
+        A post without an answer is never looked for too soon: that is left to the next run.
+        """
+        now, slack = self.context.clock.now(), min(_CRON_SLACK, self.line_interval / 2)
+        return self._delivery.looks_at <= now and self.wake <= now + slack
 
     def decide(self) -> str:
         """Return what to say next: the recitation's line, faithful or not so faithful."""
@@ -282,10 +288,13 @@ class Sheep:
             if delivery.place.saying is None:
                 return  # the line had ended, and its interval holds
         line = self.decide() if delivery.place.saying is None else delivery.place.saying
-        pieces = [line] if self.api.fits(line) else cut(line, self.api.fits)
+        if self._pieces is None or self._pieces[0] != line:  # once a line, however often it is tried
+            self._pieces = line, cut(line, self.api.fits)
+        pieces = self._pieces[1]
         self._say(line, pieces)
         while delivery.place.saying is not None:
             self._say(line, pieces)
+        self._pieces = None
 
     def _say(self, line: str, pieces: list[str]) -> None:
         """Post one piece of a line, out of the day's allowance; a post that surely is not out does not count."""
@@ -296,9 +305,10 @@ class Sheep:
             until = again - now + clock.wall()
             raise DailyLimit("the posts that it may make in a day are made", until=until)
         piece = min(here.piece, len(pieces) - 1)
-        utterance = recitation.utterances[here.line]
+        line_now = max(0, here.line)
+        utterance = recitation.utterances[line_now]
         about = {
-            "line": here.line,
+            "line": line_now,
             "lines": len(recitation.utterances),
             "piece": here.piece,
             "pieces": len(pieces),
@@ -368,6 +378,7 @@ class Sheep:
             now=clock.now(),
             wall=clock.wall(),
             jitter=random.random(),  # noqa: S311
+            earliest=self._delivery.looks_at,
         )
         self.standing = self.standing._replace(trouble=printable(self.standing.trouble))
         if self.standing.strikes:
@@ -393,8 +404,8 @@ class Sheep:
 
     def _may_leave(self, *, is_called: bool) -> bool:
         """Leave the pen if the key file has changed, or the shepherd has called; return whether it did."""
-        stamp = _stamp(self.json_file)
-        if not is_called and stamp in (self._key_stamp, self._rejected_stamp):
+        stamp, before = _stamp(self.json_file), (self._key_stamp, self.key)
+        if not is_called and stamp == self._key_stamp:
             return False
         try:
             key = read_key(self.json_file)
@@ -402,9 +413,13 @@ class Sheep:
                 raise BadInput("its key file names another bot now; start the flock anew")
             self._use(stamp, key)
             self.setup_api()
-        except BadInput as error:
-            self._rejected_stamp = stamp  # told once for each change
-            log.warning("%s stays in the pen: %s", self.name, error)
+        except Exception as error:  # whatever it is, the key that the sheep has was refused
+            self._use(*before)
+            rejected = (stamp, str(error))
+            if is_called or rejected != self._rejected:  # told once for each change
+                trace = None if isinstance(error, BadInput | OSError) else error
+                log.warning("%s stays in the pen: %s", self.name, error, exc_info=trace)
+            self._rejected = rejected
             return False
         self._delivery.network = self.api
         self._leave_the_pen("the shepherd calls" if is_called else "its key file has changed")

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from flock import events
-from flock.errors import JournalError, Locked, NetworkError, Pen, RateLimited, Suspended, Wait
+from flock.errors import JournalError, Locked, NetworkError, Pen, RateLimited, Revoked, Suspended, Wait
 from flock.events import Event
-from flock.journal import Condition, Standing
+from flock.journal import Condition, Place, Standing
+from flock.sheep.recovery import LANDING
+from flock.units import DAY
 
 FIRST_BACK_OFF = 1.0  # seconds, as all of these; each further failure doubles it
 LONGEST_BACK_OFF = 900.0
@@ -19,12 +21,12 @@ STRIKES = 3  # refused tokens in a row before the sheep is penned: networks refu
 
 
 def troubled(
-    error: Exception, before: Standing, *, bot: str, now: float, wall: float, jitter: float
+    error: Exception, before: Standing, *, bot: str, now: float, wall: float, jitter: float, earliest: float = 0.0
 ) -> tuple[Standing, Event | None]:
     """Return how a sheep fares after `error`, and the event that tells of it; None when it was told before.
 
     `now` is steady time and `wall` wall-clock time, `jitter` a random number from 0 to 1. The next try may be made
-    at the standing's `until`.
+    at the standing's `until`, which is never before the steady time `earliest`.
     """
     strikes = before.strikes + _strikes(error)
     after = before._replace(trouble=str(error), kind=type(error).__name__, strikes=strikes)
@@ -37,7 +39,7 @@ def troubled(
         if before.condition is Condition.WAITING and before.kind == after.kind:
             return after, None
         return after, events.Waiting(at=wall, bot=bot, why=str(error), seconds=seconds, advice=error.advice)
-    seconds = back_off(before.failures, jitter)
+    seconds = max(back_off(before.failures, jitter), earliest - now)
     after = after._replace(condition=Condition.BACKING_OFF, until=now + seconds, failures=before.failures + 1)
     told: dict[str, Any] = {"at": wall, "bot": bot, "why": str(error)}
     if isinstance(error, JournalError):
@@ -53,11 +55,29 @@ def back_off(failures: int, jitter: float) -> float:
     return min(LONGEST_BACK_OFF, FIRST_BACK_OFF * (2.0 ** min(failures, 30) + jitter))
 
 
+def believable(place: Place, standing: Standing, *, wall: float, longest: float) -> tuple[Place, Standing]:
+    """Return what the journal kept, all in wall-clock time, without times that the clock was set back for since.
+
+    A post was not begun after `wall`, the present time; the next line is due within `longest` seconds, and no
+    pause is longer than its trouble makes it.
+    """
+    ahead = max(0.0, (place.intended or wall) - wall)  # by how much the clock was set back, or more
+    place = place._replace(
+        due=min(place.due - ahead, wall + longest),
+        intended=None if place.intended is None else min(place.intended, wall),
+    )
+    is_backing_off = standing.condition is Condition.BACKING_OFF
+    pause = max(back_off(standing.failures, 1.0), LANDING) if is_backing_off else DAY
+    until = standing.until and min(standing.until - ahead, wall + pause)
+    return place, standing._replace(until=until)
+
+
 def _strikes(error: Exception) -> int:
-    """Return how much an error counts against the account: a suspension is believed at once."""
+    """Return how much an error counts against the account. What the network says in so many words is believed at
+    once."""
     if not isinstance(error, Pen):
         return 0
-    return STRIKES if isinstance(error, Suspended | Locked) else 1
+    return STRIKES if isinstance(error, Suspended | Locked | Revoked) else 1
 
 
 def _wait(error: Wait, wall: float) -> float:

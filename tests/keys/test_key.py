@@ -81,9 +81,13 @@ def test_a_poem_may_be_in_the_home_directory(
     assert tmp_path / "poem.txt" == read_key(write_key("keys/dolly.json", poem_file="~/poem.txt")).poem_file
 
 
-NESTED: Any = []  # as far down as Python reads JSON without a complaint
+NESTED: Any = []
 for _ in range(300):
     NESTED = [NESTED]
+
+TOO_DEEP: Any = NESTED
+for _ in range(300):
+    TOO_DEEP = [TOO_DEEP]
 
 BAD_FIELDS = [
     ({"screen_name": ...}, "screen_name", "missing; add the account's name"),
@@ -105,7 +109,7 @@ BAD_FIELDS = [
     ({"poem_file": " "}, "poem_file", "expected the path of a text file"),
     ({"poem_file": "nul\0.txt"}, "poem_file", "expected the path of a text file"),
     ({"poem_file": "lost.txt"}, "poem_file", "no such file"),
-    ({"poem_file": "."}, "poem_file", "cannot be read"),
+    ({"poem_file": "."}, "poem_file", "found a folder"),
     ({"poem_file": "x" * 5000}, "poem_file", ""),
     ({"poem_file": "\ud800.txt"}, "poem_file", ""),
     ({"poem_file": "~nobody-of-that-name/poem.txt"}, "poem_file", ""),
@@ -125,6 +129,12 @@ BAD_FIELDS = [
     ({"user_id": True}, "user_id", "expected the account's number"),
     ({"user_id": "dolly"}, "user_id", "expected the account's number"),
     ({"user_id": -4}, "user_id", "expected the account's number"),
+    ({"user_id": 10**30}, "user_id", "expected the account's number"),
+    ({"user_id": "9" * 5000}, "user_id", "expected the account's number"),
+    ({"screen_name": "a" * 65}, "screen_name", "expected the account's name"),
+    ({"line_interval": "٣٠"}, "line_interval", "expected seconds, 0 or more"),
+    ({"mood": TOO_DEEP}, "", "broken JSON: a number too long or a nesting too deep"),
+    ({"temperament": {"forget": TOO_DEEP}}, "", "broken JSON: a number too long or a nesting too deep"),
     ({"user_id": "١٢٣"}, "user_id", "expected the account's number"),
     ({"network": "mastodon"}, "network", 'expected "x", "twitter" or "pasture"'),
     ({"network": None}, "network", 'expected "x", "twitter" or "pasture"'),
@@ -148,7 +158,7 @@ def test_a_bad_field_is_one_line_that_names_file_and_field_and_what_to_do(
     ring = read_keys(file.parent)
     assert () == ring.keys
     (line,) = lines(ring)
-    assert line.startswith(f"{file}: {field}: ")
+    assert line.startswith(f"{file}: {field}: " if field else f"{file}: ")
     assert text in line
     assert 1 == len(line.splitlines())
     assert 1 == len(ring.problems)
@@ -250,7 +260,21 @@ def test_a_file_that_becomes_a_pipe_while_it_is_read_does_not_block(
     file.unlink()
     os.mkfifo(file)
     monkeypatch.setattr(Path, "stat", lambda *_, **__: plain)
-    assert refusal_of(file).endswith("the file is empty; copy one from keys.example/")
+    assert "expected a plain file, found a named pipe; take it out of the folder" == refusal_of(file)
+
+
+def test_a_file_that_becomes_a_folder_while_it_is_read_leaves_nothing_open(
+    write_key: WriteKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is exchanged between the look at it and the opening."""
+    file = write_key()
+    plain = file.stat()
+    file.unlink()
+    file.mkdir()
+    monkeypatch.setattr(Path, "stat", lambda *_, **__: plain)
+    before = os.listdir("/dev/fd")  # noqa: PTH208
+    assert refusal_of(file).startswith("expected a plain file, found a folder")
+    assert before == os.listdir("/dev/fd")  # noqa: PTH208
 
 
 def test_a_file_over_a_megabyte_is_not_read(write_key: WriteKey) -> None:

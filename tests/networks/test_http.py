@@ -12,17 +12,16 @@ from typing import Any
 
 import certifi
 import pytest
-import requests
 from hypothesis import given
 from hypothesis import strategies as st
 from urllib3.connection import HTTPConnection
 from urllib3.util.connection import create_connection
 
-from benchmarks.ground import make_certificate
 from flock.clock import VirtualClock
-from flock.errors import BadOption
-from flock.networks import http as flock_http
-from flock.networks.http import IDLE_LIMIT, IdleConnections, Session, tls_context
+from flock.errors import BadOption, Unavailable
+from flock.networks import connections
+from flock.networks.connections import IDLE_LIMIT, IdleConnections
+from flock.networks.http import Session, tls_context
 
 TOGETHER = 5
 
@@ -116,12 +115,6 @@ def host() -> Iterator[Host]:
         yield server
 
 
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Make a certificate for localhost; return it with its key, and the CA bundle that trusts it."""
-    return make_certificate(tmp_path_factory.mktemp("certificate"))
-
-
 @pytest.fixture
 def clock() -> VirtualClock:
     """Return the clock that idle connections age by."""
@@ -183,7 +176,7 @@ def test_where_no_thread_can_be_started_a_connection_is_made_in_this_one(
     def start(thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(flock_http, "Thread", type("Thread", (threading.Thread,), {"start": start}))
+    monkeypatch.setattr(connections, "Thread", type("Thread", (threading.Thread,), {"start": start}))
     with Session(url) as session:
         assert 204 == session.get(f"{url}/").status_code
 
@@ -257,8 +250,8 @@ def test_a_request_to_another_host_goes_there(host: Host) -> None:
 def test_a_redirect_is_not_followed(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     """A POST would become a GET."""
     monkeypatch.setattr(Guest, "status", 302)
-    with Session(host.url) as session, pytest.raises(requests.TooManyRedirects):
-        session.post(host.url, allow_redirects=True)
+    with Session(host.url) as session:
+        assert 302 == session.post(host.url, allow_redirects=True).status_code
     assert ["POST"] == [verb for verb, _, _ in host.asked]
 
 
@@ -283,7 +276,7 @@ def test_nothing_is_sent_to_a_server_that_cannot_prove_its_name(
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
     with serving(mine) as host:
         url = host.url.replace("localhost", name)
-        with Session(url) as session, pytest.raises(requests.exceptions.SSLError):
+        with Session(url) as session, pytest.raises(Unavailable):
             session.post(url)
         assert [] == host.asked
 

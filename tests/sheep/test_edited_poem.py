@@ -33,6 +33,29 @@ def test_a_line_under_way_is_followed_by_the_one_that_followed_it(new: list[str]
     assert expected == next_text(found_again(under_way, new), new)
 
 
+@pytest.mark.parametrize(
+    ("new", "expected"),
+    [
+        (OLD[1:], OLD[1]),
+        (["quite another beginning", *OLD[1:]], "quite another beginning"),
+        (OLD[2:], OLD[2]),
+        (["nothing of all that"], "nothing of all that"),
+    ],
+    ids=["taken out", "replaced", "taken out with the second", "a poem of one line"],
+)
+@pytest.mark.parametrize("recitations", [0, 3])
+def test_where_the_first_line_is_under_way_and_taken_out_the_new_first_line_comes_next(
+    new: list[str], expected: str, recitations: int
+) -> None:
+    """Also when the flock starts twice before the line is finished."""
+    prior = OLD[-1] if recitations else ""
+    under_way = Place(n=1, recitations=recitations, saying=OLD[0], next_line=OLD[0], prior_line=prior)
+    here = found_again(under_way, new)
+
+    assert here is found_again(here, new)
+    assert expected == next_text(here, new)
+
+
 def test_a_second_edit_finds_the_place_that_the_first_one_led_to() -> None:
     """After the first edit a line in new words was said: it is the prior line, not the one it has replaced."""
     first = [OLD[0], "in other words", *OLD[2:]]

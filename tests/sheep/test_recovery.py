@@ -12,7 +12,7 @@ from flock import errors
 from flock.errors import NetworkError
 from flock.networks.base import Post
 from flock.sheep import recovery
-from flock.sheep.recovery import REFUSALS, Asked, Verdict, verdict
+from flock.sheep.recovery import REFUSALS, Asked, Verdict, is_newer, verdict
 
 COLUMNS = {
     "first post": Asked.FIRST_POST,
@@ -20,32 +20,36 @@ COLUMNS = {
     "latest posts": Asked.LATEST_POSTS,
 }
 Answers = list[tuple[Post | NetworkError | None, int]]  # each with the refusals in a row
+LAST_ID = "100"  # of the latest post that was known before
 SEVERAL: dict[
     str, Answers
 ] = {  # the rows that are about more than one answer, or about one in certain circumstances
-    "the post": [(Post("1", "baa"), 0)],
+    "the post": [(Post(each, "baa"), 0) for each in ("101", "1000", "0101", "y", "9" * 5000)],
+    "the post, with an id of before": [(Post(each, "baa"), 0) for each in ("100", "99", "0", "0100")],
     "posts, but not this one": [(None, 0)],
     "Refused, once or twice in a row": [(errors.Refused("no"), 1), (errors.Refused("no"), 2)],
     "Refused, from the third on": [(errors.Refused("no"), 3), (errors.Refused("no"), 4)],
     "another Wait, a Pen": [
         (kind("x"), 0)
         for kind in (
-            *(errors.DailyLimit, errors.LooksAutomated, errors.OutOfCredits, errors.ClockWrong),
-            *(errors.Unauthorized, errors.Suspended, errors.Locked, errors.AppRefused),
+            *(errors.DailyLimit, errors.LooksAutomated, errors.OutOfCredits, errors.NotPermitted),
+            *(errors.ClockWrong, errors.Unauthorized, errors.Revoked, errors.Suspended, errors.Locked),
+            errors.AppRefused,
         )
     ],
 }
-CELLS = [  # answer, first post, repeated post, latest posts where duplicates are refused, and elsewhere
-    ("the post", "SAID", "SAID", "SAID", "SAID"),
-    ("posts, but not this one", "", "", "POST", "POST"),
-    ("OutcomeUnknown", "LOOK", "LOOK", "LOOK", "LOOK"),
-    ("Unavailable", "LATER", "LOOK", "LOOK", "LOOK"),
-    ("Duplicate", "SKIPPED", "SAID", "POST", "UNKNOWN"),
-    ("TooLong", "SKIPPED", "UNKNOWN", "POST", "UNKNOWN"),
-    ("Refused, once or twice in a row", "SKIPPED", "UNKNOWN", "POST", "UNKNOWN"),
-    ("Refused, from the third on", "LATER", "LOOK", "POST", "UNKNOWN"),
-    ("RateLimited", "LATER", "LOOK", "POST", "LOOK"),
-    ("another Wait, a Pen", "LATER", "LOOK", "POST", "UNKNOWN"),
+CELLS = [  # answer, first post, repeated post, latest posts; each where duplicates are refused, and elsewhere
+    ("the post", ("SAID", "SAID"), ("SAID", "SAID"), ("SAID", "SAID")),
+    ("the post, with an id of before", ("LOOK", "LOOK"), ("LOOK", "UNKNOWN"), ("", "")),
+    ("posts, but not this one", ("", ""), ("", ""), ("POST", "POST")),
+    ("OutcomeUnknown", ("LOOK", "LOOK"), ("LOOK", "LOOK"), ("LOOK", "LOOK")),
+    ("Unavailable", ("LATER", "LATER"), ("LOOK", "LOOK"), ("LOOK", "LOOK")),
+    ("Duplicate", ("SKIPPED", "SKIPPED"), ("SAID", "SAID"), ("POST", "UNKNOWN")),
+    ("TooLong", ("SKIPPED", "SKIPPED"), ("UNKNOWN", "UNKNOWN"), ("POST", "UNKNOWN")),
+    ("Refused, once or twice in a row", ("SKIPPED", "SKIPPED"), ("UNKNOWN", "UNKNOWN"), ("POST", "UNKNOWN")),
+    ("Refused, from the third on", ("LATER", "LATER"), ("LOOK", "LOOK"), ("POST", "UNKNOWN")),
+    ("RateLimited", ("LATER", "LATER"), ("LOOK", "LOOK"), ("POST", "LOOK")),
+    ("another Wait, a Pen", ("LATER", "LATER"), ("LOOK", "LOOK"), ("POST", "UNKNOWN")),
 ]
 
 
@@ -59,21 +63,15 @@ def answers(row: str) -> Answers:
     [
         (row, asked, refuses_duplicates, expected)
         for row, *cells in CELLS
-        for asked, refuses_duplicates, expected in (
-            (Asked.FIRST_POST, False, cells[0]),
-            (Asked.FIRST_POST, True, cells[0]),
-            (Asked.REPEATED_POST, False, cells[1]),
-            (Asked.REPEATED_POST, True, cells[1]),
-            (Asked.LATEST_POSTS, True, cells[2]),
-            (Asked.LATEST_POSTS, False, cells[3]),
-        )
+        for asked, pair in zip(COLUMNS.values(), cells, strict=True)
+        for refuses_duplicates, expected in zip((True, False), pair, strict=True)
         if expected
     ],
 )
 def test_each_answer_has_its_verdict(row: str, asked: Asked, *, refuses_duplicates: bool, expected: str) -> None:
     """Exactly once rests on these."""
     for answer, refusals in answers(row):
-        found = verdict(answer, asked, refusals=refusals, refuses_duplicates=refuses_duplicates)
+        found = verdict(answer, asked, last_id=LAST_ID, refusals=refusals, refuses_duplicates=refuses_duplicates)
         assert Verdict[expected] is found, answer
 
 
@@ -91,8 +89,8 @@ def test_the_table_of_the_docstring_names_the_same_cells() -> None:
     found = []
     for row, cells in table():
         assert set(COLUMNS) == set(cells)
-        yes, _, no = cells["latest posts"].removesuffix("(*)").strip().partition(" or ")
-        found.append((row, cells["first post"], cells["repeated post"], yes, no or yes))
+        pairs = [cells[column].removesuffix("(*)").strip().partition(" or ") for column in COLUMNS]
+        found.append((row, *((yes, no or yes) for yes, _, no in pairs)))
 
     assert CELLS == found
 
@@ -127,3 +125,21 @@ def test_a_post_that_may_be_out_is_neither_withdrawn_nor_skipped(
     for asked in (Asked.REPEATED_POST, Asked.LATEST_POSTS):
         found = verdict(answer, asked, refusals=refusals, refuses_duplicates=refuses_duplicates)
         assert found not in (Verdict.LATER, Verdict.SKIPPED)
+
+
+@given(last=st.integers(0, 10**20), later=st.integers(1, 10**20))
+def test_ids_that_are_numbers_grow(last: int, later: int) -> None:
+    """An answer with the id of an earlier post is about another post, wherever it got mixed up."""
+    assert is_newer(str(last + later), str(last))
+    assert not is_newer(str(last), str(last + later))
+    assert not is_newer(str(last), str(last))
+
+
+def test_ids_that_are_no_numbers_only_differ() -> None:
+    """Without an earlier post every id is new."""
+    assert [True, False, True, True] == [
+        is_newer("a", "b"),
+        is_newer("b", "b"),
+        is_newer("1", None),
+        is_newer("١", "7"),  # a digit, but none that a network numbers with
+    ]

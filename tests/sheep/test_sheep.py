@@ -18,7 +18,8 @@ from flock.events import Birthday, PickedUp, Said, Stumbled
 from flock.journal import SqliteJournal
 from flock.options import Options
 from flock.sheep.sheep import Sheep
-from flock.temperament import Recitation, Utterance
+from flock.shepherd import Shepherd
+from flock.temperament import TEMPERAMENTS, Recitation, Utterance
 from tests.conftest import TIMEOUT
 from tests.world import START, World
 
@@ -111,6 +112,18 @@ def test_a_clock_set_between_two_runs_costs_an_interval_at_most(
     assert times == [time - START for time in world.stage().times[3:]]
 
 
+def test_a_clock_set_back_costs_cron_an_interval_at_most(world: World) -> None:
+    """Each run is a process of its own, which must not wait for a time that only the old clock had."""
+    for minute in range(6):
+        world.clock.advance_to(START + 60 * minute)
+        world.clock.skew = -3600 if minute > 2 else 0
+        world.anew()
+        if (sheep := world.raise_sheep(lines=100, intervals=(60, 60))).is_due():
+            sheep.beat()
+
+    assert [0, 60, 120, 240, 300] == [time - START for time in world.stage().times]
+
+
 def test_a_restart_keeps_place_age_and_due_time(make_world: Callable[..., World], tmp_path: Path) -> None:
     """A new process goes on with the next line, when it was due."""
     world = make_world(journal=SqliteJournal(tmp_path / "flock.db"))
@@ -176,7 +189,7 @@ def test_a_half_said_line_is_finished_after_a_restart(world: World, monkeypatch:
     monkeypatch.undo()
     (world.folder / "dolly.txt").write_text("something else\nand more")
     world.anew()
-    world.live(0, world.raise_sheep())
+    world.live(10, world.raise_sheep())
 
     assert len(whole) > 3
     assert whole == world.stage().posts[: len(whole)]
@@ -238,6 +251,35 @@ def test_a_subclass_may_post_by_itself(world: World) -> None:
 
     assert [0, 60, 660] == [time - START for time in world.stage().times]
     assert ["dolly 0", "dolly 1", "dolly 0"] == world.stage().posts
+
+
+def test_a_temperament_may_leave_out_a_pause(make_world: Callable[..., World]) -> None:
+    """Two lines without a pause come at once, and the schedule stays the sheep's own."""
+
+    def breathless(poem: tuple[str, ...], recitation: int, seed: int) -> Recitation:
+        return Recitation([Utterance(line, place, pause=place % 2) for place, line in enumerate(poem)])
+
+    world = make_world(options=Options(temperament=breathless))
+
+    world.live(130, world.raise_sheep(lines=9))
+
+    assert [0, 0, 60, 60, 120, 120] == [time - START for time in world.stage().times]
+
+
+def test_bots_of_one_name_on_two_networks_are_told_apart(make_world: Callable[..., World]) -> None:
+    """Their names in the log differ, and so do their random numbers; the bot on X keeps those that it had."""
+    world = make_world(options=Options(temperament=TEMPERAMENTS["senile"]))
+    alone = world.raise_sheep("dolly", lines=30)
+    practising = world.raise_sheep("aaa", lines=30, screen_name="dolly", network="pasture", oauth_token="other")
+    world.anew()
+
+    flock = {sheep.bot: sheep for sheep in Shepherd(world.folder, context=world.context).all_sheep}
+
+    assert {"twitter:dolly": "dolly", "pasture:dolly": "pasture:dolly"} == {
+        bot: sheep.name for bot, sheep in flock.items()
+    }
+    assert alone.seed == flock["twitter:dolly"].seed != flock["pasture:dolly"].seed
+    assert practising.bot == "pasture:dolly"
 
 
 def test_intervals_in_the_key_file_override_the_flocks(world: World) -> None:

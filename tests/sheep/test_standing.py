@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from flock import errors, events
 from flock.errors import JournalError, NetworkError, Pen, RateLimited, Unauthorized, Unavailable, Wait
-from flock.journal import WELL, Condition, Standing
+from flock.journal import WELL, Condition, Place, Standing
 from flock.sheep.standing import (
     LONG_WAIT,
     LONGEST_BACK_OFF,
@@ -19,6 +19,7 @@ from flock.sheep.standing import (
     RESET_SLACK,
     STRIKES,
     back_off,
+    believable,
     troubled,
 )
 
@@ -31,8 +32,8 @@ def after(error: Exception, before: Standing = WELL, **given_: Any) -> tuple[Sta
     return troubled(error, before, bot="dolly", **{"now": NOW, "wall": WALL, "jitter": 0.5, **given_})
 
 
-@pytest.mark.parametrize("error", [errors.Suspended("403"), errors.Locked("403")])
-def test_a_suspended_or_locked_account_is_penned_at_once(error: Pen) -> None:
+@pytest.mark.parametrize("error", [errors.Suspended("403"), errors.Locked("403"), errors.Revoked("403")])
+def test_a_suspended_or_locked_account_and_a_revoked_token_are_penned_at_once(error: Pen) -> None:
     """Another try would only make it worse."""
     standing, event = after(error)
 
@@ -93,6 +94,7 @@ def test_a_wait_lasts_until_the_networks_reset(wall: float, until: float) -> Non
         (errors.DailyLimit, LONG_WAIT),
         (errors.LooksAutomated, LONG_WAIT),
         (errors.OutOfCredits, LONG_WAIT),
+        (errors.NotPermitted, LONG_WAIT),
         (errors.ClockWrong, LONG_WAIT),
     ],
 )
@@ -153,3 +155,23 @@ def test_what_is_not_the_networks_fault_is_told_as_such(error: Exception, expect
         standing.strikes,
         standing.kind,
     )
+
+
+TIMES = st.integers(0, 10**6).map(float)
+
+
+@given(wall=TIMES, due=TIMES, intended=st.none() | TIMES, until=TIMES, failures=st.integers(0, 40))
+def test_no_time_of_a_clock_that_was_set_back_is_believed(
+    wall: float, due: float, intended: float | None, until: float, failures: int
+) -> None:
+    """What was begun is past, and what is waited for comes within its longest pause."""
+    backing_off = Standing(Condition.BACKING_OFF, until=until, failures=failures)
+
+    place, standing = believable(Place(due=due, intended=intended), backing_off, wall=wall, longest=600)
+
+    assert (place.intended is None) is (intended is None)
+    assert (place.intended or 0.0) <= wall
+    assert place.due <= min(due, wall + 600)
+    assert standing.until <= min(until, wall + LONGEST_BACK_OFF)
+    if max(due - 600, until - 10, intended or 0.0) <= wall:
+        assert (Place(due=due, intended=intended), backing_off) == (place, standing)

@@ -1,0 +1,124 @@
+"""What a message about a key file may show of it: which texts in the file are secrets, and which names are names.
+
+People put values into the wrong places: a token as a field's name, as the account's name, as a path. So no text of
+a key file is shown before it has been looked at here.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+from pathlib import Path
+
+HIDDEN = "(hidden)"
+_SHORTEST = 8  # letters; a shorter text opens nothing, and stands in many words
+_PUBLIC = frozenset(  # folded
+    [
+        *("screenname", "username", "name", "userid", "network", "api", "poemfile", "file"),
+        *("lineinterval", "poeminterval", "postsperday", "temperament"),
+    ]
+)
+_SECRET_NAME = re.compile(
+    "token|secret|(api|app|access|consumer|client|private)keys?|passw|bearer|oauth|credential"
+)
+_SECRET_WORDS = {"key", "keys", "auth", "pass", "authorization"}
+_TOKEN_OF_X = re.compile(r"\d{4,}-[0-9A-Za-z]{15,}", re.ASCII)  # the account's number, and letters
+_HEX = re.compile(r"[0-9a-f]{24,}|[0-9A-F]{24,}")
+_MIXED = re.compile(r"(?=.*\d)(?=.*[a-z])(?=.*[A-Z])[\w+=%~-]{20,}", re.ASCII)
+_WORD = re.compile(r"[A-Z]?[a-z]{3,}|(?<![A-Za-z])[A-Z]{2,}+(?![a-z])|[^\W\d_a-zA-Z]+")
+_SHARE_OF_WORDS = 0.75  # of the letters; in random letters of both cases it is a third
+_NAME = re.compile(r"[^\W\d_]+([ _-]?[^\W\d_]+)*[ _-]?\d{0,2}")
+_LONGEST_NAME = 16
+_ALIKE = 0.88  # similarity (0 to 1, by difflib) from which a name is a known one with a typing error
+
+
+def fold(name: str) -> str:
+    """Return the letters and digits of a field's name, in lower case: "API Key" and `api_key` are one name."""
+    return "".join(filter(str.isalnum, name.casefold()))
+
+
+def looks_like_a_token(text: str) -> bool:
+    """Return whether `text`, or a part of it as a path, is made like the tokens of a network."""
+    return any(_TOKEN_OF_X.search(part) or _is_random(Path(part).stem) for part in re.split(r"[/\\\s\0]", text))
+
+
+def _is_random(text: str) -> bool:
+    return bool(_HEX.fullmatch(text) or (_MIXED.fullmatch(text) and not _is_made_of_words(text)))
+
+
+def _is_made_of_words(text: str) -> bool:
+    letters = sum(map(str.isalpha, text))
+    return letters > 0 and sum(map(len, _WORD.findall(text))) >= _SHARE_OF_WORDS * letters
+
+
+@lru_cache(maxsize=1024)
+def _is_secrets_name(name: str) -> bool:
+    folded = fold(name)
+    words = {word.casefold() for word in _WORD.findall(name)}
+    return folded not in _PUBLIC and bool(_SECRET_NAME.search(folded) or words & _SECRET_WORDS)
+
+
+class Secrecy:
+    """Tells the secrets of one key file from what may be shown. Its `repr` shows nothing of them."""
+
+    __slots__ = ("_fields", "_known", "_secrets")
+
+    def __init__(self, params: Mapping[str, object], known: Iterable[str] = ()) -> None:
+        self._fields = list(params)
+        self._known = tuple(known)
+        found = {text.strip() for text in _secret_values(params)}
+        self._secrets = sorted(filter(None, found), key=len, reverse=True)
+
+    def has_secret(self, text: str) -> bool:
+        """Return whether `text` holds a secret of the file, or looks like one."""
+        return self.hide(text) != text or looks_like_a_token(text)
+
+    def hide(self, text: str) -> str:
+        """Return `text` with "(hidden)" for each secret of the file in it."""
+        for secret in self._secrets:
+            if len(secret) >= _SHORTEST:
+                text = text.replace(secret, HIDDEN)
+        return text
+
+    def name(self, field: str) -> str:
+        """Return the field's name if it can be shown, and otherwise where in the file the field is."""
+        if self.may_show(field):
+            return field
+        return f"field {self._fields.index(field) + 1}, whose name is not shown"
+
+    def may_show(self, field: str) -> bool:
+        """Return whether the name of the field is a name: short words, or nearly one that flock knows."""
+        if field in self._known:
+            return True
+        if field.strip() in self._secrets or self.has_secret(field):
+            return False
+        return len(field) <= _SHORTEST or _is_a_name(field) or _is_nearly_one_of(field, self._known)
+
+
+def _secret_values(params: Mapping[str, object]) -> Iterator[str]:
+    """Yield all texts and numbers in the file that stand under a secret's name, or look like a token."""
+    waiting: list[tuple[str, object]] = [*params.items()]
+    while waiting:
+        name, value = waiting.pop()
+        if isinstance(value, Mapping):  # whatever is in "twitter_keys" is a secret, too, unless it is public
+            of_secrets = _is_secrets_name(name)
+            waiting += [
+                (name if of_secrets and fold(inner) not in _PUBLIC else inner, each)
+                for inner, each in value.items()
+            ]
+        elif isinstance(value, list):
+            waiting += [(name, each) for each in value]
+        elif isinstance(value, str | int) and not isinstance(value, bool):
+            text = str(value)
+            if _is_secrets_name(name) or (fold(name) not in _PUBLIC and looks_like_a_token(text)):
+                yield text
+
+
+def _is_a_name(field: str) -> bool:
+    return len(field) <= _LONGEST_NAME and bool(_NAME.fullmatch(field)) and _is_made_of_words(field)
+
+
+def _is_nearly_one_of(field: str, known: Iterable[str]) -> bool:
+    return bool(difflib.get_close_matches(fold(field), map(fold, known), n=1, cutoff=_ALIKE))
