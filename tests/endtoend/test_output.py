@@ -7,15 +7,17 @@ import os
 import pty
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import termios
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from itertools import combinations
 from pathlib import Path
 
 import pytest
+import requests
 import simplejson as json
 
 from tests.conftest import TIMEOUT, until
@@ -211,6 +213,26 @@ def test_a_practice_server_whose_output_is_not_read_serves_and_ends(run: Run, un
     pasture.terminate()
 
     assert 0 == pasture.wait(timeout=TIMEOUT)
+
+
+def test_a_fault_of_the_practice_server_is_logged_as_the_flock_logs(run: Run, tmp_path: Path) -> None:
+    """With its traceback, on standard error; here somebody has dropped a table."""
+    pasture = run(
+        "-m", "flock", "pasture", "--port", "0", "--state", "p.db", stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert pasture.stdout is not None
+    url = pasture.stdout.readline().decode().split()[5].rstrip(":")
+    with closing(sqlite3.connect(tmp_path / "p.db")) as db:
+        db.execute("DROP TABLE posts")
+
+    status = requests.get(url).status_code
+    pasture.terminate()
+    _, errors = pasture.communicate(timeout=TIMEOUT)
+
+    assert (500, 0) == (status, pasture.returncode)
+    first, *rest = errors.decode().splitlines()
+    assert first.startswith("flock: error: ")
+    assert "sqlite3.OperationalError: no such table: posts" == rest[-1]
 
 
 def is_open(port: int) -> bool:
