@@ -35,8 +35,13 @@ class Place(NamedTuple):
     already. `line` is -1 while a line is finished that an edit took away from before the first.
 
     `next_line` is the text at `line`, and `prior_line` the text said before it: an edited poem is recognised by
-    these. `last_id` is the network's id of the latest post known to be out. `refusals` counts the texts that the
-    network refused without a reason since it last accepted one.
+    these. `last_id` is the network's id of the latest post known to be out.
+
+    `refusals` counts the answers that refused a text without a reason since the network last accepted one.
+    `passed` counts the refused lines right before this one that were passed over on trial, and `trials` the trials
+    that have failed since a post was accepted: each time, the sheep went back to the first refused line. `skipped`
+    counts the refused lines of the present recitation, and `silent` the finished recitations of which nothing was
+    said.
     """
 
     n: int = 0
@@ -50,6 +55,10 @@ class Place(NamedTuple):
     prior_line: str = ""
     last_id: str | None = None
     refusals: int = 0
+    passed: int = 0
+    trials: int = 0
+    skipped: int = 0
+    silent: int = 0
 
 
 class Standing(NamedTuple):
@@ -58,7 +67,8 @@ class Standing(NamedTuple):
     `trouble` is what its latest try met with, in words, and `kind` the class of that error; both are empty when
     the try went well. No try is made before `until` (seconds since the epoch). `failures` counts the failed tries
     and `strikes` the refused tokens since the latest success. `key_stamp` identifies the key file's content at
-    the time the sheep was penned.
+    the time the sheep was penned. `since` is when the network first refused the tokens or the text (seconds since
+    the epoch), or 0.
     """
 
     condition: Condition = Condition.WELL
@@ -68,6 +78,7 @@ class Standing(NamedTuple):
     failures: int = 0
     strikes: int = 0
     key_stamp: str = ""
+    since: float = 0.0
 
 
 WELL = Standing()

@@ -13,7 +13,7 @@ from typing import Any
 
 from flock import events
 from flock.context import Context, shared_context
-from flock.errors import BadInput, DailyLimit, JournalError, NetworkError, printable
+from flock.errors import BadInput, DailyLimit, JournalError, NetworkError, Refused, printable
 from flock.events import Event
 from flock.journal import WELL, Condition, Outcome, Place, Standing
 from flock.keys import Key, Params, read_key
@@ -21,8 +21,17 @@ from flock.networks.base import Network
 from flock.poem import cut, read_poem
 from flock.sheep.allowance import allowance, take_from_all
 from flock.sheep.delivery import Delivery
-from flock.sheep.place import found_again, interval_after, interval_before, next_due, onward
-from flock.sheep.standing import PEN_CHECK, RATE_LIMIT_WAIT, believable, troubled
+from flock.sheep.place import (
+    back,
+    found_again,
+    has_birthday,
+    interval_after,
+    interval_before,
+    is_another,
+    next_due,
+    onward,
+)
+from flock.sheep.standing import PEN_CHECK, RATE_LIMIT_WAIT, REFUSING, believable, shifted, troubled
 from flock.temperament import TEMPERAMENTS, Recitation, Temperament, seed_of
 
 log = logging.getLogger(__name__)
@@ -150,10 +159,13 @@ class Sheep:
         """Go on at `place`, as `standing`, both in wall-clock time."""
         clock, wall = self.context.clock, self.context.clock.wall()
         texts = [utterance.text for utterance in self._recite(place.recitations).utterances]
-        if (found := found_again(place, texts)) is not place:
+        if (found := found_again(place, texts, self.memory)) is not place:
+            if is_another(place, texts, self.memory):
+                self._tell(events.PoemChanged, text=texts[0])
+            else:
+                line = max(0, found.line)
+                self._tell(events.PickedUp, line=line, text=texts[line])
             place = found
-            line = max(0, place.line)
-            self._tell(events.PickedUp, line=line, text=texts[line])
         intervals = (self.line_interval, self.poem_interval)
         longest = max(*intervals, interval_before(place, self._recite, *intervals))
         if standing.key_stamp and standing.key_stamp != self._key_stamp:
@@ -161,7 +173,7 @@ class Sheep:
         believed = believable(place, standing, wall=wall, longest=longest)
         here, fares = believed
         self._delivery.resume(here._replace(due=clock.now() + here.due - wall))
-        self.standing = fares._replace(until=fares.until and clock.now() + fares.until - wall)
+        self.standing = shifted(fares, clock.now() - wall)
         if believed != (place, standing):
             self._delivery.keep(self.standing)  # so that the runs of cron do not each wait anew
 
@@ -281,8 +293,9 @@ class Sheep:
         """
         delivery = self._delivery
         if delivery.owes:
+            before = delivery.place
             delivery.settle()
-            self._go_on()
+            self._go_on(before)
             if delivery.place.saying is None:
                 return  # the line had ended, and its interval holds
         line = self.decide() if delivery.place.saying is None else delivery.place.saying
@@ -317,28 +330,43 @@ class Sheep:
         outcome = None
         try:
             onward = partial(self._onward, len(pieces))
-            outcome = delivery.deliver(pieces[piece], line=line, onward=onward, about=about)
+            outcome = delivery.deliver(
+                pieces[piece],
+                line=line,
+                onward=onward,
+                about=about,
+                held=now - self.standing.since if self.standing.since else 0.0,
+            )
+        except Refused:
+            if delivery.place.passed:
+                delivery.place = back(delivery.place, self._recite)
+            raise
         finally:
             is_out = (
                 outcome is not Outcome.SKIPPED if outcome else delivery.owes or delivery.place.intended is not None
             )
             for each in () if is_out else takes:
                 each.give_back(now)
-        self._go_on()
+        self._go_on(here)
 
     def _onward(self, pieces: int, here: Place, post_id: str | None) -> Place:
-        """Return the place after the post at `here`; the next due time counts from now on if that is later."""
+        """Return the place after the post at `here`; the next due time counts from now on if that is later.
+
+        Where `here` says no line any more, this post has ended it: the rest of a refused line is not posted.
+        """
+        pieces = pieces if here.saying is not None else here.piece + 1
         interval = interval_after(here, self._recite, self.line_interval, self.poem_interval)
         due = next_due(here.due, interval, self.context.clock.now())
         return onward(here, post_id=post_id, pieces=pieces, recite=self._recite, due=due)
 
-    def _go_on(self) -> None:
-        """Note that a post has ended; tell of a birthday when the poem has ended with it."""
+    def _go_on(self, before: Place) -> None:
+        """Note that the post at `before` has ended; tell of a birthday when the poem has ended with it, unless
+        nothing of it was said."""
         self.moved = self.context.clock.now()
         place = self._delivery.place
-        if place.saying is None and place.line == 0:
+        if has_birthday(before, place, self._recite):
             rest = self.poem_interval * self._recite(place.recitations - 1).rest
-            self._tell(events.Birthday, age=place.recitations, rest=rest)
+            self._tell(events.Birthday, age=place.recitations - place.silent, rest=rest)
 
     def _cheer_up(self) -> None:
         """Note that all went well; what was told of as broken is told of as mended."""
@@ -391,6 +419,11 @@ class Sheep:
     def is_penned(self) -> bool:
         """Whether no post of the sheep is accepted until its operator acts."""
         return self.standing.condition is Condition.PENNED
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the network refuses what the sheep says, or refuses to let it say anything."""
+        return self.place.refusals > 0 or self.standing.kind in REFUSING
 
     @property
     def is_waiting(self) -> bool:

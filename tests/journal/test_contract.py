@@ -33,6 +33,10 @@ HERE = Place(
     prior_line="bleat",
     last_id="99",
     refusals=2,
+    passed=1,
+    trials=3,
+    skipped=4,
+    silent=5,
 )
 UNDER_WAY = HERE._replace(intended=10.0)
 AILING = Standing(
@@ -43,6 +47,7 @@ AILING = Standing(
     failures=3,
     strikes=1,
     key_stamp="1/2",
+    since=55.0,
 )
 
 TEXTS = st.text(st.characters(codec="utf-8"))
@@ -60,6 +65,10 @@ PLACES = st.builds(
     prior_line=TEXTS,
     last_id=st.none() | TEXTS,
     refusals=st.integers(0, 10**6),
+    passed=st.integers(0, 10**6),
+    trials=st.integers(0, 10**6),
+    skipped=st.integers(0, 10**6),
+    silent=st.integers(0, 10**9),
 )
 STANDINGS = st.builds(
     Standing,
@@ -70,6 +79,7 @@ STANDINGS = st.builds(
     failures=st.integers(0, 10**6),
     strikes=st.integers(0, 9),
     key_stamp=TEXTS,
+    since=TIMES,
 )
 
 

@@ -14,8 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from flock.errors import BadKeys, BadPoem
-from flock.events import Birthday, PickedUp, Said, Stumbled
+from flock.events import Birthday, PickedUp, PoemChanged, Said, Stumbled
 from flock.journal import SqliteJournal
+from flock.observers.wording import describe
 from flock.options import Options
 from flock.sheep.sheep import Sheep
 from flock.shepherd import Shepherd
@@ -206,6 +207,24 @@ def test_an_edited_poem_is_picked_up_at_the_same_line(world: World) -> None:
 
     assert "dolly 3" == sheep.decide()
     assert [5] == [event.line for event in world.told(PickedUp) if isinstance(event, PickedUp)]
+
+
+def test_another_poem_is_begun_at_its_top_and_that_is_said(world: World) -> None:
+    """Two poems in turn, in one file: each starts with its first line."""
+    poem = world.folder / "dolly.txt"
+    poems = [[f"{name} {line} of many" for line in range(5)] for name in ("wolves", "shepherds")]
+    for number in range(4):
+        poem.write_text("\n".join(poems[number % 2]))
+        world.live(179, world.raise_sheep())
+        world.anew()
+
+    said = [text for number in range(4) for text in poems[number % 2][:3]]
+    assert said == world.stage().posts
+    assert [f"{name} 0 of many" for name in ("shepherds", "wolves", "shepherds")] == [
+        event.text for event in world.told(PoemChanged) if isinstance(event, PoemChanged)
+    ]
+    assert "begins at its top: shepherds 0 of many" in describe(world.told(PoemChanged)[0])
+    assert [] == world.told(PickedUp)
 
 
 def test_a_line_rewritten_in_an_edited_poem_is_said_after_the_one_before_it(world: World) -> None:
