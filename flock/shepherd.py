@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import Enum
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -89,14 +89,17 @@ class SimpleShepherd:
         context = self.context
         context.journal.claim([context.networks.bot(key) for key in keys])  # all at once, and before they are read
         flock: list[Sheep] = []
+        problems: list[Problem] = []
         for key in keys:
             try:
                 sheep = make_sheep(key.file, self.line_interval, self.poem_interval, key=key, context=context)
-            except (BadPoem, BadKeys) as error:  # its files have changed since they were read
-                problems = error.problems if isinstance(error, BadKeys) else [poem_problem(key, error)]
-                _skip(problems, is_allowed=context.options.skip_bad and bool(flock or key is not keys[-1]))
+            except BadPoem as error:  # its files have changed since they were read
+                problems.append(poem_problem(key, error))
+            except BadKeys as error:
+                problems += error.problems
             else:
                 flock.append(sheep)
+        _tell_or_raise(problems, skip=context.options.skip_bad and bool(flock))
         return flock
 
     def loop(self) -> Any:
@@ -245,15 +248,17 @@ def _has_terminal() -> bool:
 
 
 def load_sheep_class(spec: str | None) -> type[Sheep]:
-    """Return the class that MODULE:CLASS names, or Sheep. The working directory is searched, too.
+    """Return the class that MODULE:CLASS names, or Sheep. The working directory is searched, too, after all else.
 
-    Raises BadOption when there is no such class or it is no Sheep.
+    So no file there stands in for a module of a library. Raises BadOption when there is no such class or it is no
+    Sheep.
     """
     if spec is None:
         return Sheep
     module_name, _, class_name = spec.partition(":")
-    if "" not in sys.path and str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))
+    with suppress(FileNotFoundError):  # it has been removed
+        if "" not in sys.path and str(Path.cwd()) not in sys.path:
+            sys.path.append(str(Path.cwd()))
     try:
         found = getattr(importlib.import_module(module_name), class_name)
     except (ImportError, AttributeError) as error:
@@ -270,13 +275,13 @@ def _usable_keys(folder: Path, options: Options) -> tuple[Key, ...]:
     ring = read_keys(folder)
     for warning in ring.warnings:
         log.warning("%s", warning)
-    _skip(ring.problems, is_allowed=options.skip_bad and bool(ring.keys))
+    _tell_or_raise(ring.problems, skip=options.skip_bad and bool(ring.keys))
     return ring.keys
 
 
-def _skip(problems: Sequence[Problem], *, is_allowed: bool) -> None:
+def _tell_or_raise(problems: Sequence[Problem], *, skip: bool) -> None:
     """Warn of bad keys that are left out. Raises BadKeys if there are some, and they must not be left out."""
-    if problems and not is_allowed:
+    if problems and not skip:
         raise BadKeys(problems)
     for problem in problems:
         log.warning("skipped: %s", problem)

@@ -110,7 +110,7 @@ def rehearse(
             click.echo(harmless(line), err=as_json)
         if draw and plot:
             draw.save(plot)
-            click.echo(f"drawn: {plot}", err=True)
+            click.echo(harmless(f"drawn: {plot}"), err=True)
 
 
 def _print(event: Said, *, as_json: bool) -> None:

@@ -96,7 +96,8 @@ class Settlement(NamedTuple):
 
 
 class Journal(Protocol):
-    """Keeps a Place and a Standing for each bot. May be used by many threads at once. Times are wall-clock times.
+    """Keeps a Place and a Standing for each bot. May be used by many threads at once, of which one writes about
+    a bot. Times are wall-clock times.
 
     Every method raises JournalError if the journal cannot be used; then nothing may be posted. It raises
     Unstorable, which is a ValueError, if it cannot store one of the values; other writes are not concerned.
@@ -131,6 +132,9 @@ class Journal(Protocol):
 
         Which posts of one bot are the latest goes by their order; of all bots, by the time.
         """
+
+    def look_after(self, now: float) -> None:
+        """Do what is due while a flock runs; called about once a second with steady time. Raises nothing."""
 
     def close(self) -> None:
         """Flush what was written, and free the claims. May be called again."""

@@ -53,6 +53,9 @@ class MemoryJournal:
         under_way = [kept[0].intended] if kept and kept[0].intended is not None else []
         return [*self._posted.get(bot, ()), *under_way]
 
+    def look_after(self, now: float) -> None:
+        del now
+
     def close(self) -> None:
         self._kept.clear()
         self._posted.clear()

@@ -76,6 +76,11 @@ MIGRATIONS = (
 _TABLES = ("sheep", "tweet")
 _REPAIR = "restore a copy, or move it away and all bots start over"
 
+_UNIQUE = """
+    SELECT origin, group_concat((SELECT group_concat(name) FROM pragma_index_info(list.name)))
+    FROM pragma_index_list(?) AS list WHERE "unique" GROUP BY origin
+"""
+
 _Column = tuple[str, str, int, int]  # name, type, whether NULL is refused, place in the primary key
 
 
@@ -134,6 +139,8 @@ def _problems(table: str, model: sqlite3.Connection, found: sqlite3.Connection) 
         yield f"the column {table}.{column[0]} is missing or of another type"
     if found.execute(is_strict, (table,)).fetchone() != model.execute(is_strict, (table,)).fetchone():
         yield f"the table {table} is not STRICT"
+    if found.execute(_UNIQUE, (table,)).fetchall() != model.execute(_UNIQUE, (table,)).fetchall():
+        yield f"the table {table} has other unique indexes"
 
 
 def _columns(connection: sqlite3.Connection, table: str) -> set[_Column]:

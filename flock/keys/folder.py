@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from flock.errors import BadKeys, BadPoem, Problem, printable
-from flock.keys.key import Key, known_fields, nearest, read_key, secrecy_of, unreadable
+from flock.files import unreadable
+from flock.keys.key import Key, known_fields, nearest, read_key, secrecy_of
 from flock.keys.secrecy import looks_like_a_token
 from flock.poem import read_poem
 

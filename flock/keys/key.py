@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import difflib
-import errno
-import os
 import re
-import stat
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
@@ -18,6 +15,8 @@ import simplejson as json
 from pydantic import BeforeValidator, ConfigDict, SkipValidation, TypeAdapter, ValidationError
 
 from flock.errors import BadKeys, Problem, printable
+from flock.files import NotPlain, TooLarge, read_plain, unreadable
+from flock.keys.core_dumps import forbid_core_dumps
 from flock.keys.credentials import (
     CREDENTIALS,
     DEFAULT_NETWORK,
@@ -32,7 +31,6 @@ from flock.temperament import Character, parse_temperament
 from flock.units import parse_seconds
 
 LARGEST = 1_000_000  # bytes; a key file has some hundreds
-_SOME = 65_536  # bytes; read where the system says less, as for files in /proc, which have size 0
 _TOO_DEEP = "broken JSON: a number too long or a nesting too deep; write it like the files in keys.example/"
 _DEEPEST = 400  # values in values; Python's own functions fail at some thousand
 _LONGEST_NAME = 64  # letters; names on X have 15
@@ -147,6 +145,7 @@ def read_key(file: Path) -> Key:
 
     Raises BadKeys with every problem of the file. The exceptions behind it hold nothing that the file says.
     """
+    forbid_core_dumps()
     params = _parse(file)
     given = dict(params)
     if "poem_file" not in given and "file" in given:  # the name that rainbow-mind-machine writes
@@ -194,17 +193,6 @@ def find_poem(key: Key) -> Path:
 def nearest(name: str, names: Iterable[str]) -> str | None:
     """Return the one of `names` that looks most like `name`, or None where none looks like it."""
     return next(iter(difflib.get_close_matches(name, list(names), n=1, cutoff=0.6)), None)
-
-
-def unreadable(error: OSError) -> str:
-    """Return why a key file or folder cannot be read, and what the operator can do about it."""
-    if error.errno in (errno.EMFILE, errno.ENFILE):
-        advice = "raise LimitNOFILE= or ulimit -n"
-    elif error.errno in (errno.ENOENT, errno.ELOOP):
-        advice = "check its path, and where it leads if it is a link"
-    else:
-        advice = "check its owner and permissions"
-    return f"cannot be read: {error.strerror}; {advice}"
 
 
 def _is_file(path: Path) -> bool:
@@ -276,35 +264,17 @@ def _parse(file: Path) -> dict[str, Any]:
 
 
 def _read(file: Path) -> tuple[bytes, str]:
-    """Return what is in `file`, and an empty text; or nothing, and what is wrong.
-
-    Only plain files are read, and never more than LARGEST bytes: a named pipe would block, and some devices have
-    no end.
-    """
+    """Return what is in `file`, and an empty text; or nothing, and what is wrong."""
     try:
-        status = file.stat()
-        if not stat.S_ISREG(status.st_mode):
-            return b"", f"expected a plain file, found {_kind_of_file(status.st_mode)}; take it out of the folder"
-        if status.st_size > LARGEST:
-            return b"", "too large for a key file (over 1 MB); write it like the files in keys.example/"
-        descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # should it be a pipe by now
-        try:
-            with open(descriptor, "rb", closefd=False) as opened:
-                return opened.read(max(status.st_size, _SOME)) or b"", ""
-        finally:
-            os.close(descriptor)
+        return read_plain(file, LARGEST), ""
+    except NotPlain as found:
+        return b"", f"expected a plain file, found {found}; take it out of the folder"
+    except TooLarge:
+        return b"", "too large for a key file (over 1 MB); write it like the files in keys.example/"
     except OSError as error:
         return b"", unreadable(error)
-    except ValueError:  # a NUL or a lone surrogate in its name
+    except ValueError:
         return b"", "no file can have that name; give the path of a key file"
-
-
-def _kind_of_file(mode: int) -> str:
-    if stat.S_ISDIR(mode):
-        return "a folder"
-    if stat.S_ISFIFO(mode):
-        return "a named pipe"
-    return "a socket" if stat.S_ISSOCK(mode) else "a device"
 
 
 def _decode(content: bytes) -> tuple[Any, str]:

@@ -64,6 +64,7 @@ class Sheep:
         "_delivery",
         "_given_intervals",
         "_key_stamp",
+        "_pieces",
         "_recited",
         "_rejected",
         "api",
@@ -103,6 +104,7 @@ class Sheep:
         self.temperament: Temperament = self.key.temperament or self.context.options.temperament or STEADFAST
         self.seed = seed_of(self.context.options.seed, self.name)
         self._recited: dict[int, Recitation] = {}
+        self._pieces: tuple[str, list[str]] | None = None  # the line under way, and its posts
         self.sleeping = False
         self.busy = False
         self.standing = WELL
@@ -299,10 +301,13 @@ class Sheep:
             if delivery.place.saying is None:
                 return  # the line had ended, and its interval holds
         line = self.decide() if delivery.place.saying is None else delivery.place.saying
-        pieces = [line] if self.api.fits(line) else cut(line, self.api.fits)
+        if self._pieces is None or self._pieces[0] != line:  # once a line, however often it is tried
+            self._pieces = line, cut(line, self.api.fits)
+        pieces = self._pieces[1]
         self._say(line, pieces)
         while delivery.place.saying is not None:
             self._say(line, pieces)
+        self._pieces = None
 
     def _say(self, line: str, pieces: list[str]) -> None:
         """Post one piece of a line, out of the day's allowance; a post that surely is not out does not count."""

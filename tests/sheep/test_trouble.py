@@ -6,6 +6,7 @@ import itertools
 import logging
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,7 @@ from flock.events import (
 from flock.herd import Herd
 from flock.journal import MemoryJournal, Place, Settlement, SqliteJournal
 from flock.networks.base import Post
+from flock.networks.scripted import ScriptedNetwork
 from flock.observers.wording import describe
 from flock.options import Options
 from flock.sheep.sheep import Sheep
@@ -777,3 +779,33 @@ def test_an_answer_that_cannot_be_encoded_is_kept_all_the_same(
 
     assert len(world.stage().posts) > 10
     assert [] == world.told(Stumbled)
+
+
+@dataclass
+class Measured(ScriptedNetwork):
+    """Counts how often it is asked whether a text fits."""
+
+    measured: int = 0
+
+    def fits(self, text: str) -> bool:
+        """Return whether `text` fits."""
+        self.measured += 1
+        return super().fits(text)
+
+
+def test_a_line_is_cut_once_however_often_it_is_tried(world: World) -> None:
+    """Cutting a long line takes a thousand times as long as a post."""
+    world.folder.joinpath("dolly.txt").write_text("baa " * 50)
+    sheep = world.raise_sheep()
+    ruler = Measured(limit=20)
+    sheep.api = ruler
+    world.stage().trouble = [None, *[Unavailable("503")] * 3]
+
+    sheep.beat()
+    at_first = ruler.measured
+    for _ in range(3):
+        world.clock.advance_to(sheep.wake)
+        sheep.beat()
+
+    assert (at_first, True) == (ruler.measured, at_first > 0)
+    assert 50 == " ".join(world.stage().posts).count("baa")

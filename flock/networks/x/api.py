@@ -25,7 +25,7 @@ from oauthlib.oauth1.rfc5849.signature import (
 )
 from requests_oauthlib import OAuth1
 
-from flock.errors import NetworkError, OutcomeUnknown, Refused, Unavailable
+from flock.errors import OutcomeUnknown, Refused, Unavailable
 from flock.keys import Key
 from flock.networks.base import Post, is_post_id, is_same_text
 from flock.networks.service import Service
@@ -115,10 +115,10 @@ class X(twitter.Api):  # type: ignore[misc]
 
     @staticmethod
     def _listed(post: Any) -> Post:
-        post_id, text = str(post["id"]), post.get("full_text") or post["text"]
-        if not (is_post_id(post_id) and isinstance(text, str)):
+        post_id, text = post["id"], post.get("full_text") or post["text"]
+        if not (_is_number(post_id) and isinstance(text, str)):
             raise TypeError
-        return Post(id=post_id, text=text)
+        return Post(id=str(post_id), text=text)
 
     def PostUpdate(self, status: str, *args: Any, **kwargs: Any) -> twitter.Status:  # noqa: N802
         """Post `status` and return it as python-twitter's Status. Other arguments are used by v1.1 only."""
@@ -141,15 +141,13 @@ class X(twitter.Api):  # type: ignore[misc]
 
     def _posted(self, post_id: object, text: object, sent: str) -> Post:
         """Return the post, if it is the answer to what was sent: the answer may be that to another request."""
-        if isinstance(post_id, int) and not isinstance(post_id, bool):
-            post_id = str(post_id)
         if not post_id:
             raise OutcomeUnknown("the answer to the post holds no id")
-        if not isinstance(post_id, str) or not is_post_id(post_id):
+        if not _is_number(post_id):
             raise OutcomeUnknown("the answer to the post holds an id that is none")
-        if text is not None and not (isinstance(text, str) and is_same_text(text, sent)):
-            raise OutcomeUnknown("the answer to the post holds another text")
-        return Post(id=post_id, text=text or sent)
+        if not (isinstance(text, str) and is_same_text(text, sent)):
+            raise OutcomeUnknown("the answer to the post holds another text, or none")
+        return Post(id=str(post_id), text=text)
 
     def _find_account_id(self) -> str:
         if self._account_id is None:
@@ -165,8 +163,8 @@ class X(twitter.Api):  # type: ignore[misc]
         response = self._session.get(url, params=params, auth=self._Api__auth)
         try:
             return self._read(response)
-        except NetworkError as error:
-            if response.status_code in NO_SUCH_URL:
+        except Unavailable as error:
+            if response.status_code in NO_SUCH_URL:  # in X's own words
                 raise Refused(str(error)) from error
             raise
 
@@ -190,6 +188,12 @@ class X(twitter.Api):  # type: ignore[misc]
         if not is_good and (problem := meaning(response, answer, now=time.time())):
             raise problem
         return answer
+
+
+def _is_number(post_id: object) -> bool:
+    """Return whether this can be the id of a post on X: digits; API v1.1 also sends them as a number."""
+    digits = post_id if isinstance(post_id, str) else str(post_id) if type(post_id) is int else ""
+    return is_post_id(digits) and digits.isdecimal() and bool(digits.strip("0"))
 
 
 def _object(answer: Any) -> dict[str, Any]:
