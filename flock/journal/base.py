@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
@@ -84,6 +84,11 @@ class Standing(NamedTuple):
 WELL = Standing()
 
 
+def numbered(bot: str, account: str) -> str:
+    """Return the name of a bot whose own name another account had before."""
+    return f"{bot} ({account.rpartition(':')[2]})"
+
+
 class Settlement(NamedTuple):
     """How the post (`n`, `piece`) ended: `why` is empty when it was said; `at` is wall-clock time."""
 
@@ -106,8 +111,19 @@ class Journal(Protocol):
     after the latest intent (a settlement, a `keep`), so that its own intent is open again.
     """
 
-    def claim(self, bots: Sequence[str]) -> None:
-        """Reserve these bots for this journal until `close`, all or none. Raises BotsTaken if another has one."""
+    def claim(self, bots: Sequence[str], accounts: Mapping[str, str] | None = None) -> None:
+        """Reserve these bots for this journal until `close`, all or none. Raises BotsTaken if another has one.
+
+        `accounts` holds the numbers of their accounts, as `network:number`, where they are known: `identify` knows
+        the bots by these from now on.
+        """
+
+    def identify(self, bot: str, account: str | None) -> str:
+        """Return the name under which the journal knows the bot that is called `bot` and posts to `account`.
+
+        It is the name that the account had when it was first claimed. Where `bot` was the name of another account
+        then, it is that name with the account's number behind it, such as "twitter:dolly (1234)".
+        """
 
     def read(self, bot: str) -> tuple[Place, Standing] | None:
         """Return where `bot` is and how it fares, or None if nothing was written about it."""

@@ -26,11 +26,11 @@ _ENDED = {
 class Delivery:
     """The posts of one bot. `place` is where the bot is, with `due` in the clock's steady time.
 
-    `network` may be replaced by another connection of the same account. `tell` is called with an event for each
-    post that has ended, exactly once; `ended` counts them.
+    `network` may be replaced by another connection of the same account, and `name` by the account's new name.
+    `tell` is called with an event for each post that has ended, exactly once; `ended` counts them.
     """
 
-    __slots__ = ("_bot", "_clock", "_journal", "_landed", "_name", "_owed", "_tell", "ended", "network", "place")
+    __slots__ = ("_bot", "_clock", "_journal", "_landed", "_owed", "_tell", "ended", "name", "network", "place")
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class Delivery:
         self.network = network
         self.ended = 0
         self._bot = bot
-        self._name = name
+        self.name = name
         self._journal = journal
         self._clock = clock
         self._tell = tell
@@ -182,11 +182,11 @@ class Delivery:
     def _event(self, settlement: Settlement, text: str, about: dict[str, Any]) -> Event:
         at, n = settlement.at, settlement.n
         if settlement.outcome is Outcome.SAID:
-            return Said(at=at, bot=self._name, text=text, n=n, post_id=settlement.post_id, **about)
+            return Said(at=at, bot=self.name, text=text, n=n, post_id=settlement.post_id, **about)
         if settlement.outcome is Outcome.SKIPPED:
             whole = {name: about[name] for name in ("piece", "pieces") if name in about}
-            return Skipped(at=at, bot=self._name, text=text, n=n, why=settlement.why, **whole)
-        return Unsure(at=at, bot=self._name, text=text, n=n, why=settlement.why)
+            return Skipped(at=at, bot=self.name, text=text, n=n, why=settlement.why, **whole)
+        return Unsure(at=at, bot=self.name, text=text, n=n, why=settlement.why)
 
 
 def _newer(posts: Iterable[Post], since_id: str | None) -> Iterator[Post]:

@@ -102,7 +102,8 @@ class Sheep:
         self.memory: list[str] = []
         self.memorize()
         self.temperament: Temperament = self.key.temperament or self.context.options.temperament or STEADFAST
-        self.seed = seed_of(self.context.options.seed, self.name)
+        is_renamed = self.bot != self.context.networks.bot(self.key)  # its random numbers stay those that it had
+        self.seed = seed_of(self.context.options.seed, self.bot.partition(":")[2] if is_renamed else self.name)
         self._recited: dict[int, Recitation] = {}
         self._pieces: tuple[str, list[str]] | None = None  # the line under way, and its posts
         self.sleeping = False
@@ -121,7 +122,7 @@ class Sheep:
         self.key = key
         self.params: Params = key.params
         self._app = key.credentials.app
-        self.bot = self.context.networks.bot(key)
+        self.bot = self.context.bot(key)
         self.name = self.context.networks.label(key)
         line_interval, poem_interval = self._given_intervals
         self.line_interval = line_interval if key.line_interval is None else key.line_interval
@@ -138,7 +139,7 @@ class Sheep:
     def _remember(self) -> None:
         """Go on where the journal says that this bot was."""
         journal, clock = self.context.journal, self.context.clock
-        journal.claim([self.bot])
+        self.context.claim([self.key])
         cap = self.key.posts_per_day
         cap = self.context.options.posts_per_day if cap is None else cap
         own = allowance(cap, clock, journal, self.bot)
@@ -442,7 +443,7 @@ class Sheep:
             return False
         try:
             key = read_key(self.json_file)
-            if self.context.networks.bot(key) != self.bot:
+            if self.context.bot(key) != self.bot:
                 raise BadInput("its key file names another bot now; start the flock anew")
             self._use(stamp, key)
             self.setup_api()
@@ -454,7 +455,7 @@ class Sheep:
                 log.warning("%s stays in the pen: %s", self.name, error, exc_info=trace)
             self._rejected = rejected
             return False
-        self._delivery.network = self.api
+        self._delivery.network, self._delivery.name = self.api, self.name
         self._leave_the_pen("the shepherd calls" if is_called else "its key file has changed")
         return True
 

@@ -240,6 +240,20 @@ class TestJournal:
         journal.claim([])
         assert (UNDER_WAY, WELL) == journal.read(DOLLY)
 
+    def test_a_bot_is_known_by_its_account(self, journal: Journal) -> None:
+        """By the name that the account had first; another account of that name is another bot."""
+        journal.claim(["x:lamb", "x:ram"], {"x:lamb": "x:1"})
+
+        assert "x:lamb" == journal.identify("x:lamb", "x:1") == journal.identify("x:sheep", "x:1")
+        assert "x:lamb" == journal.identify("x:lamb", None)
+        assert "x:lamb (2)" == journal.identify("x:lamb", "x:2")
+        assert "x:ram" == journal.identify("x:ram", "x:3")
+        assert "x:sheep" == journal.identify("x:sheep", "x:4") == journal.identify("x:sheep", None)
+
+        journal.claim(["x:lamb (2)"], {"x:lamb (2)": "x:2"})
+        journal.claim(["x:lamb"], {"x:lamb": "x:9"})
+        assert ["x:lamb", "x:lamb (2)"] == [journal.identify("x:lamb", account) for account in ("x:1", "x:2")]
+
     @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(PLACES, STANDINGS, TIMES)
     def test_what_is_written_is_read_back(

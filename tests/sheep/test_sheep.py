@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flock.errors import BadKeys, BadPoem
+from flock.errors import BadKeys, BadPoem, Suspended
 from flock.events import Birthday, PickedUp, PoemChanged, Said, Stumbled
 from flock.journal import SqliteJournal
 from flock.observers.wording import describe
@@ -299,6 +299,56 @@ def test_bots_of_one_name_on_two_networks_are_told_apart(make_world: Callable[..
     }
     assert alone.seed == flock["twitter:dolly"].seed != flock["pasture:dolly"].seed
     assert practising.bot == "pasture:dolly"
+
+
+def rename(world: World, new: str) -> None:
+    """Give dolly's account another name, as its operator does in the key file."""
+    file = world.folder / "dolly.json"
+    file.write_text(file.read_text().replace('"dolly"', f'"{new}"'))
+
+
+@pytest.mark.parametrize("known_by", [{"user_id": "1001"}, {"oauth_token": "1001-token"}])
+def test_a_renamed_account_goes_on(make_world: Callable[..., World], known_by: dict[str, Any]) -> None:
+    """With its place, its age and its random numbers: a bot is its account, not its name."""
+    world = make_world(options=Options(temperament=TEMPERAMENTS["senile"]))
+    sheep = world.raise_sheep(lines=30, **known_by)
+    world.live(150, sheep)
+    rename(world, "molly")
+    world.anew()
+
+    renamed = Sheep(sheep.json_file, 60, 600, context=world.context)
+
+    assert ("molly", sheep.bot, sheep.seed) == (renamed.name, renamed.bot, renamed.seed)
+    assert (sheep.place.line, sheep.place.n) == (renamed.place.line, renamed.place.n) == (3, 3)
+    assert [] == world.told(PickedUp)
+
+
+def test_an_account_that_takes_the_old_name_of_another_is_a_bot_of_its_own(world: World) -> None:
+    """It has said nothing yet; the renamed account keeps its place, whichever starts first."""
+    sheep = world.raise_sheep(lines=30, oauth_token="1001-token")
+    world.live(150, sheep)
+    rename(world, "molly")
+    sheep.json_file.rename(world.folder / "molly.json")
+    world.anew()
+    world.raise_sheep("dolly", oauth_token="1002-other")
+    world.anew()
+
+    flock = {sheep.name: sheep for sheep in Shepherd(world.folder, context=world.context).all_sheep}
+
+    assert {"dolly": 0, "molly": 3} == {name: each.place.n for name, each in flock.items()}
+    assert {"twitter:dolly (1002)", "twitter:dolly"} == {each.bot for each in flock.values()}
+
+
+def test_a_penned_bot_may_be_renamed(world: World) -> None:
+    """Its key file gets a new token and the new name at once; events have the new name from then on."""
+    sheep = world.raise_sheep(oauth_token="1001-token")
+    world.stage().trouble = [Suspended("403")]
+    world.live(60, sheep)
+
+    rename(world, "molly")
+    world.live(60, sheep)
+
+    assert ["molly"] == [event.bot for event in world.told(Said)]
 
 
 def test_intervals_in_the_key_file_override_the_flocks(world: World) -> None:
