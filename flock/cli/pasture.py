@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
 
-from flock.cli.exits import NamedExits
+from flock.cli.exits import OK, NamedExits, leave
 from flock.cli.run import keep_secrets_in
+from flock.observers.writer import Writer
 
 
 @click.command()
@@ -48,4 +50,6 @@ def pasture(keys: Path | None, host: str, port: int, state: Path | None) -> None
         from flock.pasture.alone import serve  # noqa: PLC0415
 
         keep_secrets_in()
-        serve(keys, host=host, port=port, state=state, say=click.echo)
+        output = Writer(sys.stdout, "standard output")  # a reader that does not read must not stop the server
+        serve(keys, host=host, port=port, state=state, say=lambda line: output.write(f"{line}\n"))
+        leave(OK, at_once=not output.close())

@@ -173,7 +173,7 @@ class Writer:
                 try:
                     left -= os.write(descriptor, data[-left:])
                 except BlockingIOError:  # some other process has made the pipe non-blocking
-                    _wait_until_writable(descriptor)
+                    wait_until_writable(descriptor)
         finally:
             self._is_torn = 0 < left < len(data) or (self._is_torn and left > 0)
 
@@ -181,11 +181,7 @@ class Writer:
         """Write nothing from now on, and let the program's own prints to that descriptor succeed."""
         self._stream = None
         with suppress(OSError, ValueError):
-            null = os.open(os.devnull, os.O_WRONLY)
-            try:
-                os.dup2(null, stream.fileno())
-            finally:
-                os.close(null)
+            lead_to_null(stream.fileno())
         with self._lock:
             self._is_read = False
             call = self._on_closed
@@ -227,7 +223,17 @@ def _lines(text: str) -> int:
     return max(1, text.count("\n"))
 
 
-def _wait_until_writable(descriptor: int) -> None:
+def lead_to_null(descriptor: int) -> None:
+    """Have the descriptor lead to /dev/null. Raises OSError."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(null, descriptor)
+    finally:
+        os.close(null)
+
+
+def wait_until_writable(descriptor: int) -> None:
+    """Wait until a pipe that does not block can be written."""
     pipe = select.poll()
     pipe.register(descriptor, select.POLLOUT)
     pipe.poll()

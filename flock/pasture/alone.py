@@ -27,7 +27,7 @@ _MADE_UP = Account(
 )
 
 
-def serve(keys: Path | None, *, host: str, port: int, state: Path | None, say: Callable[[str], None]) -> None:
+def serve(keys: Path | None, *, host: str, port: int, state: Path | None, say: Callable[[str], object]) -> None:
     """Run a pasture until SIGTERM or SIGINT; `say` gets the lines for the operator.
 
     It has an account for each key file in the folder `keys`; without `keys` it has one made-up account, and prints
