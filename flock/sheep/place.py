@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from flock.journal import Place
 from flock.poem import find_again, is_alike
@@ -82,6 +83,29 @@ def has_birthday(before: Place, after: Place, recite: Recite) -> bool:
     if over > 0:
         return over < len(recite(before.recitations - 1).utterances)
     return after.recitations > before.recitations and after.silent == before.silent
+
+
+def age_at(here: Place, recitation: Recitation) -> float:
+    """Return the age of a sheep in recitations, at its place in the present one."""
+    return here.recitations + max(0, here.line) / len(recitation.utterances)
+
+
+def about(here: Place, recitation: Recitation, *, pieces: int, now: float) -> dict[str, Any]:
+    """Return what is known of the post at `here`, one of `pieces`, before it is made: fields of `events.Said`."""
+    line = max(0, here.line)
+    utterance = recitation.utterances[line]
+    return {
+        "line": line,
+        "lines": len(recitation.utterances),
+        "piece": here.piece,
+        "pieces": pieces,
+        "age": age_at(here, recitation),
+        "late": max(0.0, now - here.due),
+        "mood": utterance.mood,
+        "source": utterance.line,
+        "memory": recitation.memory,
+        "entropy": recitation.entropy,
+    }
 
 
 def interval_after(here: Place, recite: Recite, line_interval: float, poem_interval: float) -> float:

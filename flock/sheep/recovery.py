@@ -112,10 +112,10 @@ def is_blamed(place: Place, *, held: float) -> bool:
     well, the network refuses everything: the sheep goes back. Each further trial comes after twice the time, and
     passes over one line more. `held` is for how many seconds texts have been refused.
     """
-    if place.passed:
-        return place.passed <= place.trials
     if place.refusals == 0:
         return place.last_id is not None
+    if 0 < place.passed <= place.trials:
+        return True
     return place.refusals + 1 >= REFUSALS and held >= HELD * 2.0 ** min(place.trials, DOUBLINGS)
 
 

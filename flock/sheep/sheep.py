@@ -21,7 +21,10 @@ from flock.networks.base import Network
 from flock.poem import cut, read_poem
 from flock.sheep.allowance import allowance, take_from_all
 from flock.sheep.delivery import Delivery
+from flock.sheep.keyfile import KeyFile
 from flock.sheep.place import (
+    about,
+    age_at,
     back,
     found_again,
     has_birthday,
@@ -63,10 +66,9 @@ class Sheep:
         "_calls_heard",
         "_delivery",
         "_given_intervals",
-        "_key_stamp",
+        "_key_file",
         "_pieces",
         "_recited",
-        "_rejected",
         "api",
         "bot",
         "busy",
@@ -97,7 +99,8 @@ class Sheep:
         self.json_file = Path(json_file)
         self.context = context or shared_context()
         self._given_intervals = (line_interval, poem_interval)
-        self._use(_stamp(self.json_file), key or read_key(self.json_file))
+        self._key_file = KeyFile(self.json_file)
+        self._use(key or read_key(self.json_file))
         self.setup_api()
         self.memory: list[str] = []
         self.memorize()
@@ -110,15 +113,13 @@ class Sheep:
         self.busy = False
         self.standing = WELL
         self.moved = self.context.clock.now()
-        self._rejected = ("", "")  # the key file's stamp, and what is wrong with it
         self._calls_heard = self.context.calls
         self._remember()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}, age {self.age:.2f}>"
 
-    def _use(self, stamp: str, key: Key) -> None:
-        self._key_stamp = stamp  # taken before the file was read: a later change is noticed
+    def _use(self, key: Key) -> None:
         self.key = key
         self.params: Params = key.params
         self._app = key.credentials.app
@@ -171,7 +172,7 @@ class Sheep:
             place = found
         intervals = (self.line_interval, self.poem_interval)
         longest = max(*intervals, interval_before(place, self._recite, *intervals))
-        if standing.key_stamp and standing.key_stamp != self._key_stamp:
+        if standing.key_stamp and standing.key_stamp != self._key_file.stamp:
             standing = WELL  # the key file has changed since: the account gets as many tries as a new one
         believed = believable(place, standing, wall=wall, longest=longest)
         here, fares = believed
@@ -202,7 +203,7 @@ class Sheep:
     @property
     def age(self) -> float:
         place = self._delivery.place
-        return place.recitations + max(0, place.line) / len(self._recite(place.recitations).utterances)
+        return age_at(place, self._recite(place.recitations))
 
     @property
     def tot_tweet_tracker(self) -> int:
@@ -262,6 +263,8 @@ class Sheep:
             if self.is_penned and not self._may_leave(is_called=is_called):
                 self.standing = self.standing._replace(until=clock.now() + PEN_CHECK)
                 return
+            if self.standing.strikes and self._key_file.has_changed and self._renew_key(is_called=is_called):
+                self.standing = WELL  # the account gets as many tries as a new one
             due, ended = self.due, self._delivery.ended
             self.tweet_something()
             if (self.due, self._delivery.ended) == (due, ended):  # a subclass that posts in its own way
@@ -319,20 +322,6 @@ class Sheep:
             until = again - now + clock.wall()
             raise DailyLimit("the posts that it may make in a day are made", until=until)
         piece = min(here.piece, len(pieces) - 1)
-        line_now = max(0, here.line)
-        utterance = recitation.utterances[line_now]
-        about = {
-            "line": line_now,
-            "lines": len(recitation.utterances),
-            "piece": here.piece,
-            "pieces": len(pieces),
-            "age": self.age,
-            "late": max(0.0, now - here.due),
-            "mood": utterance.mood,
-            "source": utterance.line,
-            "memory": recitation.memory,
-            "entropy": recitation.entropy,
-        }
         outcome = None
         try:
             onward = partial(self._onward, len(pieces))
@@ -340,11 +329,11 @@ class Sheep:
                 pieces[piece],
                 line=line,
                 onward=onward,
-                about=about,
+                about=about(here, recitation, pieces=len(pieces), now=now),
                 held=now - self.standing.since if self.standing.since else 0.0,
             )
         except Refused:
-            if delivery.place.passed:
+            if delivery.place.passed and delivery.place.intended is None:
                 delivery.place = back(delivery.place, self._recite)
             raise
         finally:
@@ -411,7 +400,7 @@ class Sheep:
         )
         self.standing = self.standing._replace(trouble=printable(self.standing.trouble))
         if self.standing.strikes:
-            self.standing = self.standing._replace(key_stamp=self._key_stamp)
+            self.standing = self.standing._replace(key_stamp=self._key_file.stamp)
         if isinstance(error, NetworkError):
             event = self.api.service.introduce(event, error, self._app)
         elif isinstance(error, JournalError):
@@ -438,25 +427,29 @@ class Sheep:
 
     def _may_leave(self, *, is_called: bool) -> bool:
         """Leave the pen if the key file has changed, or the shepherd has called; return whether it did."""
-        stamp, before = _stamp(self.json_file), (self._key_stamp, self.key)
-        if not is_called and stamp == self._key_stamp:
+        if not ((is_called or self._key_file.has_changed) and self._renew_key(is_called=is_called)):
             return False
-        try:
-            key = read_key(self.json_file)
+        self._leave_the_pen("the shepherd calls" if is_called else "its key file has changed")
+        return True
+
+    def _renew_key(self, *, is_called: bool) -> bool:
+        """Connect with the key that is in the key file now; return whether it can be used."""
+
+        def use(key: Key) -> None:
             if self.context.bot(key) != self.bot:
                 raise BadInput("its key file names another bot now; start the flock anew")
-            self._use(stamp, key)
-            self.setup_api()
-        except Exception as error:  # whatever it is, the key that the sheep has was refused
-            self._use(*before)
-            rejected = (stamp, str(error))
-            if is_called or rejected != self._rejected:  # told once for each change
-                trace = None if isinstance(error, BadInput | OSError) else error
-                log.warning("%s stays in the pen: %s", self.name, error, exc_info=trace)
-            self._rejected = rejected
+            before = self.key
+            self._use(key)
+            try:
+                self.setup_api()
+            except BaseException:
+                self._use(before)
+                raise
+
+        complaint = f"{self.name} {'stays in the pen' if self.is_penned else 'keeps its old key'}"
+        if not self._key_file.renew(use, complaint=complaint, again=is_called):
             return False
         self._delivery.network, self._delivery.name = self.api, self.name
-        self._leave_the_pen("the shepherd calls" if is_called else "its key file has changed")
         return True
 
     def _leave_the_pen(self, why: str) -> None:
@@ -470,7 +463,7 @@ class Sheep:
         return self._calls_heard != self.context.calls
 
     def _is_called_while_it_waits(self) -> bool:
-        return self._is_called() and (self.is_waiting or self.is_penned)
+        return self._is_called() and (self.is_waiting or self.is_penned or self.standing.strikes > 0)
 
     def start_afresh(self) -> None:
         """Give a sheep that was penned, backs off, or waits for hours another try: things may be mended."""
@@ -481,15 +474,6 @@ class Sheep:
 
     def _tell(self, kind: type[Event], **fields: Any) -> None:
         self.context.events.tell(kind(at=self.context.clock.wall(), bot=self.name, **fields))
-
-
-def _stamp(file: Path) -> str:
-    """Return what changes when `file` does; "gone" while it is away."""
-    try:
-        status = file.stat()
-    except OSError:
-        return "gone"
-    return f"{status.st_mtime_ns} {status.st_size}"
 
 
 def runsheep(sheep: Sheep) -> None:

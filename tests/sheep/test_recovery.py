@@ -146,7 +146,12 @@ ACCEPTED = Place(last_id="9")  # the network took the post before
         (ACCEPTED._replace(refusals=2, trials=1), 2 * HELD, True),
         (ACCEPTED._replace(refusals=2, trials=3), 8 * HELD, True),
         (ACCEPTED._replace(refusals=2, trials=3000), 32 * HELD, True),
-        (ACCEPTED._replace(refusals=1, passed=1), 9e9, False),
+        (ACCEPTED._replace(refusals=1, passed=1), 0.0, False),
+        (
+            ACCEPTED._replace(refusals=2, passed=1),
+            HELD,
+            True,
+        ),  # the sheep cannot go back from a post that may be out
         (ACCEPTED._replace(refusals=1, passed=1, trials=1), 0.0, True),
         (ACCEPTED._replace(refusals=1, passed=2, trials=1), 0.0, False),
     ],

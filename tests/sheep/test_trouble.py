@@ -364,6 +364,35 @@ def test_a_penned_sheep_posts_again_when_its_key_file_changes(world: World) -> N
     assert 1 == len(world.told(Released))
 
 
+def test_a_key_file_that_is_mended_while_its_token_is_doubted_is_used(world: World) -> None:
+    """With the next try; a SIGHUP makes that at once. The new token gets as many tries as a new one."""
+    sheep = world.raise_sheep()
+    refused = world.stage()
+    refused.always = Unauthorized("401")
+    world.live(1800, sheep)
+    tries = len(refused.tries)
+
+    del world.stages.by_name["dolly"]  # the next connection is a new one
+    os.utime(sheep.json_file, (1, 1))
+    Herd([sheep], world.context).call()
+    sheep.sleep()
+    sheep.beat()
+
+    assert (START + 1800, tries, ["dolly 0"]) == (world.clock.now(), len(refused.tries), world.stage().posts)
+
+
+def test_a_post_that_may_be_out_is_not_gone_back_from(world: World) -> None:
+    """Its repeat is refused while a line before it is passed over on trial."""
+    sheep = world.raise_sheep(lines=10)
+    stage = world.stage()
+    stage.trouble = [None, Refused("no"), OutcomeUnknown("no answer"), *[Refused("no")] * 3]
+
+    world.live(86400, sheep)
+
+    assert ["dolly 0", "dolly 2", "dolly 3"] == stage.posts[:3]
+    assert [] == world.told(Unsure)
+
+
 def test_a_penned_sheep_connects_with_its_new_key(world: World) -> None:
     """The old connection signs with the token that was refused."""
     sheep = world.raise_sheep()
