@@ -42,6 +42,7 @@ class Ending(Enum):
     STOPPED = "stopped as asked"
     CUT_SHORT = "stopped at once, with posts under way"
     ALL_PENNED = "every sheep is penned"
+    REFUSED = "nothing could be said: it was refused"
     DIED = "the thread of a sheep has ended by an error"
 
 
@@ -87,9 +88,9 @@ class SimpleShepherd:
 
     def _make_flock(self, make_sheep: type[Sheep], keys: Sequence[Key]) -> list[Sheep]:
         context = self.context
-        context.journal.claim([context.networks.bot(key) for key in keys])  # all at once, and before they are read
+        keys, problems = _one_for_each_bot(keys, context)
+        context.claim(keys)  # all at once, and before they are read
         flock: list[Sheep] = []
-        problems: list[Problem] = []
         for key in keys:
             try:
                 sheep = make_sheep(key.file, self.line_interval, self.poem_interval, key=key, context=context)
@@ -137,8 +138,12 @@ class Shepherd(SimpleShepherd):
         """Let each sheep that is due say one line, for cron; return how that ended. Raises FlockError the second
         time."""
         self._begin()
+        now = self.context.clock.now()
         due = [sheep for sheep in self.all_sheep if sheep.is_due()]
-        return self._send_out(self._beat_unless_stopped, due, threads=min(len(due), _THREADS_ONCE))
+        held = [sheep for sheep in self.all_sheep if sheep.due <= now < sheep.wake and sheep.is_refused]
+        return self._send_out(
+            self._beat_unless_stopped, due, threads=min(len(due), _THREADS_ONCE), owing=[*due, *held]
+        )
 
     def _begin(self) -> None:
         if self._has_run:
@@ -160,8 +165,13 @@ class Shepherd(SimpleShepherd):
         for line in (*of_machine, *of_disk):
             log.warning("%s", line)
 
-    def _send_out(self, work: Callable[[Sheep], None], flock: Sequence[Sheep], *, threads: int) -> Ending:
-        """Run the herd until all sheep are home or it is time to stop; return why it ended."""
+    def _send_out(
+        self, work: Callable[[Sheep], None], flock: Sequence[Sheep], *, threads: int, owing: Sequence[Sheep] = ()
+    ) -> Ending:
+        """Run the herd until all sheep are home or it is time to stop; return why it ended.
+
+        `owing` are those that should say something in this run, where it has an end of its own.
+        """
         inbox: SimpleQueue[int | None] = SimpleQueue()  # signals, and None when all sheep have come home
         try:
             with self._listening(inbox.put), patient_threads(threads):
@@ -173,6 +183,9 @@ class Shepherd(SimpleShepherd):
             self.herd.stop()
             self.context.close()
             raise
+        owing = [sheep for sheep in owing if not sheep.is_penned]
+        if ending is Ending.STOPPED and owing and all(sheep.is_refused for sheep in owing):
+            ending = Ending.REFUSED
         if self.herd.dead and ending is not Ending.CUT_SHORT:
             ending = Ending.DIED
         if ending is not Ending.CUT_SHORT:
@@ -278,6 +291,22 @@ def _usable_keys(folder: Path, options: Options) -> tuple[Key, ...]:
         log.warning("%s", warning)
     _tell_or_raise(ring.problems, skip=options.skip_bad and bool(ring.keys))
     return ring.keys
+
+
+def _one_for_each_bot(keys: Sequence[Key], context: Context) -> tuple[list[Key], list[Problem]]:
+    """Return the first key of each bot, and a problem for each further one: an account may have had two names."""
+    kept: list[Key] = []
+    problems: list[Problem] = []
+    first: dict[str | None, Key] = {}
+    for key in keys:
+        names = (context.bot(key), context.networks.account(key))
+        if other := next((first[name] for name in names if name in first), None):
+            text = f"{other.screen_name} in {other.file} is the same account; keep one of the files"
+            problems.append(Problem(key.file, "screen_name", text))
+        else:
+            kept.append(key)
+            first |= {name: key for name in names if name}
+    return kept, problems
 
 
 def _tell_or_raise(problems: Sequence[Problem], *, skip: bool) -> None:

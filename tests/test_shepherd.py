@@ -18,7 +18,22 @@ from typing import Any
 
 import pytest
 
-from flock.errors import BadKeys, BadOption, BotsTaken, FlockError, Suspended
+from flock.errors import (
+    BadKeys,
+    BadOption,
+    BotsTaken,
+    DailyLimit,
+    FlockError,
+    NetworkError,
+    NotPermitted,
+    OutOfCredits,
+    RateLimited,
+    Refused,
+    Suspended,
+    TooLong,
+    Unauthorized,
+    Unavailable,
+)
 from flock.events import Died, Events, GoneQuiet, Stopped
 from flock.options import Options
 from flock.sheep.sheep import Sheep
@@ -490,6 +505,58 @@ def test_a_service_that_is_silent_takes_no_slots_from_another(world: World) -> N
         until("ben posts", lambda: len(world.stage("ben").posts) > 5)
         assert [] == world.stage("ann").tries
         assert Ending.STOPPED is stop()
+
+
+def test_two_names_of_one_account_do_not_run_at_once(world: World) -> None:
+    """Also where the journal does not know the account yet."""
+    world.raise_sheep("ann", oauth_token="1001-token")
+    (world.folder / "ann.json").rename(world.folder / "was_ann.json")
+    world.raise_sheep("ben", user_id="1001")
+    world.anew()
+
+    with pytest.raises(
+        BadKeys, match=r"was_ann.json: screen_name: ben in .*ben.json is the same account; keep one"
+    ):
+        shepherd_of(world)
+
+
+@pytest.mark.parametrize("error", [Refused("403"), NotPermitted("403"), Unauthorized("401"), OutOfCredits("402")])
+def test_once_says_that_nothing_could_be_said(world: World, error: NetworkError) -> None:
+    """For as long as that lasts: cron jobs are watched by their exit code."""
+    endings = []
+    for minute in range(6):
+        world.clock.advance_to(START + 60 * minute)
+        world.raise_sheep("ann", lines=100)
+        world.stage("ann").always = error if minute < 2 else None
+        world.anew()
+        endings.append(shepherd_of(world).once())
+
+    assert [Ending.REFUSED, Ending.REFUSED] == endings[:2]
+    assert {Ending.REFUSED} >= set(endings) - {Ending.STOPPED}
+    if not isinstance(error, OutOfCredits):  # which waits for hours
+        assert Ending.STOPPED is endings[-1]
+
+
+@pytest.mark.parametrize(
+    "error", [Unavailable("503"), RateLimited("429"), DailyLimit("403"), TooLong("186"), None]
+)
+def test_an_outage_or_a_limit_is_no_refusal(world: World, error: NetworkError | None) -> None:
+    """Nothing is to be done about it."""
+    world.raise_sheep("ann")
+    world.stage("ann").always = error
+    world.anew()
+
+    assert Ending.STOPPED is shepherd_of(world).once()
+
+
+def test_a_flock_of_which_some_could_say_something_was_not_refused(world: World) -> None:
+    """The bot that is refused has its line in the log."""
+    for name in ("ann", "ben"):
+        world.raise_sheep(name)
+    world.stage("ann").always = NotPermitted("403")
+    world.anew()
+
+    assert Ending.STOPPED is shepherd_of(world).once()
 
 
 def test_once_lets_each_sheep_that_is_due_say_one_line(world: World, shepherd: Shepherd) -> None:

@@ -113,6 +113,7 @@ def run(
         Ending.STOPPED: OK,
         Ending.CUT_SHORT: OUR_FAULT if shepherd.herd.dead else OK,
         Ending.ALL_PENNED: ALL_PENNED,
+        Ending.REFUSED: ALL_PENNED,
         Ending.DIED: OUR_FAULT,
     }
     leave(

@@ -62,6 +62,15 @@ MIGRATIONS = (
     UPDATE sheep SET wake = 0 WHERE wake <= due;
     ALTER TABLE sheep RENAME COLUMN wake TO until;
     """,
+    """
+    ALTER TABLE sheep ADD COLUMN since REAL NOT NULL DEFAULT 0;
+    ALTER TABLE sheep ADD COLUMN passed INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE sheep ADD COLUMN trials INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE sheep ADD COLUMN skipped INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE sheep ADD COLUMN silent INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE sheep ADD COLUMN account TEXT;
+    CREATE UNIQUE INDEX sheep_account ON sheep (account);
+    """,
 )
 
 _TABLES = ("sheep", "tweet")

@@ -6,13 +6,13 @@ import logging
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 from flock.errors import BotsTaken, JournalError, Unstorable
-from flock.journal.base import WELL, Condition, Outcome, Place, Settlement, Standing
+from flock.journal.base import WELL, Condition, Outcome, Place, Settlement, Standing, numbered
 from flock.journal.checkpoints import Checkpoints
 from flock.journal.claims import Claims
 from flock.journal.connections import connect, look
@@ -198,7 +198,7 @@ class SqliteJournal:
             with suppress(sqlite3.Error):  # SQLite may have rolled back already; the first error says more
                 execute("ROLLBACK")
 
-    def claim(self, bots: Sequence[str]) -> None:
+    def claim(self, bots: Sequence[str], accounts: Mapping[str, str] | None = None) -> None:
         """Lock one byte for each bot, against other journals of this and of other processes (see `Custody`).
 
         All are claimed, or none. `close` frees them, and so does the end of the process. A forked child has none.
@@ -220,7 +220,25 @@ class SqliteJournal:
         if taken:
             raise BotsTaken(self._who_has([numbers[number] for number in taken]))
         self._write([("UPDATE sheep SET holder = ? WHERE bot = ?", (os.getpid(), bot)) for bot in bots])
+        self._note_accounts({bot: account for bot, account in (accounts or {}).items() if bot in bots})
         self._claimed.update(bots)
+
+    def _note_accounts(self, accounts: Mapping[str, str]) -> None:
+        """Note the accounts of these bots. Raises BotsTaken where another flock has just noted one for another
+        bot."""
+        note = "UPDATE OR IGNORE sheep SET account = ? WHERE bot = ? AND account IS NULL"
+        self._write([(note, (account, bot)) for bot, account in accounts.items()])
+        known = {bot: self.identify(bot, account) for bot, account in accounts.items()}
+        if others := [name for bot, name in known.items() if name != bot]:
+            raise BotsTaken(self._who_has(others))
+
+    def identify(self, bot: str, account: str | None) -> str:
+        if account is None:
+            return bot
+        for (known,) in self._fetch("SELECT bot FROM sheep WHERE account = ?", (account,)):
+            return str(known)
+        is_another = self._fetch("SELECT 1 FROM sheep WHERE bot = ? AND account IS NOT NULL", (bot,))
+        return numbered(bot, account) if is_another else bot
 
     def _row(self, bot: str) -> int:
         """Return the id of the bot's row, which is added if there is none."""

@@ -52,6 +52,16 @@ class Networks:
         name = self._practice_names.of(key) if realm == "pasture" else key.screen_name
         return f"{realm}:{name.casefold()}"
 
+    def account(self, key: Key) -> str | None:
+        """Return the number of the bot's account on its network, as `network:number`, or None if it is not known.
+
+        A bot that practises has its number on the real network, behind `pasture:`.
+        """
+        realm, number = self.realm(key), key.credentials.account_id
+        if number is None:
+            return None
+        return f"{realm}:{number}" if realm == key.network else f"{realm}:{key.network}:{number}"
+
     def label(self, key: Key) -> str:
         """Return what the bot is called in logs, and draws its random numbers by: its screen name.
 

@@ -13,13 +13,16 @@ asked to repeat an unanswered post, and when it is asked for the account's lates
 | Unavailable                       | LATER      | LOOK                | LOOK                     |
 | Duplicate                         | SKIPPED    | SAID                | POST or UNKNOWN (*)      |
 | TooLong                           | SKIPPED    | UNKNOWN             | POST or UNKNOWN (*)      |
-| Refused, once or twice in a row   | SKIPPED    | UNKNOWN             | POST or UNKNOWN (*)      |
-| Refused, from the third on        | LATER      | LOOK                | POST or UNKNOWN (*)      |
+| Refused, and the text is to blame | SKIPPED    | UNKNOWN             | POST or UNKNOWN (*)      |
+| Refused, whatever the text        | LATER      | LOOK                | POST or UNKNOWN (*)      |
 | RateLimited                       | LATER      | LOOK                | POST or LOOK (*)         |
 | another Wait, a Pen               | LATER      | LOOK                | POST or UNKNOWN (*)      |
 
 (*) The first where the network refuses duplicates: a repeat does no harm there, and its answer tells. Elsewhere a
 repeat could be a second post.
+
+Which of the two a `Refused` is, `is_blamed` says. A line that is skipped because of it is passed over on trial: if
+the next line is refused, too, the sheep goes back to it (`place.back`).
 
 The latest posts are looked at no earlier than `LANDING` seconds after the post was sent: until then it may be on
 its way.
@@ -30,10 +33,14 @@ from __future__ import annotations
 from enum import Enum, auto
 
 from flock.errors import Duplicate, NetworkError, OutcomeUnknown, RateLimited, Refused, Retry, Skip
+from flock.journal import Place
 from flock.networks.base import Post
+from flock.units import HOUR
 
 LANDING = 10.0  # seconds from sending a post until it is looked for, if it was not answered
-REFUSALS = 3  # in a row after which the network's rules are taken to have changed, and the line is kept
+REFUSALS = 3  # of one line, and
+HELD = HOUR  # seconds after the first of them: then the line is passed over on trial. Each trial doubles it, up to
+DOUBLINGS = 5
 
 
 class Asked(Enum):
@@ -60,13 +67,13 @@ def verdict(
     asked: Asked,
     *,
     last_id: str | None = None,
-    refusals: int = 0,
+    blames_text: bool = False,
     refuses_duplicates: bool = False,
 ) -> Verdict:
     """Return what follows from `answer`: a post, an error, or None for "this text is not among the latest posts".
 
-    `last_id` is the id of the latest post that was known before, `refusals` counts the `Refused` answers in a row,
-    with this one, and `refuses_duplicates` is the network's.
+    `last_id` is the id of the latest post that was known before, `blames_text` is whether the text is the likely
+    reason of a `Refused`, and `refuses_duplicates` is the network's.
     """
     if isinstance(answer, Post):
         is_ours = asked is Asked.LATEST_POSTS or is_newer(answer.id, last_id)
@@ -78,7 +85,7 @@ def verdict(
         return Verdict.LOOK
     if isinstance(answer, Duplicate):
         return Verdict.SKIPPED if is_first else Verdict.SAID
-    if isinstance(answer, Skip) and not (isinstance(answer, Refused) and refusals >= REFUSALS):
+    if isinstance(answer, Skip) and (blames_text or not isinstance(answer, Refused)):
         return Verdict.SKIPPED if is_first else Verdict.UNKNOWN
     return Verdict.LATER if is_first else Verdict.LOOK
 
@@ -95,6 +102,21 @@ def _after_looking(answer: NetworkError | None, *, refuses_duplicates: bool) -> 
     if refuses_duplicates:
         return Verdict.POST
     return Verdict.LOOK if isinstance(answer, RateLimited) else Verdict.UNKNOWN
+
+
+def is_blamed(place: Place, *, held: float) -> bool:
+    """Return whether a text that is refused without a reason at `place` is passed over: it may be to blame.
+
+    It is where the network took the post before; not where the bot has no post yet. A line that was refused for an
+    hour is passed over on trial, so that it does not hold up the poem for ever. When the next line is refused as
+    well, the network refuses everything: the sheep goes back. Each further trial comes after twice the time, and
+    passes over one line more. `held` is for how many seconds texts have been refused.
+    """
+    if place.refusals == 0:
+        return place.last_id is not None
+    if 0 < place.passed <= place.trials:
+        return True
+    return place.refusals + 1 >= REFUSALS and held >= HELD * 2.0 ** min(place.trials, DOUBLINGS)
 
 
 def is_newer(post_id: str, than: str | None) -> bool:

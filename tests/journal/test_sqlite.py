@@ -417,6 +417,18 @@ def test_closing_one_journal_leaves_the_claims_of_another(path: Path) -> None:
 
 
 @claims
+def test_two_names_of_one_account_are_not_claimed_at_once(path: Path) -> None:
+    """Two flocks start in the same moment, and neither finds the account in the journal yet."""
+    with closing(SqliteJournal(path)) as first, closing(SqliteJournal(path)) as second:
+        names = [journal.identify(bot, "x:1") for journal, bot in ((first, "x:dolly"), (second, "x:molly"))]
+        assert ["x:dolly", "x:molly"] == names
+
+        first.claim(["x:dolly"], {"x:dolly": "x:1"})
+        with pytest.raises(BotsTaken, match="already runs dolly"):
+            second.claim(["x:molly"], {"x:molly": "x:1"})
+
+
+@claims
 def test_the_same_journal_by_another_path_is_the_same(path: Path) -> None:
     """What counts is the lock file, not its name."""
     with closing(SqliteJournal(path)) as first:

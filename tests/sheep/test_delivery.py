@@ -405,34 +405,58 @@ def outcomes(desk: Desk, count: int) -> Sequence[Outcome]:
     return [desk.deliver() for _ in range(count)]
 
 
-def test_after_three_refusals_in_a_row_the_line_is_kept() -> None:
-    """Two lines are skipped. With the third, the rules of the network must have changed."""
-    desk = Desk(Refused("no"), Refused("no"), Refused("no"))
+def test_a_second_refusal_in_a_row_holds_the_line() -> None:
+    """The first one may be the text's fault; the second is more likely the network's."""
+    desk = Desk(Refused("no"), Refused("no"))
 
-    assert [Outcome.SKIPPED] * 2 == outcomes(desk, 2)
+    assert [Outcome.SKIPPED] == outcomes(desk, 1)
     with pytest.raises(Refused):
         desk.deliver()
 
-    assert (3, None, TEXT) == (desk.place.refusals, desk.place.intended, desk.place.saying)
-    assert 2 == len(desk.events)
+    assert (2, None, TEXT) == (desk.place.refusals, desk.place.intended, desk.place.saying)
+    assert 1 == len(desk.events)
+
+
+def test_the_first_refusal_of_a_bot_without_a_post_holds_the_line() -> None:
+    """Nothing says that the network would take any other text of it."""
+    desk = Desk(Refused("no"), place=HERE._replace(last_id=None))
+
+    with pytest.raises(Refused):
+        desk.deliver()
+
+    assert (1, None, TEXT) == (desk.place.refusals, desk.place.intended, desk.place.saying)
 
 
 def test_the_refusals_in_a_row_are_kept_in_the_journal() -> None:
-    """Else each process of a cron job would skip two lines."""
-    desk = Desk(Refused("no"), Refused("no"))
+    """Else each process of a cron job would skip a line."""
+    desk = Desk(Refused("no"))
 
-    outcomes(desk, 2)
+    outcomes(desk, 1)
 
     assert desk.kept
-    assert 2 == desk.kept[0].refusals
+    assert 1 == desk.kept[0].refusals
 
 
 def test_a_post_that_was_made_ends_the_refusals_in_a_row() -> None:
-    """Four refusals with a post between them skip four lines."""
-    desk = Desk(Refused("no"), Refused("no"), None, Refused("no"), Refused("no"))
+    """Three refusals with posts between them skip three lines."""
+    desk = Desk(Refused("no"), None, Refused("no"), None, Refused("no"))
 
-    skipped = Outcome.SKIPPED
-    assert [skipped, skipped, Outcome.SAID, skipped, skipped] == outcomes(desk, 5)
+    skipped, said = Outcome.SKIPPED, Outcome.SAID
+    assert [skipped, said, skipped, said, skipped] == outcomes(desk, 5)
+
+
+def test_after_a_refused_piece_the_next_place_is_told_that_the_line_has_ended() -> None:
+    """What remains of it would make no sense."""
+    desk, said = Desk(TooLong("186"), place=HERE._replace(saying=TEXT, piece=1)), []
+
+    def onward(here: Place, post_id: str | None) -> Place:
+        said.append(here.saying)
+        return THERE
+
+    desk.delivery.deliver(TEXT, line=TEXT, onward=onward, about={**ABOUT, "piece": 1, "pieces": 3})
+
+    assert [None] == said
+    assert [Skipped(at=NOW, bot="dolly", text=TEXT, n=3, why="186", piece=1, pieces=3)] == desk.events
 
 
 @pytest.mark.parametrize("found", ["in the timeline", "as a duplicate"])
