@@ -2,6 +2,6 @@
 
 from flock.poem.cutting import ELLIPSIS, cut
 from flock.poem.finding import find_again, is_alike
-from flock.poem.reading import read_poem
+from flock.poem.reading import read_poem, read_poem_file
 
-__all__ = ["ELLIPSIS", "cut", "find_again", "is_alike", "read_poem"]
+__all__ = ["ELLIPSIS", "cut", "find_again", "is_alike", "read_poem", "read_poem_file"]
