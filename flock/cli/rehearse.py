@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -86,7 +88,7 @@ def rehearse(
     """
     if days and tweets:
         raise click.UsageError("--days and --tweets exclude each other; give one")
-    with NamedExits():
+    with NamedExits(), _quiet_without_reader():
         chosen = options.chosen(given)
         from flock.observers.logs import log_to_stderr  # noqa: PLC0415
         from flock.observers.wording import harmless  # noqa: PLC0415
@@ -109,6 +111,18 @@ def rehearse(
         if draw and plot:
             draw.save(plot)
             click.echo(harmless(f"drawn: {plot}"), err=True)
+
+
+@contextmanager
+def _quiet_without_reader() -> Iterator[None]:
+    """End the block when the reader of the output is gone: `| head` has all that it wants."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for stream in (sys.stdout, sys.stderr):  # what is left in their buffers is written at the exit
+            os.dup2(nowhere, stream.fileno())
 
 
 def _tallied(

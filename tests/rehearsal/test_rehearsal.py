@@ -25,6 +25,7 @@ from flock.rehearsal import Rehearsal
 from flock.shepherd import Shepherd
 from flock.temperament import TEMPERAMENTS, Recitation, Temperament, Utterance, parse_temperament
 from flock.units import DAY
+from tests.conftest import TIMEOUT
 from tests.endtoend.conftest import Flock, Folder, WatchedPasture
 from tests.world import World
 
@@ -375,6 +376,24 @@ def test_a_book_is_rehearsed_in_seconds(make_folder: Make) -> None:
     assert 900 < len(said)
     (doubt,) = rehearsal.doubts
     assert " makes 4 posts: " in doubt
+
+
+@pytest.mark.parametrize("more", [(), ("--json",), ("--quiet",)], ids=" ".join)
+def test_a_reader_that_has_read_enough_ends_the_rehearsal_quietly(
+    make_folder: Make, more: tuple[str, ...]
+) -> None:
+    """As with `| head`: no traceback, and no code that a script takes for a failure."""
+    folder = make_folder(2)
+    command = [sys.executable, "-m", "flock", "rehearse", str(folder.path), "--days", "300", *more]
+    reading, writing = os.pipe()
+    with subprocess.Popen(command, stdout=writing, stderr=subprocess.PIPE, text=True) as process:
+        os.close(writing)
+        if "--quiet" not in more:
+            os.read(reading, 10)
+        os.close(reading)
+        _, errors = process.communicate(timeout=TIMEOUT)
+
+    assert (0, "") == (process.returncode, errors)
 
 
 # What cannot be done
