@@ -18,11 +18,13 @@ from typing import Any
 
 from flock.clock import SuspendWatch
 from flock.context import Context, open_context
-from flock.errors import BadKeys, BadOption, BadPoem, FlockError, Problem
+from flock.errors import BadKeys, BadOption, BadPoem, FlockError, Problem, printable
 from flock.events import Called, Events, Stopped, Stopping
 from flock.herd import Herd, patient_threads
 from flock.keys import Key, poem_problem, read_keys
+from flock.keys.credentials import DEFAULT_NETWORK
 from flock.options import Options, settle_options
+from flock.poem import find_doubts, read_poem_file
 from flock.sheep.sheep import Sheep, runsheep
 from flock.temperament import Temperament
 from flock.threads.pool import thread_pool
@@ -103,8 +105,28 @@ class SimpleShepherd:
         _tell_or_raise(problems, skip=context.options.skip_bad and bool(flock))
         return flock
 
+    def doubts(self, flock: Sequence[Sheep]) -> Iterator[str]:
+        """Yield what the operator should know about the poems of `flock` before the first post, each poem once."""
+        seen = set()
+        for sheep in flock:
+            poem, network = sheep.key.poem_file, sheep.key.network
+            if (poem, network) in seen:
+                continue
+            seen.add((poem, network))
+            name = (
+                ("X" if network == DEFAULT_NETWORK else f"the {network}") if sheep.api.refuses_duplicates else ""
+            )
+            with suppress(BadPoem):  # exchanged since it was memorized: told of when it is read again
+                for text in find_doubts(read_poem_file(poem), fits=sheep.api.fits, refuses_duplicates=name):
+                    yield printable(f"{poem}: {text}")
+
+    def _tell_doubts(self, flock: Sequence[Sheep]) -> None:
+        for line in self.doubts(flock):
+            log.warning("%s", line)
+
     def loop(self) -> Any:
         """Run every sheep in a thread of its own. Returns when all have ended; by themselves they do not."""
+        self._tell_doubts(self.all_sheep)
         pool = thread_pool(len(self.all_sheep))
         try:
             return pool.map(self.herd.guarded(runsheep), self.all_sheep, chunksize=1)
@@ -129,6 +151,7 @@ class Shepherd(SimpleShepherd):
         """Run the flock until it is told to stop, and return why it ended. Raises FlockError the second time."""
         self._begin()
         self._warn_of_limits()
+        self._tell_doubts(self.all_sheep)
         for sheep in self.all_sheep:
             sheep.start_afresh()
         self.herd.spread()
@@ -141,6 +164,7 @@ class Shepherd(SimpleShepherd):
         now = self.context.clock.now()
         due = [sheep for sheep in self.all_sheep if sheep.is_due()]
         held = [sheep for sheep in self.all_sheep if sheep.due <= now < sheep.wake and sheep.is_refused]
+        self._tell_doubts([sheep for sheep in due if not sheep.tot_tweet_tracker])  # cron mails what is told
         return self._send_out(
             self._beat_unless_stopped, due, threads=min(len(due), _THREADS_ONCE), owing=[*due, *held]
         )

@@ -35,6 +35,7 @@ from flock.errors import (
     Unavailable,
 )
 from flock.events import Died, Events, GoneQuiet, Stopped
+from flock.journal import SqliteJournal
 from flock.options import Options
 from flock.sheep.sheep import Sheep
 from flock.shepherd import Ending, Shepherd, SimpleShepherd, load_sheep_class
@@ -116,6 +117,51 @@ def test_a_key_file_that_changes_before_its_sheep_is_made_harms_nothing(
     world.anew()
     fickle = type("Fickle", (Fickle,), {"harm": lambda _, file: harm(file)})
     assert NAMES == tuple(sheep.name for sheep in shepherd_of(world, sheep_class=fickle).all_sheep)
+
+
+def test_what_is_doubtful_about_a_poem_is_told_before_the_first_post(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """At each start of the daemon; under cron only before the bot's first post, for cron mails what is printed."""
+    world.folder.joinpath("dolly.txt").write_text("one &amp; two\nthree\n")
+    world.raise_sheep()
+    told: list[list[str]] = []
+
+    for _ in range(2):
+        world.journal = SqliteJournal(world.folder / "flock.db")
+        world.anew()
+        shepherd_of(world).once()
+        world.clock.advance_to(world.clock.now() + 60)
+        told.append([*caplog.messages])
+        caplog.clear()
+    world.journal = SqliteJournal(world.folder / "flock.db")
+    world.anew()
+    with running(shepherd_of(world)) as stop:
+        stop()
+
+    what = "line 1 holds an HTML entity, which is posted as it stands: one &amp; two"
+    doubt = f"{world.folder / 'dolly.txt'}: {what}"
+    assert [[doubt], []] == told
+    assert doubt in caplog.messages
+    assert ["one &amp; two", "three"] == world.stage().posts[:2]
+
+
+def test_duplicates_are_told_where_the_network_refuses_them(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One that takes them has nothing to tell."""
+    world.folder.joinpath("dolly.txt").write_text("baa\nbaa\nboo\n")
+    world.raise_sheep()
+    world.anew()
+    shepherd = shepherd_of(world)
+
+    taken = list(shepherd.doubts(shepherd.all_sheep))
+    world.stage().refuses_duplicates = True
+    refused = list(shepherd.doubts(shepherd.all_sheep))
+
+    assert [] == taken
+    what = "lines 1 and 2 are the same; X refuses the second: baa"
+    assert [f"{world.folder / 'dolly.txt'}: {what}"] == refused
 
 
 def lose(poem: Path) -> None:

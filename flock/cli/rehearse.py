@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import math
+import os
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +17,10 @@ from flock.cli import options
 from flock.cli.exits import NamedExits
 
 if TYPE_CHECKING:
-    from flock.events import Event, Said
+    from flock.events import Event, Said, Skipped
+    from flock.rehearsal import Rehearsal
+
+log = logging.getLogger(__name__)
 
 _BAR_STEPS = 1000
 _OLDEST = 1e12  # recitations
@@ -82,12 +88,11 @@ def rehearse(
     """
     if days and tweets:
         raise click.UsageError("--days and --tweets exclude each other; give one")
-    with NamedExits():
+    with NamedExits(), _quiet_without_reader():
         chosen = options.chosen(given)
-        from flock.events import Said  # noqa: PLC0415
         from flock.observers.logs import log_to_stderr  # noqa: PLC0415
         from flock.observers.wording import harmless  # noqa: PLC0415
-        from flock.rehearsal import Rehearsal, Tally  # noqa: PLC0415
+        from flock.rehearsal import Rehearsal  # noqa: PLC0415
         from flock.units import DAY  # noqa: PLC0415
 
         log_to_stderr()
@@ -95,28 +100,56 @@ def rehearse(
         rehearsal = Rehearsal(keys, chosen, bot=bot, at_age=at_age or 0.0)
         one_recitation = at_age is not None and not days and not tweets
         seconds = math.inf if tweets or one_recitation else DAY * (days or 30)
-        tally = Tally(rehearsal.price)
         events = rehearsal.play(
             seconds=seconds, tweets=tweets or math.inf, recitations=1 if one_recitation else math.inf
         )
-        for event in _with_bar(events, seconds, (tweets or math.inf) * len(rehearsal.flock), quiet=quiet):
-            if isinstance(event, Said):
-                tally.hear(event)
-                if draw:
-                    draw.hear(event)
-                if not quiet:
-                    _print(event, as_json=as_json)
-        for line in tally.lines():
+        for doubt in rehearsal.doubts:
+            log.warning("%s", doubt)
+        events = _with_bar(events, seconds, (tweets or math.inf) * len(rehearsal.flock), quiet=quiet)
+        for line in _tallied(events, rehearsal, draw, as_json=as_json, quiet=quiet):
             click.echo(harmless(line), err=as_json)
         if draw and plot:
             draw.save(plot)
             click.echo(harmless(f"drawn: {plot}"), err=True)
 
 
+@contextmanager
+def _quiet_without_reader() -> Iterator[None]:
+    """End the block when the reader of the output is gone: `| head` has all that it wants."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for stream in (sys.stdout, sys.stderr):  # what is left in their buffers is written at the exit
+            os.dup2(nowhere, stream.fileno())
+
+
+def _tallied(
+    events: Iterator[Event], rehearsal: Rehearsal, draw: Any, *, as_json: bool, quiet: bool
+) -> Iterator[str]:
+    """Print the events, and return the summary's lines."""
+    from flock.events import Said, Skipped  # noqa: PLC0415
+    from flock.rehearsal import Tally  # noqa: PLC0415
+
+    tally = Tally(rehearsal.price)
+    for event in events:
+        if isinstance(event, Said):
+            tally.hear(event)
+            if draw:
+                draw.hear(event)
+            if not quiet:
+                _print(event, as_json=as_json)
+        elif isinstance(event, Skipped):
+            tally.hear_refusal(event)
+            if not (quiet or as_json):
+                _print_line(event, f"  (refused: {event.why})")
+    return tally.lines()
+
+
 def _print(event: Said, *, as_json: bool) -> None:
     """Print one tweet: as JSON, or as a line with day, time and bot, and the mood if it is not "faithful"."""
     from flock.observers.console import json_line  # noqa: PLC0415
-    from flock.observers.wording import harmless  # noqa: PLC0415
 
     if as_json:
         sys.stdout.write(
@@ -136,10 +169,15 @@ def _print(event: Said, *, as_json: bool) -> None:
             + "\n"
         )
         return
+    _print_line(event, "" if event.mood == "faithful" else f"  ({event.mood})")
+
+
+def _print_line(event: Said | Skipped, remark: str) -> None:
+    from flock.observers.wording import harmless  # noqa: PLC0415
+
     day, second = divmod(int(event.at), 86400)
     clock = f"day {day + 1:<3} {second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}"
-    mood = "" if event.mood == "faithful" else f"  ({event.mood})"
-    sys.stdout.write(f"{clock}  {event.bot:<15}  {harmless(event.text)}{mood}\n")
+    sys.stdout.write(f"{clock}  {event.bot:<15}  {harmless(event.text + remark)}\n")
 
 
 def _with_bar(events: Iterator[Event], seconds: float, tweets: float, *, quiet: bool) -> Iterator[Event]:

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from flock.errors import Duplicate
 from flock.networks.base import Post
 from flock.networks.service import Service
 from flock.networks.x.length import fits_a_tweet
 
 
 class DryRun:
-    """Accepts every post and sends none. Counts length as X does."""
+    """Sends no post. Counts length as X does, and refuses what X documents: the same text twice in a row."""
 
-    refuses_duplicates = False
+    refuses_duplicates = True
 
     def __init__(self, service: Service) -> None:
         self.service = service
+        self._latest = ""
 
     def fits(self, text: str) -> bool:
         return fits_a_tweet(text)
 
     def post(self, text: str) -> Post:
+        if text.strip() == self._latest:
+            raise Duplicate("the same text twice in a row")
+        self._latest = text.strip()
         return Post(id="", text=text)
 
     def recent(self, since_id: str | None = None) -> Sequence[Post]:

@@ -4,30 +4,71 @@ from __future__ import annotations
 
 import functools
 import re
+import shlex
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
+
+import regex
 
 from flock.errors import BadPoem, printable
 from flock.files import NotPlain, TooLarge, read_plain, unreadable
+from flock.poem.encodings import COMMON_NAMES, guess_encoding, kind_of_file, mark_of, wide_without_mark
 
 LARGEST = 16_000_000  # bytes; all of Shakespeare has 5.5 million
 LONGEST_LINE = 20_000  # code points, which are some 75 posts on X
 _BYTE_ORDER_MARK = "\ufeff"
-_LINE_END = re.compile(r"\r*\n|\r")
-_CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]")
+_LINE_END = re.compile(r"\r*\n|[\r\v\f\x1c-\x1e\x85\u2028\u2029]")
+_UNPOSTABLE = re.compile(
+    r"[\x00-\x08\x0e-\x1b\x1f\x7f-\x84\x86-\x9f\ufdd0-\ufdef\ufffe\uffff"
+    + "".join(f"{chr(plane + 0xFFFE)}{chr(plane + 0xFFFF)}" for plane in range(0x10000, 0x110000, 0x10000))
+    + "]"
+)
+_NOTHING = regex.compile(r"[\p{Default_Ignorable_Code_Point}\s\u2800]*")
+_END_OF_FILE = "\x1a"  # as DOS wrote it
+
+
+class NumberedLine(NamedTuple):
+    """A line of a file, and its number there, from 1."""
+
+    number: int
+    text: str
+
+
+class PoemFile(NamedTuple):
+    """What is in a poem's file: the lines that are said, and those that would show nothing."""
+
+    lines: tuple[NumberedLine, ...]
+    blank: tuple[NumberedLine, ...]
 
 
 def read_poem(path: Path) -> tuple[str, ...]:
-    """Return the poem's stripped, non-empty lines, in order and in Unicode's NFC form.
+    """Return the poem's stripped lines, in order and in Unicode's NFC form, without those that show nothing.
 
     Accepts a byte order mark and every kind of line ending; keeps tabs inside a line. Sheep that share a file
-    share one tuple of lines. Raises BadPoem when the file cannot be read, is not UTF-8, holds no line, or is
-    larger than LARGEST, or one of its lines longer than LONGEST_LINE.
+    share one tuple of lines. Raises BadPoem when the file cannot be read, is not plain text in UTF-8, holds no
+    line, or is larger than LARGEST, or one of its lines longer than LONGEST_LINE.
     """
+    with _errors_told(path):
+        status = path.stat()
+        return _texts(path, status.st_mtime_ns, status.st_size)
+
+
+def read_poem_file(path: Path) -> PoemFile:
+    """Return the lines of a poem with their numbers in its file. Raises BadPoem, as `read_poem` does."""
+    with _errors_told(path):
+        return _parse(path)
+
+
+@contextmanager
+def _errors_told(path: Path) -> Iterator[None]:
+    """Raise BadPoem, with the path and what to do, where the file cannot be read."""
     shown = printable(str(path))
     try:
-        status = path.stat()
-        return _read(path, status.st_mtime_ns, status.st_size)
+        yield
+        return
     except FileNotFoundError:
         wrong = f"no such file: {shown}; a relative path starts at the key file's folder, then here"
     except NotPlain as found:
@@ -42,31 +83,65 @@ def read_poem(path: Path) -> tuple[str, ...]:
 
 
 @functools.cache
-def _read(path: Path, _modified: int, _size: int) -> tuple[str, ...]:
+def _texts(path: Path, _modified: int, _size: int) -> tuple[str, ...]:
+    return tuple(line.text for line in _parse(path).lines)
+
+
+def _parse(path: Path) -> PoemFile:
     shown = printable(str(path))
-    lines = []
-    for number, raw in enumerate(_LINE_END.split(_decode(read_plain(path, LARGEST), shown)), start=1):
-        if _CONTROLS.search(raw):
-            raise BadPoem(f"a control character in line {number} of {shown}; save it as plain text, in UTF-8")
-        if line := _tidy(raw):
-            if len(line) > LONGEST_LINE:
-                raise BadPoem(
-                    f"line {number} of {shown} has {len(line):,} letters; break it into lines of at most"
-                    f" {LONGEST_LINE:,}"
-                )
-            lines.append(line)
+    lines, blank = [], []
+    for number, raw in enumerate(_LINE_END.split(_decode(read_plain(path, LARGEST), path)), start=1):
+        if found := _UNPOSTABLE.search(raw):
+            raise BadPoem(_unpostable(found[0], number, shown))
+        text = _tidy(raw)
+        if len(text) > LONGEST_LINE:
+            count = f"{len(text):,} letters"
+            raise BadPoem(f"line {number} of {shown} has {count}; break it into lines of at most {LONGEST_LINE:,}")
+        if not _NOTHING.fullmatch(text):
+            lines.append(NumberedLine(number, text))
+        elif text:
+            blank.append(NumberedLine(number, text))
     if not lines:
         raise BadPoem(f"no line to say in {shown}; write at least one")
-    return tuple(lines)
+    return PoemFile(tuple(lines), tuple(blank))
 
 
-def _decode(content: bytes, shown: str) -> str:
+def _unpostable(letter: str, number: int, shown: str) -> str:
+    kind = "a control character" if unicodedata.category(letter) == "Cc" else "a noncharacter"
+    if "\x80" <= letter <= "\x9f":  # what is left of a quotation mark that was converted twice
+        kind = "a wrongly converted character"
+    where = f"{kind} (U+{ord(letter):04X}) in line {number} of {shown}"
+    return f"{where}; save it as plain text, in UTF-8"
+
+
+def _decode(content: bytes, path: Path) -> str:
+    """Return the text of a file. Raises BadPoem when it is no text, or not in UTF-8."""
+    shown = printable(str(path))
+    if kind := kind_of_file(content):
+        raise BadPoem(f"this is {kind}: {shown}; save it as plain text, in UTF-8")
+    if encoding := mark_of(content) or wide_without_mark(content):
+        raise BadPoem(f"not UTF-8 but {encoding}: {shown}; {_conversion(path, encoding)}")
     try:
-        return content.decode("utf-8-sig")
+        return content.decode("utf-8-sig").rstrip(_END_OF_FILE)
     except UnicodeDecodeError as error:
-        was = "UTF-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "WINDOWS-1252"
         where = f"byte {error.start + 1} of {shown}"
-    raise BadPoem(f"not UTF-8 ({where}); save it as UTF-8, or run: iconv -f {was} -t UTF-8")
+    try:
+        content.decode("utf-8", "surrogatepass").encode("utf-16", "surrogatepass").decode("utf-16")
+    except UnicodeError:
+        pass
+    else:  # emoji in pairs of surrogates; iconv does not know it
+        raise BadPoem(f"not UTF-8 ({where}) but CESU-8; save it as UTF-8 with the program that wrote it")
+    if encoding := guess_encoding(content):
+        name = COMMON_NAMES.get(encoding, encoding)
+        raise BadPoem(f"not UTF-8 ({where}) but probably {name}; {_conversion(path, encoding)}")
+    raise BadPoem(f"not UTF-8 ({where}) but in some other encoding; find out which, then {_conversion(path)}")
+
+
+def _conversion(path: Path, encoding: str = "THAT_ENCODING") -> str:
+    """Return how to make a file in UTF-8 of `path`."""
+    converted = path.with_name(f"{path.stem}.utf8{path.suffix}")
+    command = f"iconv -f {encoding} -t UTF-8 {shlex.quote(str(path))} > {shlex.quote(str(converted))}"
+    return f"save it as UTF-8, or run: {printable(command)}"
 
 
 def _tidy(raw: str) -> str:

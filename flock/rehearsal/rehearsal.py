@@ -11,7 +11,7 @@ from pathlib import Path
 from flock.clock import VirtualClock
 from flock.context import Context
 from flock.errors import BadOption
-from flock.events import Event, Events, Said
+from flock.events import Event, Events, Said, Skipped
 from flock.journal import MemoryJournal
 from flock.networks.registry import Networks
 from flock.options import Options
@@ -25,8 +25,8 @@ _MOST_TRIES = 1000  # tries in a row without a post, after which the rehearsal e
 class Rehearsal:
     """A flock on virtual time, which starts at 0. The sheep start at birth, or at the age `at_age` (recitations).
 
-    With `bot`, only the bot of that name takes part. Raises what Shepherd raises, and BadOption when there is no
-    such bot.
+    With `bot`, only the bot of that name takes part. `doubts` is what the operator should know about the poems.
+    Raises what Shepherd raises, and BadOption when there is no such bot.
     """
 
     def __init__(self, keys: Path, options: Options, *, bot: str | None = None, at_age: float = 0.0) -> None:
@@ -51,6 +51,7 @@ class Rehearsal:
         if not self.flock:
             names = ", ".join(sheep.name for sheep in shepherd.all_sheep[:10])
             raise BadOption(f"--bot {bot}: no key file is for that bot; the bots are {names}")
+        self.doubts = tuple(shepherd.doubts(self.flock))
         for sheep in self.flock if at_age else ():
             sheep.grow_to(at_age)
         self._keys = {sheep.name: sheep.key for sheep in self.flock}
@@ -86,8 +87,9 @@ class Rehearsal:
                         continue
                 yield event
             self._heard.clear()
-            if tries[number] > _MOST_TRIES:
-                raise BadOption(f"{sheep.name} posted nothing in {_MOST_TRIES} tries: {sheep.standing.trouble}")
+            if tries[number] > _MOST_TRIES and math.isinf(seconds):
+                trouble = sheep.standing.trouble or "every line is the same as the one before"
+                raise BadOption(f"{sheep.name} posted nothing in {_MOST_TRIES} tries: {trouble}")
             if said[number] >= tweets or sheep.age >= grown[number]:
                 heapq.heappop(awake)
             else:
@@ -99,6 +101,7 @@ class BotTally:
     """The sums for one bot of a rehearsal. Times are in seconds from the start of the rehearsal."""
 
     tweets: int = 0
+    refused: int = 0
     dollars: float = 0.0
     memory: float = 1.0
     age: float = 0.0
@@ -121,6 +124,8 @@ class BotTally:
         """Yield the summary, without the bot's name."""
         days = max(self.until / DAY, 1 / 24)
         yield f"{self.tweets:,} tweets, {self.tweets / days:,.1f} a day; ${self.dollars:,.2f} on X"
+        if self.refused:
+            yield f"{_lines(self.refused)} refused: the same text twice in a row"
         yield f"age {self.age:.1f}; remembers {self.memory:.0%} of its poem"
         if self.first_forgotten:
             at, text = self.first_forgotten
@@ -128,6 +133,10 @@ class BotTally:
         returns, text = self.longest_fixation
         if returns:
             yield f"longest fixation: came back {returns} times, at last as: {text}"
+
+
+def _lines(count: int) -> str:
+    return "1 line is" if count == 1 else f"{count:,} lines are"
 
 
 class Tally:
@@ -143,6 +152,10 @@ class Tally:
     def hear(self, event: Said) -> None:
         """Count one tweet."""
         self.by_bot.setdefault(event.bot, BotTally()).hear(event, self._price(event))
+
+    def hear_refusal(self, event: Skipped) -> None:
+        """Count a line that the network would refuse."""
+        self.by_bot.setdefault(event.bot, BotTally()).refused += 1
 
     def lines(self) -> Iterator[str]:
         """Yield the summary: the flock in one line, then some lines a bot."""

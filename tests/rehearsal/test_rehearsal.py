@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import pairwise
@@ -24,6 +25,7 @@ from flock.rehearsal import Rehearsal
 from flock.shepherd import Shepherd
 from flock.temperament import TEMPERAMENTS, Recitation, Temperament, Utterance, parse_temperament
 from flock.units import DAY
+from tests.conftest import TIMEOUT
 from tests.endtoend.conftest import Flock, Folder, WatchedPasture
 from tests.world import World
 
@@ -32,6 +34,7 @@ Start = Callable[..., Flock]
 OpenPasture = Callable[[Folder], WatchedPasture]
 
 ROOT = Path(__file__).parents[2]
+BOOK = 8.0  # seconds of CPU, on a slow machine
 TROUBLED = "erratic=0.6,mix_up=0.9,forget=0.8,boredom=0.6,fixation=0.5,maturity=3"  # all there is, and soon
 
 
@@ -284,6 +287,113 @@ def read_all(terminal: int) -> Iterator[bytes]:
         pass
     finally:
         os.close(terminal)
+
+
+# What a network refuses, and what looks like a mistake
+
+
+@pytest.mark.parametrize(
+    ("poem", "said", "refused", "doubt"),
+    [
+        ("baa\n", 1, 47, "the poem has one line; X takes it once and refuses it from then on"),
+        ("baa\nbaa\nboo\n", 96, 48, "lines 1 and 2 are the same; X refuses the second: baa"),
+        (
+            "a rose\nis\na rose\n",
+            97,
+            47,
+            "the last line (3) is the same as the first; X refuses the first when the poem starts over: a rose",
+        ),
+    ],
+)
+def test_the_same_text_twice_in_a_row_is_foretold(
+    make_folder: Make, start: Start, *, poem: str, said: int, refused: int, doubt: str
+) -> None:
+    """X refuses it, so that it is neither counted nor paid; and it is told of beforehand."""
+    folder = make_folder(1)
+    (folder.path / "bot0.txt").write_text(poem)
+    pace = ("--line-interval", "0", "--poem-interval", "1h")
+
+    code, output, errors = start("rehearse", folder.path, "--days", "1.98", *pace, "--quiet").end()
+
+    assert 0 == code
+    assert f"flock: warning: {folder.path / 'bot0.txt'}: {doubt}\n" == errors
+    assert f"the flock: 1 sheep, {said} tweets, ${said * 0.015:,.2f} on X" == output.splitlines()[0]
+    assert f"    {refused} lines are refused: the same text twice in a row" == output.splitlines()[2]
+
+
+def test_a_refused_line_is_shown_as_such(make_folder: Make, start: Start) -> None:
+    """In the place where a real flock would skip it."""
+    folder = make_folder(1)
+    (folder.path / "bot0.txt").write_text("baa\nbaa\nboo\n")
+
+    _, output, _ = start("rehearse", folder.path, "--tweets", "2").end()
+
+    assert [
+        "day 1   00:00:00  bot0             baa",
+        "day 1   00:00:30  bot0             baa  (refused: the same text twice in a row)",
+        "day 1   00:01:00  bot0             boo",
+    ] == output.splitlines()[:3]
+
+
+def test_a_poem_of_one_line_is_rehearsed_for_as_long_as_asked(make_folder: Make, start: Start) -> None:
+    """Days come to their end; tweets would not."""
+    folder = make_folder(1, lines=1)
+
+    days, _, _ = start("rehearse", folder.path, "--days", "60", "--poem-interval", "1h").end()
+    tweets, _, errors = start("rehearse", folder.path, "--tweets", "2").end()
+
+    assert (0, 2) == (days, tweets)
+    trouble = "flock: bot0 posted nothing in 1000 tries: every line is the same as the one before"
+    assert trouble == errors.splitlines()[-1]
+
+
+def test_what_is_doubtful_about_a_poem_is_told_first(make_folder: Make, start: Start) -> None:
+    """Once for each poem, however many bots recite it; with --bot only about that bot's."""
+    folder = make_folder(3)
+    (folder.path / "bot0.txt").write_text("one &amp; two\nthree\n")
+    file = folder.path / "bot1.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"poem_file": "bot0.txt"}))
+
+    _, _, errors = start("rehearse", folder.path, "--tweets", "1").end()
+    _, _, others = start("rehearse", folder.path, "--tweets", "1", "--bot", "bot2").end()
+
+    what = "line 1 holds an HTML entity, which is posted as it stands: one &amp; two"
+    assert f"flock: warning: {folder.path / 'bot0.txt'}: {what}\n" == errors
+    assert "" == others
+
+
+def test_a_book_is_rehearsed_in_seconds(make_folder: Make) -> None:
+    """A quarter of a megabyte in long paragraphs, with emoji and quotation marks: more than a thousand tweets."""
+    folder = make_folder(1)
+    words = "the sea, the whale — “old.” café 🐑 deep. so"
+    (folder.path / "bot0.txt").write_text("\n".join(f"{number}: {(words + ' ') * 20}" for number in range(300)))
+    before = time.process_time()
+
+    rehearsal = Rehearsal(folder.path, Options())
+    said = [event for event in rehearsal.play(recitations=1) if isinstance(event, Said)]
+
+    assert time.process_time() - before < BOOK
+    assert 900 < len(said)
+    (doubt,) = rehearsal.doubts
+    assert " makes 4 posts: " in doubt
+
+
+@pytest.mark.parametrize("more", [(), ("--json",), ("--quiet",)], ids=" ".join)
+def test_a_reader_that_has_read_enough_ends_the_rehearsal_quietly(
+    make_folder: Make, more: tuple[str, ...]
+) -> None:
+    """As with `| head`: no traceback, and no code that a script takes for a failure."""
+    folder = make_folder(2)
+    command = [sys.executable, "-m", "flock", "rehearse", str(folder.path), "--days", "300", *more]
+    reading, writing = os.pipe()
+    with subprocess.Popen(command, stdout=writing, stderr=subprocess.PIPE, text=True) as process:
+        os.close(writing)
+        if "--quiet" not in more:
+            os.read(reading, 10)
+        os.close(reading)
+        _, errors = process.communicate(timeout=TIMEOUT)
+
+    assert (0, "") == (process.returncode, errors)
 
 
 # What cannot be done

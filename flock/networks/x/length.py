@@ -18,6 +18,7 @@ _LINK = 23
 _EMOJI = 2
 _WEIGHS_TWO = re.compile("[^\0-\u10ff\u2000-\u200d\u2010-\u201f\u2032-\u2037]")
 _MAY_BE_EMOJI = re.compile("[\xa9\xae\u203c-\U0010ffff]")  # one of these is in each of them
+_MAY_BEGIN_EMOJI = re.compile("[#*0-9\xa9\xae\u203c-\U0010ffff]")
 
 
 def fits_a_tweet(text: str) -> bool:
@@ -55,9 +56,10 @@ def _find_emoji(text: str) -> list[Span]:
     known, lengths = _emoji()
     spans = []
     used = 0
-    for start, head in enumerate(text):
-        if start >= used and head in lengths:
-            length = next((each for each in lengths[head] if text[start : start + each] in known), 0)
+    for match in _MAY_BEGIN_EMOJI.finditer(text):
+        start = match.start()
+        if start >= used and match[0] in lengths:
+            length = next((each for each in lengths[match[0]] if text[start : start + each] in known), 0)
             if length:
                 used = start + length
                 spans.append((start, used))

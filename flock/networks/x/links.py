@@ -39,6 +39,7 @@ _QUERY = r"\?[a-z0-9!?*'@();:&=+$/%#\[\]\-_.,~|]*[a-z0-9\-_&=#/]"
 _BEFORE = rf"(?<=[^A-Za-z0-9@＠$#＃{_FORBIDDEN}])"
 
 _RUN = re.compile(rf"[^{_IN_NO_DOMAIN}]+")  # labels and the dots between them
+_INNER_DOT = re.compile(rf"[^{_IN_NO_DOMAIN}]\.[^{_IN_NO_DOMAIN}]")  # in each domain
 _SUBDOMAIN = re.compile(r"[^-_](?:.*[^-_])?")
 _DOMAIN_NAME = re.compile(r"[^-_](?:[^_]*[^-_])?")
 _LATIN = re.compile(rf"[-a-z0-9{_ACCENTED}]+", re.IGNORECASE)
@@ -63,6 +64,8 @@ class _Label:
 def find_links(text: str) -> list[Span]:
     """Return where X sees links in `text`, in order. (X takes a text in NFC.)"""
     links: list[Span] = []
+    if not _INNER_DOT.search(text):
+        return links
     used = 0  # the end of the last domain with its path and query
     for run in _RUN.finditer(text):
         if "." not in run[0].strip("."):
