@@ -11,12 +11,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from flock.errors import BadKeys, BadPoem, Problem, printable
-from flock.keys.key import Key, known_fields, nearest, read_key, secrecy_of, unreadable
+from flock.keys.credentials import Credentials
+from flock.keys.hints import about_poem, suspicions
+from flock.keys.json_file import unreadable
+from flock.keys.key import Key, known_fields, nearest, read_key, secrecy_of, tokens_of
+from flock.keys.names import Reading, field_named, is_of_oauth_2, read_fields
 from flock.keys.secrecy import looks_like_a_token
 from flock.poem import read_poem
 
 _NAMED_FIELDS = 20  # unknown fields of one file that get a line each
-_NAMED = 3  # key files with loose permissions that get a line each; the others are counted
+_NAMED = 3  # files of one trouble that get a line each; the others are counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +85,7 @@ def read_keys(folder: Path) -> KeyRing:
             problems.append(Problem(file, key.credentials.OWN_FIELD, text))
         else:
             keys[bot] = by_token[token] = key
-            warnings += _unknown_fields(key)
+            warnings += _doubtful_fields(key)
     warnings += _readable_by_others(keys.values())
     return KeyRing(tuple(keys.values()), tuple(problems), tuple(warnings))
 
@@ -108,8 +112,9 @@ class PracticeNames:
 
 def poem_problem(key: Key, error: BadPoem) -> Problem:
     """Return what is wrong with the key's poem, without the poem's path where that looks like a token."""
-    text = str(error)
-    if looks_like_a_token(str(key.params.get("poem_file", key.params.get("file")))):
+    given = str(read_fields(key.params).given.get("poem_file"))
+    text = about_poem(given, key.poem_file, str(error))
+    if looks_like_a_token(given):
         text = "cannot be read, and is not shown since it looks like a token; write the path of a text file"
     return Problem(key.file, "poem_file", text)
 
@@ -121,17 +126,39 @@ def _check_poem(key: Key) -> None:
         raise BadKeys([poem_problem(key, error)]) from None
 
 
-def _unknown_fields(key: Key) -> Iterator[str]:
-    """Warn of the fields that flock does not know: of the first ones by name, of the others by their number."""
-    known = known_fields(type(key.credentials))
-    unknown = [name for name in key.params if name not in known and name != "file"]
-    secrecy = secrecy_of(key.params if unknown else {}, type(key.credentials))
-    for name in unknown[:_NAMED_FIELDS]:
-        near = nearest(name, known) if secrecy.may_show(name) else None
-        hint = f"did you mean {near!r}?" if near else "it is ignored"
-        yield str(Problem(key.file, secrecy.name(name), f"unknown field; {hint}"))
-    if more := len(unknown[_NAMED_FIELDS:]):
+def _doubtful_fields(key: Key) -> Iterator[str]:
+    """Warn of values that are probably another field's, and of fields that are not read."""
+    kind = type(key.credentials)
+    reading = read_fields(key.params)
+    if key.network != "pasture":
+        for name, text in suspicions(tokens_of(reading.given, kind)):
+            yield str(Problem(key.file, name, text))
+    unread = [*_unread(key, reading)]
+    secrecy = secrecy_of(key.params if unread else {}, kind)
+    for name in unread[:_NAMED_FIELDS]:
+        text = _why_unread(name, reading, kind) if secrecy.may_show(name) else "unknown field; it is ignored"
+        yield str(Problem(key.file, secrecy.name(name), text))
+    if more := len(unread[_NAMED_FIELDS:]):
         yield str(Problem(key.file, "", f"{more} more unknown fields; they are ignored"))
+
+
+def _unread(key: Key, reading: Reading) -> Iterator[str]:
+    """Yield the names of the fields that are neither read nor say the same as one that is."""
+    for name, value in key.params.items():
+        known = field_named(name)
+        says_the_same = known and (name == "file" or value == reading.given.get(known))
+        if name not in reading.names.values() and not says_the_same:
+            yield name
+
+
+def _why_unread(name: str, reading: Reading, credentials: type[Credentials]) -> str:
+    """Return what an unread field is, as far as its name tells."""
+    if is_of_oauth_2(name):
+        return "of OAuth 2.0; flock does not use it"
+    if known := field_named(name):
+        return f"another name for {known!r}, which is there too, with another value; it is ignored"
+    near = nearest(name, [each for each in known_fields(credentials) if each not in reading.given])
+    return f"unknown field; did you mean {near!r}?" if near else "unknown field; it is ignored"
 
 
 def _readable_by_others(keys: Iterable[Key]) -> Iterator[str]:

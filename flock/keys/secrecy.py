@@ -12,14 +12,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 
+from flock.keys.names import field_named, fold, is_of_oauth_2
+
 HIDDEN = "(hidden)"
 _SHORTEST = 8  # letters; a shorter text opens nothing, and stands in many words
-_PUBLIC = frozenset(  # folded
-    [
-        *("screenname", "username", "name", "userid", "network", "api", "poemfile", "file"),
-        *("lineinterval", "poeminterval", "postsperday", "temperament"),
-    ]
-)
+_SECRET_FIELDS = {"consumer_token", "consumer_token_secret", "oauth_token", "oauth_token_secret"}
 _SECRET_NAME = re.compile(
     "token|secret|(api|app|access|consumer|client|private)keys?|passw|bearer|oauth|credential"
 )
@@ -32,11 +29,6 @@ _SHARE_OF_WORDS = 0.75  # of the letters; in random letters of both cases it is 
 _NAME = re.compile(r"[^\W\d_]+([ _-]?[^\W\d_]+)*[ _-]?\d{0,2}")
 _LONGEST_NAME = 16
 _ALIKE = 0.88  # similarity (0 to 1, by difflib) from which a name is a known one with a typing error
-
-
-def fold(name: str) -> str:
-    """Return the letters and digits of a field's name, in lower case: "API Key" and `api_key` are one name."""
-    return "".join(filter(str.isalnum, name.casefold()))
 
 
 def looks_like_a_token(text: str) -> bool:
@@ -55,9 +47,15 @@ def _is_made_of_words(text: str) -> bool:
 
 @lru_cache(maxsize=1024)
 def _is_secrets_name(name: str) -> bool:
-    folded = fold(name)
+    if known := field_named(name):
+        return known in _SECRET_FIELDS
     words = {word.casefold() for word in _WORD.findall(name)}
-    return folded not in _PUBLIC and bool(_SECRET_NAME.search(folded) or words & _SECRET_WORDS)
+    return bool(_SECRET_NAME.search(fold(name)) or words & _SECRET_WORDS)
+
+
+@lru_cache(maxsize=1024)
+def _is_public(name: str) -> bool:
+    return field_named(name) not in (None, *_SECRET_FIELDS)
 
 
 class Secrecy:
@@ -90,7 +88,7 @@ class Secrecy:
 
     def may_show(self, field: str) -> bool:
         """Return whether the name of the field is a name: short words, or nearly one that flock knows."""
-        if field in self._known:
+        if field in self._known or field_named(field) or is_of_oauth_2(field):
             return True
         if field.strip() in self._secrets or self.has_secret(field):
             return False
@@ -105,14 +103,13 @@ def _secret_values(params: Mapping[str, object]) -> Iterator[str]:
         if isinstance(value, Mapping):  # whatever is in "twitter_keys" is a secret, too, unless it is public
             of_secrets = _is_secrets_name(name)
             waiting += [
-                (name if of_secrets and fold(inner) not in _PUBLIC else inner, each)
-                for inner, each in value.items()
+                (name if of_secrets and not _is_public(inner) else inner, each) for inner, each in value.items()
             ]
         elif isinstance(value, list):
             waiting += [(name, each) for each in value]
         elif isinstance(value, str | int) and not isinstance(value, bool):
             text = str(value)
-            if _is_secrets_name(name) or (fold(name) not in _PUBLIC and looks_like_a_token(text)):
+            if _is_secrets_name(name) or (not _is_public(name) and looks_like_a_token(text)):
                 yield text
 
 

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from flock.errors import BadKeys
 from flock.keys import KeyRing, Params, XCredentials, find_poem, read_key, read_keys
-from flock.keys.key import LARGEST, known_fields
+from flock.keys.json_file import LARGEST
+from flock.keys.key import known_fields
 from tests.conftest import no_more_files
 from tests.keys.conftest import SECRET, WriteKey, all_that_shows, lines
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from flock.errors import BadKeys
 from flock.keys import Params, read_key, read_keys
-from flock.keys.secrecy import HIDDEN, Secrecy, fold, looks_like_a_token
+from flock.keys.names import fold
+from flock.keys.secrecy import HIDDEN, Secrecy, looks_like_a_token
 from tests.conftest import KEY
 from tests.keys.conftest import SECRET, WriteKey, all_that_shows, lines
 
