@@ -21,7 +21,7 @@ from flock.context import Context, open_context
 from flock.errors import BadKeys, BadOption, BadPoem, FlockError, Problem
 from flock.events import Called, Events, Stopped, Stopping
 from flock.herd import Herd, patient_threads
-from flock.keys import Key, poem_problem, read_keys
+from flock.keys import Key, poem_problem, read_keys, shared_poems
 from flock.options import Options, settle_options
 from flock.sheep.sheep import Sheep, runsheep
 from flock.temperament import Temperament
@@ -268,7 +268,7 @@ def load_sheep_class(spec: str | None) -> type[Sheep]:
 def _usable_keys(folder: Path, options: Options) -> tuple[Key, ...]:
     """Return the usable keys; raises BadKeys if there are others, unless they are to be skipped."""
     ring = read_keys(folder)
-    for warning in ring.warnings:
+    for warning in (*ring.warnings, *shared_poems(ring.keys)):
         log.warning("%s", warning)
     _skip(ring.problems, is_allowed=options.skip_bad and bool(ring.keys))
     return ring.keys

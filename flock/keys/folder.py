@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import stat
 import threading
@@ -16,11 +17,20 @@ from flock.keys.hints import about_poem, suspicions
 from flock.keys.json_file import unreadable
 from flock.keys.key import Key, known_fields, nearest, read_key, secrecy_of, tokens_of
 from flock.keys.names import Reading, field_named, is_of_oauth_2, read_fields
-from flock.keys.secrecy import looks_like_a_token
+from flock.keys.secrecy import HIDDEN, looks_like_a_token
 from flock.poem import read_poem
 
 _NAMED_FIELDS = 20  # unknown fields of one file that get a line each
 _NAMED = 3  # files of one trouble that get a line each; the others are counted
+_LIKE_EXAMPLES = "like the files in keys.example/"
+_NEARLY_KEYS = (  # names, without regard to case, and what to do
+    (r"([^.].*)\.json[ ._]?(txt|rtf|html?|docx?|md)", "rename it to {}"),
+    (r"([^.].*?)[._](json|jsn)[ ._]*", "rename it to {}"),
+    (r"([^.].*)\.(jsonc|json5|hjson)", "write it as plain JSON into {}"),
+    (r"([^.].*)\.(jsonl|ndjson)", "write each of its lines into a file of its own, such as {}"),
+    (r"(.*)\.env(\..*)?", f"write its values into {{}}, {_LIKE_EXAMPLES}"),
+    (r"([^.].*)\.(ya?ml|toml|ini|cfg|conf|properties)", f"write its fields into {{}}, {_LIKE_EXAMPLES}"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +50,20 @@ def key_files(folder: Path) -> list[Path]:
 
     Raises BadKeys when there is none, or the folder cannot be read.
     """
+    return _look_into(folder)[0]
+
+
+def _look_into(folder: Path) -> tuple[list[Path], list[str]]:
+    """Return the folder's key files, and the names of all others, both sorted by name. Raises BadKeys."""
     wrong = ""
     names: list[str] = []
+    others: list[str] = []
     try:
         # pathlib's glob would return nothing for a folder that cannot be read.
-        names = sorted(name for name in os.listdir(folder) if name.endswith(".json") and name[0] != ".")  # noqa: PTH208
-        wrong = "" if names else "no key file; put one .json file a bot into it (see docs/keys.md)"
+        for name in sorted(os.listdir(folder)):  # noqa: PTH208
+            (names if name.lower().endswith(".json") and name[0] != "." else others).append(name)
+        if not names:
+            wrong = f"no key file; put one .json file a bot into it (see docs/keys.md){_found(others)}"
     except (FileNotFoundError, NotADirectoryError):
         what = "expected a folder of key files, found a file" if folder.exists() else "no such folder"
         wrong = f"{what}; give the folder that holds the bots' .json files"
@@ -55,7 +73,37 @@ def key_files(folder: Path) -> list[Path]:
         wrong = "no such folder; give the folder that holds the bots' .json files"
     if wrong:
         raise BadKeys([Problem(folder, "", wrong)])
-    return [folder / name for name in names]
+    return [folder / name for name in names], others
+
+
+def _found(others: list[str]) -> str:
+    """Return what is in a folder that holds no key file: what looks like one, or else whatever there is."""
+    nearly = [f"{_shown(name)}: {advice}" for name in others if (advice := _how_to_make_it_a_key(name))]
+    found = nearly or [_shown(name) for name in others]
+    more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
+    return f"; found {', '.join(found[:_NAMED])}{more}" if found else ""
+
+
+def _shown(name: str) -> str:
+    return HIDDEN if looks_like_a_token(name) else name
+
+
+def _how_to_make_it_a_key(name: str) -> str:
+    """Return what to do about a file that is probably meant as a key file; an empty text for any other."""
+    for pattern, advice in _NEARLY_KEYS:
+        if match := re.fullmatch(pattern, name, re.IGNORECASE):
+            stem = match[1].rstrip(" .") or "bot"
+            return advice.format(f"{_shown(stem)}.json")
+    return ""
+
+
+def _left_out(folder: Path, others: list[str]) -> Iterator[str]:
+    """Warn of files that are no key files by their name, but probably meant as such."""
+    nearly = [(name, advice) for name in others if (advice := _how_to_make_it_a_key(name))]
+    for name, advice in nearly[:_NAMED]:
+        yield str(Problem(folder / _shown(name), "", f"no key file by its name, and left out; {advice}"))
+    if more := len(nearly[_NAMED:]):
+        yield str(Problem(folder, "", f"{more} more files are no key files by their names, and left out"))
 
 
 def read_keys(folder: Path) -> KeyRing:
@@ -68,7 +116,8 @@ def read_keys(folder: Path) -> KeyRing:
     by_token: dict[str, Key] = {}
     problems: list[Problem] = []
     warnings: list[str] = []
-    for file in key_files(folder):
+    files, others = _look_into(folder)
+    for file in files:
         try:
             key = read_key(file)
             _check_poem(key)
@@ -86,6 +135,7 @@ def read_keys(folder: Path) -> KeyRing:
         else:
             keys[bot] = by_token[token] = key
             warnings += _doubtful_fields(key)
+    warnings += _left_out(folder, others)
     warnings += _readable_by_others(keys.values())
     return KeyRing(tuple(keys.values()), tuple(problems), tuple(warnings))
 
@@ -117,6 +167,22 @@ def poem_problem(key: Key, error: BadPoem) -> Problem:
     if looks_like_a_token(given):
         text = "cannot be read, and is not shown since it looks like a token; write the path of a text file"
     return Problem(key.file, "poem_file", text)
+
+
+def shared_poems(keys: Iterable[Key]) -> Iterator[str]:
+    """Warn of each poem that several accounts of one network would post; a practice network allows it."""
+    by_poem: dict[tuple[str, str], list[Key]] = {}
+    for key in keys:
+        if key.network != "pasture":
+            by_poem.setdefault((key.network, os.path.realpath(key.poem_file)), []).append(key)
+    shared = [bots for bots in by_poem.values() if len(bots) > 1]
+    for first, second, *others in shared[:_NAMED]:
+        more = f" and {len(others)} more bots" if others else ""
+        why = "X does not allow several accounts to post the same texts; give each bot a poem of its own"
+        text = f"the same poem as in {second.file}{more}; {why}"
+        yield str(Problem(first.file, "poem_file", text))
+    if more_poems := len(shared[_NAMED:]):
+        yield f"{more_poems} more poems are those of several bots; give each bot a poem of its own"
 
 
 def _check_poem(key: Key) -> None:
