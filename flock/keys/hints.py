@@ -87,6 +87,7 @@ _PLACEHOLDER = re.compile(
 _NAME_OF_FIELD = re.compile(r"[A-Z][A-Z_]+|[A-Za-z]+( [A-Za-z]+)+")  # CONSUMER_KEY, "access token"
 _NO_NAME = re.compile(r"your(bot|screen|user|account|twitter|x)*(name|handle|account|bot)", re.IGNORECASE)
 _ACCESS_TOKEN = re.compile(r"\d{2,20}-[0-9A-Za-z_-]+", re.ASCII)
+_LONGEST_TOKEN = 4096  # letters
 _SHORTEST_REAL = 20  # letters; made-up tokens are shorter
 _BEARER = re.compile(r"A{10,}")
 _SECRET_LENGTH, _KEY_LENGTH = 40, 30  # X's consumer secrets have 50 letters, and consumer keys 25
@@ -94,6 +95,7 @@ _SECRET_LENGTH, _KEY_LENGTH = 40, 30  # X's consumer secrets have 50 letters, an
 
 def trimmed(text: str) -> str:
     """Return `text` without blanks and invisible characters at its ends, and without quotes around it."""
+    text = text.strip()
     if _PLAIN.fullmatch(text):
         return text
     seen = [at for at, letter in enumerate(text) if not _shows_nothing(letter)]
@@ -107,6 +109,8 @@ def _shows_nothing(letter: str) -> bool:
 
 def wrong_in_token(text: str) -> str:
     """Return what a trimmed text is that cannot be a token, in words; an empty text if it may be one."""
+    if len(text) > _LONGEST_TOKEN:
+        return f"a text that is not a token, since it has over {_LONGEST_TOKEN} letters"
     if _PLAIN.fullmatch(text):
         return ""
     if re.match(r"(bearer|oauth|basic)\s", text, re.IGNORECASE):
@@ -124,6 +128,8 @@ def doubts(tokens: Mapping[str, str], screen_name: object, *, oauth_2: bool) -> 
     `oauth_2` says whether the file has fields of OAuth 2.0, too.
     """
     for field, text in tokens.items():
+        if len(text) > _LONGEST_TOKEN:
+            continue
         if _VARIABLE.search(text):
             yield field, "found a variable that was not replaced; write the value itself"
         elif _is_placeholder(text):
@@ -163,6 +169,7 @@ def suspicions(tokens: Mapping[str, str]) -> Iterator[tuple[str, str]]:
 
 # The path of a poem
 
+_LONGEST_PATH = 4096  # letters, on Linux
 _NO_PATHS = (
     (r"\A\w[\w+.-]+:/", "a URL; save the text as a file on this machine, and give its path"),
     (r"\A[A-Za-z]:[\\/]", "a path of Windows; give a path on this machine, with / between folders"),
@@ -175,6 +182,8 @@ _NO_PATHS = (
 
 def wrong_in_path(text: str) -> str:
     """Return what a text is that is no path of a poem, in words; an empty text if it may be one."""
+    if len(text) > _LONGEST_PATH:
+        return f"found one of more than {_LONGEST_PATH} letters, which no file can have"
     return next((f"found {hint}" for pattern, hint in _NO_PATHS if re.search(pattern, text)), "")
 
 
@@ -189,6 +198,7 @@ def about_poem(given: str, path: Path, reason: str) -> str:
 
 # How long
 
+_LONGEST_DURATION = 100  # letters
 _LARGEST_FIRST = "dhms"
 _UNITS = {"s": "s|secs?|seconds?", "m": "m|mins?|minutes?", "h": "h|hrs?|hours?", "d": "d|days?"}
 _PART = re.compile(r"\s*(?:and\s+|,\s*)?(\d+(?:\.\d+)?)\s*([a-z]+)\.?", re.ASCII | re.IGNORECASE)
@@ -201,7 +211,7 @@ def duration(text: str, parse: Callable[[str], float]) -> float | None:
     """
     parts: list[tuple[str, str]] = []
     at = 0
-    while at < len(text) and (part := _PART.match(text, at)):
+    while at < len(text) <= _LONGEST_DURATION and (part := _PART.match(text, at)):
         parts.append((_unit(part[2]), part[1]))
         at = part.end()
     order = [_LARGEST_FIRST.find(unit) for unit, _ in parts]

@@ -18,6 +18,7 @@ from flock.keys.hints import ONE_BOT, about_json
 LARGEST = 1_000_000  # bytes; a key file has some hundreds
 _SOME = 65_536  # bytes; read where the system says less, as for files in /proc, which have size 0
 _TOO_DEEP = "broken JSON: a number too long or a nesting too deep; write it like the files in keys.example/"
+_MOST = 10_000  # values; a key file has some ten
 _DEEPEST = 400  # values in values; Python's own functions fail at some thousand
 
 
@@ -96,20 +97,22 @@ def _decode(content: bytes) -> tuple[Any, tuple[str, ...], str]:
         if len(value) > 1:
             wrong = f"expected one bot, found a list of {len(value)}; {ONE_BOT}"
         value = value[0]
-    if not wrong and _is_deeper_than(_DEEPEST, value):
-        wrong = _TOO_DEEP
+    if not wrong:
+        wrong = _wrong_in_size(value)
     if not wrong and not isinstance(value, dict):
         wrong = f"expected one JSON object in braces, found {kind_of(value)}"
     return value, tuple(twice), wrong
 
 
-def _is_deeper_than(depth: int, value: object) -> bool:
-    """Return whether the value holds values in values, more than `depth` of them in each other."""
-    level = [value]
-    while level and depth:
+def _wrong_in_size(value: object) -> str:
+    """Return in words whether there are too many values, or too deep in each other; an empty text if not."""
+    level, count, depth = [value], 0, 0
+    while level and depth <= _DEEPEST and count <= _MOST:
         level = [inner for each in level if isinstance(each, dict | list) for inner in _values(each)]
-        depth -= 1
-    return bool(level)
+        count, depth = count + len(level), depth + 1
+    if count > _MOST:
+        return f"more than {_MOST:,} values, which is too many for one bot; {ONE_BOT}"
+    return _TOO_DEEP if level else ""
 
 
 def _values(value: dict[str, Any] | list[Any]) -> Iterable[Any]:

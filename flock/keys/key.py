@@ -18,12 +18,14 @@ from flock.keys.credentials import CREDENTIALS, DEFAULT_NETWORK, Credentials, fi
 from flock.keys.hints import ONE_BOT, doubts, duration, trimmed, wrong_in_path
 from flock.keys.json_file import read_object
 from flock.keys.names import Reading, field_named, is_of_oauth_2, read_fields
-from flock.keys.secrecy import HIDDEN, Secrecy
+from flock.keys.secrecy import HIDDEN, Secrecy, looks_like_a_token
 from flock.options import parse_count
 from flock.temperament import Character, parse_temperament
 from flock.units import parse_seconds
 
+_LOOKED_AT = 100  # names, for one that was meant for a missing field
 _LONGEST_NAME = 64  # letters; names on X have 15
+_BAD_FILE_NAME = "the name of this file is or holds a token; name it after its bot, such as my_bot.json"
 _PROFILE = re.compile(r"(?:https?://)?(?:(?:www|mobile|m)\.)?(?:x|twitter)\.com/@?(\w+)/?(?:\?.*)?", re.IGNORECASE)
 _TOKEN_AS_NAME = re.compile(r"\d{4,}-\w")  # an access token of X; no name on X has a "-"
 
@@ -143,6 +145,8 @@ def read_key(file: Path) -> Key:
 
     Raises BadKeys with every problem of the file. The exceptions behind it hold nothing that the file says.
     """
+    if looks_like_a_token(file.name):
+        raise BadKeys([Problem(file.with_name(f"{HIDDEN}.json"), "", _BAD_FILE_NAME)])
     params, twice = read_object(file)
     reading = read_fields(params)
     given = reading.given
@@ -179,7 +183,7 @@ def _several_bots(
     file: Path, params: Mapping[str, Any], reading: Reading, credentials: type[Credentials] | None
 ) -> Problem:
     secrecy = secrecy_of(params, credentials)
-    names = [repr(name) for name in reading.bots if secrecy.may_show(name)]
+    names = [repr(name) for name in reading.bots[:_LOOKED_AT] if secrecy.may_show(name)]
     shown = f" ({', '.join(names[:3])}{', …' if len(names) > 3 else ''})" if names else ""
     text = f"expected one bot, found {len(reading.bots)} objects with the same fields{shown}; {ONE_BOT}"
     return Problem(file, "", text)
@@ -264,7 +268,7 @@ def _problems(
     name = secrecy.hide(file.name)
     shown = file if name == file.name else file.with_name(name)
     if shown != file:
-        yield Problem(shown, "", "the name of this file holds a token or a secret of it; give it another name")
+        yield Problem(shown, "", _BAD_FILE_NAME)
     first = {fault.field: fault for fault in reversed([*faults])}
     missing = [name for name in known_fields(credentials) if name in first and first[name].is_missing]
     advice = _how_to_add(missing, params, credentials, secrecy)
@@ -282,7 +286,8 @@ def _how_to_add(
     """
     how = {**_HOW_TO_GET, **(credentials.HOW_TO_GET if credentials else {})}
     advice = {name: f"missing; {how.get(name, 'add it')}" for name in missing}
-    strange = [name for name in params if not field_named(name) and secrecy.may_show(name)]
+    first_names = [*params][:_LOOKED_AT]
+    strange = [name for name in first_names if not field_named(name) and secrecy.may_show(name)]
     oauth_2 = [name for name in strange if is_of_oauth_2(name)]
     for name in (name for name in strange if name not in oauth_2):
         near = nearest(name, advice)

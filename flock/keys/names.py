@@ -127,7 +127,7 @@ def read_fields(params: Mapping[str, Any]) -> Reading:
         if name := _field_at(place.path, params):
             found.setdefault(name, []).append(place)
     reading = Reading({}, {})
-    bots: list[str] = []
+    bots: dict[str, None] = {}  # in their order, each once
     for name, places in found.items():
         said = [place for place in places if place.value not in (None, "")] or places
         first = next((place for place in said if place.path == (name,)), said[0])
@@ -137,7 +137,7 @@ def read_fields(params: Mapping[str, Any]) -> Reading:
         if others := [place for place in said if _plain(place.value) != _plain(first.value)]:
             reading.contrary[name] = (first.path[-1], others[0].path[-1])
             if any(len(first.path) == len(other.path) > 1 for other in others):
-                bots += [place.path[-2] for place in said if place.path[-2] not in bots]
+                bots |= dict.fromkeys(place.path[-2] for place in said if len(place.path) > 1)
     return Reading(reading.given, reading.names, reading.contrary, tuple(bots))
 
 

@@ -10,11 +10,11 @@ import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
-from pathlib import Path
 
 from flock.keys.names import field_named, fold, is_of_oauth_2
 
 HIDDEN = "(hidden)"
+_LONGEST_TEXT = 4096  # letters that are looked at, and shown
 _SHORTEST = 8  # letters; a shorter text opens nothing, and stands in many words
 _SECRET_FIELDS = {"consumer_token", "consumer_token_secret", "oauth_token", "oauth_token_secret"}
 _SECRET_NAME = re.compile(
@@ -22,8 +22,9 @@ _SECRET_NAME = re.compile(
 )
 _SECRET_WORDS = {"key", "keys", "auth", "pass", "authorization"}
 _TOKEN_OF_X = re.compile(r"\d{4,}-[0-9A-Za-z]{15,}", re.ASCII)  # the account's number, and letters
-_HEX = re.compile(r"[0-9a-f]{24,}|[0-9A-F]{24,}")
-_MIXED = re.compile(r"(?=.*\d)(?=.*[a-z])(?=.*[A-Z])[\w+=%~-]{20,}", re.ASCII)
+_HEX = re.compile(r"(?=.*[0-9])(?=.*[a-f])[0-9a-f]{24,}", re.IGNORECASE)
+_MIXED = re.compile(r"(?=.*[a-z])(?=.*[A-Z]).{20,}")
+_RUN = re.compile(r"[0-9A-Za-z]{20,}")
 _WORD = re.compile(r"[A-Z]?[a-z]{3,}|(?<![A-Za-z])[A-Z]{2,}+(?![a-z])|[^\W\d_a-zA-Z]+")
 _SHARE_OF_WORDS = 0.75  # of the letters; in random letters of both cases it is a third
 _NAME = re.compile(r"[^\W\d_]+([ _-]?[^\W\d_]+)*[ _-]?\d{0,2}")
@@ -32,12 +33,14 @@ _ALIKE = 0.88  # similarity (0 to 1, by difflib) from which a name is a known on
 
 
 def looks_like_a_token(text: str) -> bool:
-    """Return whether `text`, or a part of it as a path, is made like the tokens of a network."""
-    return any(_TOKEN_OF_X.search(part) or _is_random(Path(part).stem) for part in re.split(r"[/\\\s\0]", text))
+    """Return whether `text`, or a part of it, is made like the tokens of a network, or is very long."""
+    if len(text) > _LONGEST_TEXT:
+        return True
+    return bool(_TOKEN_OF_X.search(text)) or any(map(_is_random, _RUN.findall(text)))
 
 
-def _is_random(text: str) -> bool:
-    return bool(_HEX.fullmatch(text) or (_MIXED.fullmatch(text) and not _is_made_of_words(text)))
+def _is_random(run: str) -> bool:
+    return bool(_HEX.fullmatch(run) or (_MIXED.fullmatch(run) and not _is_made_of_words(run)))
 
 
 def _is_made_of_words(text: str) -> bool:
