@@ -14,6 +14,7 @@
         │   ├── DailyLimit        for hours
         │   ├── LooksAutomated    for hours: the network takes the post for an automated one
         │   ├── OutOfCredits      until the developer account is topped up
+        │   ├── NotPermitted      the network lets nobody post, or not this bot, whatever the text
         │   └── ClockWrong        until this machine's clock is right again
         ├── Retry                 an outage: try again, with backoff
         │   ├── Unavailable       the post did not land
@@ -23,7 +24,8 @@
         │   ├── TooLong           the network's count is longer than the flock's
         │   └── Refused           the network gives no reason that the flock knows
         └── Pen                   no post of this bot will be taken until its operator acts
-            ├── Unauthorized      the bot's tokens are revoked or wrong
+            ├── Unauthorized      the bot's tokens are refused
+            ├── Revoked           the bot's tokens are revoked or expired, as the network says
             ├── Suspended         the account is suspended
             ├── Locked            the account is locked until its owner signs in
             └── AppRefused        the app's own keys are refused
@@ -148,6 +150,12 @@ class OutOfCredits(Wait):
     advice = "top up the developer account's credits"
 
 
+class NotPermitted(Wait):
+    """The network refuses the post, and its words are about permission, plan or access, and not about the text."""
+
+    advice = "if it lasts: check the app's permissions and plan in the network's developer portal"
+
+
 class ClockWrong(Wait):
     """The signature was refused, since this machine's clock is too far off."""
 
@@ -187,9 +195,15 @@ class Pen(NetworkError):
 
 
 class Unauthorized(Pen):
-    """The bot's tokens are revoked, expired or wrong."""
+    """The bot's tokens are refused, and the network does not say why."""
 
     advice = "authorize the account again and put the new tokens into its key file"
+
+
+class Revoked(Pen):
+    """The bot's tokens are revoked, expired or wrong: the network says so."""
+
+    advice = Unauthorized.advice
 
 
 class Suspended(Pen):

@@ -11,13 +11,29 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from flock.errors import BadKeys, BadOption, BotsTaken, FlockError, Suspended
+from flock.errors import (
+    BadKeys,
+    BadOption,
+    BotsTaken,
+    DailyLimit,
+    FlockError,
+    NetworkError,
+    NotPermitted,
+    OutOfCredits,
+    RateLimited,
+    Refused,
+    Suspended,
+    TooLong,
+    Unauthorized,
+    Unavailable,
+)
 from flock.events import Died, Events, GoneQuiet, Stopped
 from flock.options import Options
 from flock.sheep.sheep import Sheep
@@ -88,47 +104,6 @@ class Fickle(Sheep):
         raise NotImplementedError
 
 
-def rub_out(file: Path) -> None:
-    """Delete the poem."""
-    file.with_suffix(".txt").unlink()
-
-
-def empty(file: Path) -> None:
-    """Leave nothing in the poem."""
-    file.with_suffix(".txt").write_text("")
-
-
-def pipe(file: Path) -> None:
-    """Put a folder in the poem's place."""
-    rub_out(file)
-    file.with_suffix(".txt").mkdir()
-
-
-@pytest.mark.parametrize("harm", [rub_out, empty, pipe])
-def test_a_poem_that_is_gone_before_its_sheep_is_made_is_one_line_for_its_key(
-    make_world: Callable[..., World], caplog: pytest.LogCaptureFixture, harm: Callable[[Path], None]
-) -> None:
-    """And with skip_bad its bot alone is left out."""
-    for skip_bad in (False, True):
-        world = make_world(options=Options(skip_bad=skip_bad))
-        for name in NAMES:
-            world.raise_sheep(name)
-        world.anew()
-        fickle = type("Fickle", (Fickle,), {"harm": lambda _, file: harm(file)})
-        line = f"{world.folder / 'ben.json'}: poem_file: "
-        if not skip_bad:
-            with pytest.raises(BadKeys) as caught:
-                shepherd_of(world, sheep_class=fickle)
-            assert str(caught.value).startswith(line)
-            assert 1 == len(str(caught.value).splitlines())
-            shutil.rmtree(world.folder / "ben.txt", ignore_errors=True)
-            (world.folder / "ben.txt").unlink(missing_ok=True)
-            continue
-        made = shepherd_of(world, sheep_class=fickle).all_sheep
-        assert ["ann", "cat", "dan"] == [sheep.name for sheep in made]
-        assert [f"skipped: {line}"] == [message[: len(f"skipped: {line}")] for message in caplog.messages]
-
-
 @pytest.mark.parametrize(
     "harm", [Path.unlink, lambda file: file.write_text(""), lambda file: os.truncate(file, 9)]
 )
@@ -141,6 +116,61 @@ def test_a_key_file_that_changes_before_its_sheep_is_made_harms_nothing(
     world.anew()
     fickle = type("Fickle", (Fickle,), {"harm": lambda _, file: harm(file)})
     assert NAMES == tuple(sheep.name for sheep in shepherd_of(world, sheep_class=fickle).all_sheep)
+
+
+def lose(poem: Path) -> None:
+    """Delete the poem."""
+    poem.unlink()
+
+
+def empty(poem: Path) -> None:
+    """Truncate the poem."""
+    poem.write_bytes(b"")
+
+
+def turn_into_a_pipe(poem: Path) -> None:
+    """Put a named pipe in the poem's place."""
+    poem.unlink()
+    os.mkfifo(poem)
+
+
+@pytest.mark.parametrize(
+    ("exchange", "refusal"),
+    [
+        (lose, "no such file: {poem}; a relative path starts at the key file's folder, then here"),
+        (empty, "no line to say in {poem}; write at least one"),
+        (turn_into_a_pipe, "expected a plain file, found a named pipe: {poem}; give the path of a text file"),
+    ],
+)
+def test_a_poem_that_is_exchanged_during_the_start_is_its_own_bots_trouble(
+    world: World, exchange: Callable[[Path], None], refusal: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It was good when the keys were read; it stands in for one that was found bad then."""
+
+    class Late(Sheep):
+        def memorize(self) -> None:
+            if self.name == "ben" and poem.is_file():
+                exchange(poem)
+            super().memorize()
+
+    for name in NAMES:
+        world.raise_sheep(name)
+    poem = world.folder / "ben.txt"
+    content = poem.read_bytes()
+    expected = f"{world.folder / 'ben.json'}: poem_file: {refusal.format(poem=poem)}"
+    world.anew()
+
+    with pytest.raises(BadKeys) as caught:
+        shepherd_of(world, sheep_class=Late)
+    poem.unlink(missing_ok=True)
+    poem.write_bytes(content)
+    world.options = replace(world.options, skip_bad=True)
+    world.anew()
+    others = shepherd_of(world, sheep_class=Late).all_sheep
+
+    assert expected == str(caught.value)
+    assert ["ann", "cat", "dan"] == [sheep.name for sheep in others]
+    assert [f"skipped: {expected}"] == caplog.messages
 
 
 def test_a_poem_of_two_bots_is_told_at_the_start(world: World, caplog: pytest.LogCaptureFixture) -> None:
@@ -191,6 +221,35 @@ def test_a_sheep_module_that_cannot_be_imported_is_a_bad_option(
 
     with pytest.raises(BadOption, match=r"^--sheep quitters:Quits: "):
         load_sheep_class("quitters:Quits")
+
+
+def test_a_sheep_is_found_where_one_stands_and_libraries_are_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file of the working directory that has the name of a module of Python is not taken for it."""
+    (tmp_path / "colorsys.py").write_text("raise SystemExit('of the working directory')\n")
+    (tmp_path / "dyed.py").write_text(
+        "import colorsys\nimport flock\nclass Dyed(flock.Sheep):\n    colours = colorsys\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    for name in ("colorsys", "dyed"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+
+    assert "Dyed" == load_sheep_class("dyed:Dyed").__name__
+
+
+def test_a_sheep_is_found_where_the_working_directory_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that is installed; and what is missing is one line."""
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+
+    assert Sheep is load_sheep_class("flock:Sheep")
+    with pytest.raises(BadOption, match=r"^--sheep nowhere:Sheep: "):
+        load_sheep_class("nowhere:Sheep")
 
 
 def test_a_state_file_of_no_user_is_a_bad_option(world: World) -> None:
@@ -461,6 +520,58 @@ def test_a_service_that_is_silent_takes_no_slots_from_another(world: World) -> N
         until("ben posts", lambda: len(world.stage("ben").posts) > 5)
         assert [] == world.stage("ann").tries
         assert Ending.STOPPED is stop()
+
+
+def test_two_names_of_one_account_do_not_run_at_once(world: World) -> None:
+    """Also where the journal does not know the account yet."""
+    world.raise_sheep("ann", oauth_token="1001-token")
+    (world.folder / "ann.json").rename(world.folder / "was_ann.json")
+    world.raise_sheep("ben", user_id="1001")
+    world.anew()
+
+    with pytest.raises(
+        BadKeys, match=r"was_ann.json: screen_name: ben in .*ben.json is the same account; keep one"
+    ):
+        shepherd_of(world)
+
+
+@pytest.mark.parametrize("error", [Refused("403"), NotPermitted("403"), Unauthorized("401"), OutOfCredits("402")])
+def test_once_says_that_nothing_could_be_said(world: World, error: NetworkError) -> None:
+    """For as long as that lasts: cron jobs are watched by their exit code."""
+    endings = []
+    for minute in range(6):
+        world.clock.advance_to(START + 60 * minute)
+        world.raise_sheep("ann", lines=100)
+        world.stage("ann").always = error if minute < 2 else None
+        world.anew()
+        endings.append(shepherd_of(world).once())
+
+    assert [Ending.REFUSED, Ending.REFUSED] == endings[:2]
+    assert {Ending.REFUSED} >= set(endings) - {Ending.STOPPED}
+    if not isinstance(error, OutOfCredits):  # which waits for hours
+        assert Ending.STOPPED is endings[-1]
+
+
+@pytest.mark.parametrize(
+    "error", [Unavailable("503"), RateLimited("429"), DailyLimit("403"), TooLong("186"), None]
+)
+def test_an_outage_or_a_limit_is_no_refusal(world: World, error: NetworkError | None) -> None:
+    """Nothing is to be done about it."""
+    world.raise_sheep("ann")
+    world.stage("ann").always = error
+    world.anew()
+
+    assert Ending.STOPPED is shepherd_of(world).once()
+
+
+def test_a_flock_of_which_some_could_say_something_was_not_refused(world: World) -> None:
+    """The bot that is refused has its line in the log."""
+    for name in ("ann", "ben"):
+        world.raise_sheep(name)
+    world.stage("ann").always = NotPermitted("403")
+    world.anew()
+
+    assert Ending.STOPPED is shepherd_of(world).once()
 
 
 def test_once_lets_each_sheep_that_is_due_say_one_line(world: World, shepherd: Shepherd) -> None:

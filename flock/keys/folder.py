@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from flock.errors import BadKeys, BadPoem, Problem, printable
+from flock.files import unreadable
 from flock.keys.credentials import Credentials
 from flock.keys.hints import about_poem, suspicions
-from flock.keys.json_file import unreadable
 from flock.keys.key import Key, known_fields, nearest, read_key, secrecy_of, tokens_of
 from flock.keys.names import Reading, field_named, is_of_oauth_2, read_fields
 from flock.keys.secrecy import HIDDEN, looks_like_a_token

@@ -189,8 +189,6 @@ def wrong_in_path(text: str) -> str:
 
 def about_poem(given: str, path: Path, reason: str) -> str:
     """Return why the poem at `path`, which the key file gives as `given`, cannot be read."""
-    if os.path.isdir(path):  # noqa: PTH112 - a name that is too long is no folder
-        return f"cannot be read: {path} is a folder; give the path of a text file in it"
     if "\\" in given and not os.path.exists(path):  # noqa: PTH110
         return f"{reason}; write / between folders, and not a backslash"
     return reason

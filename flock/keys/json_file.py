@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import os
-import stat
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -12,11 +9,11 @@ from typing import Any
 import simplejson as json
 
 from flock.errors import BadKeys, Problem
+from flock.files import NotPlain, TooLarge, read_plain, unreadable
 from flock.keys.credentials import kind_of
 from flock.keys.hints import ONE_BOT, about_json
 
 LARGEST = 1_000_000  # bytes; a key file has some hundreds
-_SOME = 65_536  # bytes; read where the system says less, as for files in /proc, which have size 0
 _TOO_DEEP = "broken JSON: a number too long or a nesting too deep; write it like the files in keys.example/"
 _MOST = 10_000  # values; a key file has some ten
 _DEEPEST = 400  # values in values; Python's own functions fail at some thousand
@@ -39,35 +36,17 @@ def read_object(file: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
 
 
 def _read(file: Path) -> tuple[bytes, str]:
-    """Return what is in `file`, and an empty text; or nothing, and what is wrong.
-
-    Only plain files are read, and never more than LARGEST bytes: a named pipe would block, and some devices have
-    no end.
-    """
+    """Return what is in `file`, and an empty text; or nothing, and what is wrong."""
     try:
-        status = file.stat()
-        if not stat.S_ISREG(status.st_mode):
-            return b"", f"expected a plain file, found {_kind_of_file(status.st_mode)}; take it out of the folder"
-        if status.st_size > LARGEST:
-            return b"", "too large for a key file (over 1 MB); write it like the files in keys.example/"
-        descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # should it be a pipe by now
-        try:
-            with open(descriptor, "rb", closefd=False) as opened:
-                return opened.read(max(status.st_size, _SOME)) or b"", ""
-        finally:
-            os.close(descriptor)
+        return read_plain(file, LARGEST), ""
+    except NotPlain as found:
+        return b"", f"expected a plain file, found {found}; take it out of the folder"
+    except TooLarge:
+        return b"", "too large for a key file (over 1 MB); write it like the files in keys.example/"
     except OSError as error:
         return b"", unreadable(error)
-    except ValueError:  # a NUL or a lone surrogate in its name
+    except ValueError:
         return b"", "no file can have that name; give the path of a key file"
-
-
-def _kind_of_file(mode: int) -> str:
-    if stat.S_ISDIR(mode):
-        return "a folder"
-    if stat.S_ISFIFO(mode):
-        return "a named pipe"
-    return "a socket" if stat.S_ISSOCK(mode) else "a device"
 
 
 def _decode(content: bytes) -> tuple[Any, tuple[str, ...], str]:
@@ -117,14 +96,3 @@ def _wrong_in_size(value: object) -> str:
 
 def _values(value: dict[str, Any] | list[Any]) -> Iterable[Any]:
     return value.values() if isinstance(value, dict) else value
-
-
-def unreadable(error: OSError) -> str:
-    """Return why a key file or folder cannot be read, and what the operator can do about it."""
-    if error.errno in (errno.EMFILE, errno.ENFILE):
-        advice = "raise LimitNOFILE= or ulimit -n"
-    elif error.errno in (errno.ENOENT, errno.ELOOP):
-        advice = "check its path, and where it leads if it is a link"
-    else:
-        advice = "check its owner and permissions"
-    return f"cannot be read: {error.strerror}; {advice}"

@@ -14,6 +14,7 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import BeforeValidator, ConfigDict, SkipValidation, TypeAdapter, ValidationError
 
 from flock.errors import BadKeys, Problem, printable
+from flock.keys.core_dumps import forbid_core_dumps
 from flock.keys.credentials import CREDENTIALS, DEFAULT_NETWORK, Credentials, field_names, parse_network
 from flock.keys.hints import ONE_BOT, doubts, duration, trimmed, wrong_in_path
 from flock.keys.json_file import read_object
@@ -145,6 +146,7 @@ def read_key(file: Path) -> Key:
 
     Raises BadKeys with every problem of the file. The exceptions behind it hold nothing that the file says.
     """
+    forbid_core_dumps()
     if looks_like_a_token(file.name):
         raise BadKeys([Problem(file.with_name(f"{HIDDEN}.json"), "", _BAD_FILE_NAME)])
     params, twice = read_object(file)

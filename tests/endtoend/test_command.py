@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from flock.cli import cli
 from flock.cli.run import run
 from flock.options import PARSERS
+from tests.conftest import TIMEOUT
 from tests.endtoend.conftest import Flock, Folder
 
 Start = Callable[..., Flock]
@@ -135,6 +136,20 @@ def test_what_cannot_be_done_is_one_line_and_a_named_code(
     assert (code, "") == (exit_code, output)
     assert words in errors.splitlines()[-1]
     assert "Traceback" not in errors
+
+
+def test_nothing_is_imported_from_the_folder_that_one_stands_in(make_folder: Callable[..., Folder]) -> None:
+    """The command itself, in a folder that may be anybody's; --sheep finds its module there, and no more."""
+    folder = make_folder(1).path.parent
+    for name in ("flock", "simplejson", "random", "resource", "numpy", "sitecustomize"):
+        (folder / f"{name}.py").write_text("open('marked', 'a').write(__name__ + ' ')\n")
+    (folder / "own.py").write_text("import resource, random, numpy, flock\nclass Own(flock.Sheep):\n    pass\n")
+    command = [str(Path(sys.executable).with_name("flock")), "run", "keys", "--once", "--dry-run"]
+
+    for more in ([], ["--sheep", "own:Own"]):
+        subprocess.run([*command, *more], cwd=folder, check=True, capture_output=True, timeout=TIMEOUT)
+
+    assert not (folder / "marked").exists()
 
 
 def test_a_bad_variable_is_named(make_folder: Callable[..., Folder], start: Start) -> None:

@@ -176,7 +176,7 @@ POEMS = [
     ("${HOME}/poem.txt", "a variable that was not replaced"),
     ("%USERPROFILE%/poem.txt", "a variable that was not replaced"),
     ("<path of the poem>", "a placeholder"),
-    ("..", "is a folder; give the path of a text file in it"),
+    ("..", "found a folder"),
 ]
 
 

@@ -111,7 +111,7 @@ BAD_FIELDS = [
     ({"poem_file": " "}, "poem_file", "expected the path of a text file"),
     ({"poem_file": "nul\0.txt"}, "poem_file", "expected the path of a text file"),
     ({"poem_file": "lost.txt"}, "poem_file", "no such file"),
-    ({"poem_file": "."}, "poem_file", "cannot be read"),
+    ({"poem_file": "."}, "poem_file", "found a folder"),
     ({"poem_file": "x" * 5000}, "poem_file", ""),
     ({"poem_file": "\ud800.txt"}, "poem_file", ""),
     ({"poem_file": "~nobody-of-that-name/poem.txt"}, "poem_file", ""),
@@ -263,7 +263,7 @@ def test_a_file_that_becomes_a_pipe_while_it_is_read_does_not_block(
     file.unlink()
     os.mkfifo(file)
     monkeypatch.setattr(Path, "stat", lambda *_, **__: plain)
-    assert refusal_of(file).endswith("the file is empty; copy one from keys.example/")
+    assert "expected a plain file, found a named pipe; take it out of the folder" == refusal_of(file)
 
 
 def test_a_file_that_becomes_a_folder_while_it_is_read_leaves_nothing_open(
@@ -276,7 +276,7 @@ def test_a_file_that_becomes_a_folder_while_it_is_read_leaves_nothing_open(
     file.mkdir()
     monkeypatch.setattr(Path, "stat", lambda *_, **__: plain)
     before = os.listdir("/dev/fd")  # noqa: PTH208
-    assert refusal_of(file).startswith("cannot be read: Is a directory")
+    assert refusal_of(file).startswith("expected a plain file, found a folder")
     assert before == os.listdir("/dev/fd")  # noqa: PTH208
 
 

@@ -52,12 +52,12 @@ def _plain(text: str) -> int:
 
 def _find_emoji(text: str) -> list[Span]:
     """Return where the emoji of `text` stand, each as long as possible."""
-    by_head = _emoji_by_head()
+    known, lengths = _emoji()
     spans = []
     used = 0
     for start, head in enumerate(text):
-        if start >= used and head in by_head:
-            length = next((len(each) for each in by_head[head] if text.startswith(each, start)), 0)
+        if start >= used and head in lengths:
+            length = next((each for each in lengths[head] if text[start : start + each] in known), 0)
             if length:
                 used = start + length
                 spans.append((start, used))
@@ -65,12 +65,13 @@ def _find_emoji(text: str) -> list[Span]:
 
 
 @functools.cache
-def _emoji_by_head() -> dict[str, list[str]]:
-    """Return all emoji by their first code point, the longest first.
+def _emoji() -> tuple[frozenset[str], dict[str, list[int]]]:
+    """Return all emoji, and how long those with the same first code point are, the longest first.
 
     Made when the first text is seen that may hold one: reading them takes 10 ms.
     """
-    by_head: dict[str, list[str]] = {}
-    for each in sorted(tables.emoji(), key=len, reverse=True):
-        by_head.setdefault(each[0], []).append(each)
-    return by_head
+    known = frozenset(tables.emoji())
+    lengths: dict[str, set[int]] = {}
+    for each in known:
+        lengths.setdefault(each[0], set()).add(len(each))
+    return known, {head: sorted(each, reverse=True) for head, each in lengths.items()}

@@ -1,6 +1,7 @@
-"""Poems: reading them, cutting their lines, finding a line again."""
+"""Cutting a line into posts that fit."""
 
 import itertools
+import time
 import unicodedata
 from collections.abc import Sequence
 from itertools import pairwise
@@ -11,11 +12,12 @@ import regex
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from flock.errors import BadPoem
 from flock.networks.x.length import fits_a_tweet, weighted_length
-from flock.poem import ELLIPSIS, cut, find_again, read_poem
+from flock.poem import ELLIPSIS, cut, read_poem
+from flock.poem.reading import LONGEST_LINE
 
-POEMS = sorted(Path(__file__).parents[1].joinpath("poems").glob("*.txt"))
+POEMS = sorted(Path(__file__).parents[2].joinpath("poems").glob("*.txt"))
+CPU = 2.0  # seconds, on a slow machine, for a line of LONGEST_LINE letters
 
 WORDS = st.one_of(
     st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Zs", "Zl", "Zp"]), min_size=1, max_size=20),
@@ -143,122 +145,6 @@ def test_a_line_of_which_no_piece_fits_is_a_value_error() -> None:
         cut("baa baa", lambda _: False)
 
 
-def write(folder: Path, content: str | bytes) -> Path:
-    """Write a poem and return its path."""
-    path = folder / "poem.txt"
-    path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return path
-
-
-@pytest.mark.parametrize(
-    ("content", "expected"),
-    [
-        ("one\ntwo\n", ("one", "two")),
-        ("one\r\ntwo\r\n", ("one", "two")),
-        ("one\rtwo", ("one", "two")),
-        ("one\ntwo", ("one", "two")),
-        ("\ufeffone\ntwo\n", ("one", "two")),
-        ("\n\n  one  \n \t \n\n\ttwo\n\n", ("one", "two")),
-        ("a\tb  c\n", ("a\tb  c",)),
-        ("cafe\u0301\n", ("café",)),
-        ("Μῆνιν ἄειδε θεά\n羊眠れず\nبأ\u0640 بأ\n", ("Μῆνιν ἄειδε θεά", "羊眠れず", "بأ\u0640 بأ")),
-        ("\u3000羊\u3000\n", ("羊",)),
-        ("baa\nbaa\n", ("baa", "baa")),
-    ],
-)
-def test_a_poem_is_its_stripped_lines(tmp_path: Path, content: str, expected: tuple[str, ...]) -> None:
-    """Files of every editor give the same lines; a tab inside a line stays, and equal lines stay two lines."""
-    assert expected == read_poem(write(tmp_path, content))
-
-
-@given(st.text(st.characters(codec="utf-8")))
-def test_no_line_of_any_poem_is_empty_or_out_of_form(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
-    """A text is either a poem, whose lines are stripped and in NFC, or a BadPoem: empty, or no plain text."""
-    path = write(tmp_path_factory.mktemp("any"), text)
-    try:
-        poem = read_poem(path)
-    except BadPoem:
-        odd = [
-            letter for letter in text if unicodedata.category(letter) == "Cc" and letter not in "\t\n\v\f\r\x85"
-        ]
-        assert odd or "" == text.replace("\ufeff", "").strip()
-        return
-    assert [] == [line for line in poem if not line or line != unicodedata.normalize("NFC", line.strip())]
-
-
-def test_a_poem_in_latin_1_is_refused_with_the_way_to_mend_it(tmp_path: Path) -> None:
-    """The message says where the first wrong byte is, and how to convert the file."""
-    path = write(tmp_path, "na\xefve".encode("latin-1"))
-    with pytest.raises(BadPoem) as caught:
-        read_poem(path)
-    way = "save it as UTF-8, or run: iconv -f WINDOWS-1252 -t UTF-8"
-    assert f"not UTF-8 (byte 3 of {path}); {way}" == str(caught.value)
-
-
-@pytest.mark.parametrize("content", ["", "\n\n", " \t\r\n", "\ufeff", "\ufeff\n \ufeff\n"])
-def test_a_poem_without_a_line_is_refused(tmp_path: Path, content: str) -> None:
-    """A poem without lines is refused."""
-    path = write(tmp_path, content)
-    with pytest.raises(BadPoem) as caught:
-        read_poem(path)
-    assert f"no line to say in {path}; write at least one" == str(caught.value)
-
-
-def test_a_missing_poem_is_refused_by_its_path(tmp_path: Path) -> None:
-    """The message names the file that was looked for."""
-    with pytest.raises(BadPoem) as caught:
-        read_poem(tmp_path / "lost.txt")
-    assert str(caught.value).startswith(f"no such file: {tmp_path / 'lost.txt'}")
-
-
-def test_a_folder_is_no_poem(tmp_path: Path) -> None:
-    """The message says so in one line."""
-    with pytest.raises(BadPoem) as caught:
-        read_poem(tmp_path)
-    assert f"cannot be read: {tmp_path}: Is a directory" == str(caught.value)
-
-
-@pytest.mark.parametrize("name", ["x" * 5000, "\ud800.txt", "nul\0.txt"])
-def test_a_path_that_can_be_no_file_is_refused_like_any_other(tmp_path: Path, name: str) -> None:
-    """Too long a name, or one that no file system takes, is the operator's mistake and not a crash."""
-    with pytest.raises(BadPoem):
-        read_poem(tmp_path / name)
-
-
-def test_an_edited_poem_is_read_anew_and_an_unchanged_one_is_shared(tmp_path: Path) -> None:
-    """Five hundred sheep with one poem hold one copy of it; a saved edit is seen at the next reading."""
-    path = write(tmp_path, "one\n")
-    first = read_poem(path)
-    assert first is read_poem(path)
-    write(tmp_path, "one, and two\n")
-    assert ("one, and two",) == read_poem(path)
-
-
-@pytest.mark.parametrize(
-    ("memory", "at", "text", "expected"),
-    [
-        (["a", "b", "c"], 1, "b", 1),
-        (["new", "a", "b", "c"], 1, "b", 2),
-        (["baa", "x", "baa", "y", "baa"], 3, "baa", 2),
-        (["baa", "x", "y", "z", "baa"], 3, "baa", 4),
-        (["The sheep sleeps", "Nothing alike"], 1, "The sheep slept", 0),
-        (["one", "two", "three"], 1, "qqqqqqq", 1),
-        (["one", "two"], 7, "qqqqqqq", 1),
-    ],
-)
-def test_a_line_is_found_again_in_an_edited_poem(memory: list[str], at: int, text: str, expected: int) -> None:
-    """The same text nearest to its place, else the line most like it, else the place, else the end."""
-    assert expected == find_again(memory, at, text)
-
-
-@given(st.lists(st.text(), min_size=1), st.integers(0, 50), st.text())
-def test_a_line_is_always_found_inside_the_poem(memory: list[str], at: int, text: str) -> None:
-    """After every edit the sheep goes on at one of the poem's lines, at the same one if it still exists."""
-    place = find_again(memory, at, text)
-    assert 0 <= place < len(memory)
-    assert (text in memory) <= (memory[place] == text)
-
-
 def test_there_are_poems_to_check() -> None:
     """The folder is not empty, so that the next test tests something."""
     assert [] != POEMS
@@ -280,9 +166,96 @@ def test_no_two_tweets_of_a_line_in_a_row_are_the_same(line: str) -> None:
     assert line.replace(" ", "") == "".join(piece.removesuffix("…") for piece in pieces).replace(" ", "")
 
 
-@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le"])
-def test_a_poem_in_utf_16_is_refused(tmp_path: Path, encoding: str) -> None:
-    """With its mark the advice names UTF-16; without it the text is full of NULs, which no poem needs."""
-    path = write(tmp_path, "The hydra\nat night".encode(encoding))
-    with pytest.raises(BadPoem, match=r"iconv -f UTF-16 -t UTF-8|a control character in line 1"):
-        read_poem(path)
+HOSTILE = [
+    *(
+        "a.a.a.",
+        "@a@a@",
+        "#####",
+        "://://",
+        "http://a.",
+        "x.co ",
+        "x.co/(",
+        "a.com/?",
+        "www.",
+        "1234567890",
+        "...",
+    ),
+    *(
+        "a",
+        "a ",
+        "word. ",
+        "la ",
+        "\u0301",
+        "e\u0301\u0323",
+        "\u200d",
+        "🐑",
+        "🇬🇷",
+        "👩‍👩‍👧‍👦",
+        "👩‍",
+        "🏽",
+        "羊",
+        "中.com",
+        "각",
+    ),
+    *("क\u094d", "กำ", "خروف", "a羊b🐑ж", "\u3164", "\u202e", "ﷺ", "_a.", "xn--a."),
+]
+
+
+@pytest.mark.parametrize("unit", HOSTILE)
+def test_the_longest_line_of_anything_is_cut_in_no_time(unit: str) -> None:
+    """Nothing in it is quadratic: not the clusters (flags!), not the links, not the pieces."""
+    line = unicodedata.normalize("NFC", (unit * LONGEST_LINE)[:LONGEST_LINE].strip())
+    before = time.process_time()
+    pieces = cut(line, fits_a_tweet)
+    assert time.process_time() - before < CPU
+    assert bare(line) == bare("".join(said(pieces)))
+
+
+class Ruler:
+    """Says what fits, by a length and not by X's rules, and counts the code points that it is asked about."""
+
+    def __init__(self, longest: int) -> None:
+        self.longest = longest
+        self.measured = 0
+
+    def fits(self, text: str) -> bool:
+        """Return whether `text` has at most so many code points."""
+        self.measured += len(text)
+        return len(text) <= self.longest
+
+
+@settings(max_examples=20)
+@given(
+    st.lists(
+        st.sampled_from(["a", "羊", " ", "word ", "x" * 400, "\u0301", "👩‍", "🇬", "\t"]), min_size=1, max_size=8
+    ),
+    st.sampled_from([20, 280, 5000]),
+    st.sampled_from([2_000, 20_000, 100_000]),
+)
+@example(["\u0301"], 280, 100_000)
+@example(["word ", "x" * 400], 280, 100_000)
+@example(["a"], 20, 100_000)
+def test_what_is_measured_grows_with_the_line_and_no_faster(units: list[str], longest: int, length: int) -> None:
+    """Each letter is measured some times, however long the line is."""
+    line = "a" + ("".join(units) * length)[:length].rstrip()
+    ruler = Ruler(longest)
+    cut(line, ruler.fits)
+    assert ruler.measured <= 100 * len(line)
+
+
+@given(st.text(st.sampled_from("ab \u0301羊\t"), min_size=1), st.integers(4, 12))
+def test_any_network_gets_pieces_that_fit(text: str, longest: int) -> None:
+    """Not only one that counts as X does."""
+    line = "a" + text.rstrip()
+    pieces = cut(line, Ruler(longest).fits)
+    assert [] == [piece for piece in pieces if len(piece) > longest]
+    assert bare(line) == bare("".join(said(pieces)))
+    assert all(piece.endswith(ELLIPSIS) for piece in pieces[:-1])
+
+
+@given(st.lists(st.text("ab", min_size=1, max_size=9), min_size=1, unique=True), st.integers(12, 30))
+def test_words_are_packed_as_full_as_they_go(words: list[str], longest: int) -> None:
+    """The word that begins a piece would not have fitted into the one before."""
+    pieces = cut(" ".join(words), Ruler(longest).fits)
+    for before, after in pairwise(said(pieces)):
+        assert len(f"{before} {after.split()[0]}{ELLIPSIS}") > longest

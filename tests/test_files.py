@@ -1,0 +1,43 @@
+"""Reading plain files, and nothing else."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from flock.files import NotPlain, TooLarge, read_plain
+
+
+def test_a_file_is_read_up_to_the_limit(tmp_path: Path) -> None:
+    """One byte more is too large."""
+    file = tmp_path / "file"
+    file.write_bytes(b"baa")
+    assert b"baa" == read_plain(file, 3)
+    with pytest.raises(TooLarge):
+        read_plain(file, 2)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has files in /proc")
+def test_a_file_that_has_no_size_is_read_and_bounded_all_the_same() -> None:
+    """Files in /proc have size 0."""
+    assert b"Name:" == read_plain(Path("/proc/self/status"), 65_536)[:5]
+    with pytest.raises(TooLarge):
+        read_plain(Path("/proc/self/status"), 8)
+
+
+def test_reading_leaves_no_descriptor_open(tmp_path: Path) -> None:
+    """Also when it is refused."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    before = os.open(os.devnull, os.O_RDONLY)
+    os.close(before)
+    with pytest.raises(NotPlain):
+        read_plain(pipe, 3)
+    with pytest.raises(TooLarge):
+        read_plain(Path(__file__), 3)
+    after = os.open(os.devnull, os.O_RDONLY)
+    os.close(after)
+    assert before == after
