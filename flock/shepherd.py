@@ -21,7 +21,7 @@ from flock.context import Context, open_context
 from flock.errors import BadKeys, BadOption, BadPoem, FlockError, Problem, printable
 from flock.events import Called, Events, Stopped, Stopping
 from flock.herd import Herd, patient_threads
-from flock.keys import Key, poem_problem, read_keys
+from flock.keys import Key, poem_problem, read_keys, shared_poems
 from flock.keys.credentials import DEFAULT_NETWORK
 from flock.options import Options, settle_options
 from flock.poem import find_doubts, read_poem_file
@@ -311,7 +311,7 @@ def load_sheep_class(spec: str | None) -> type[Sheep]:
 def _usable_keys(folder: Path, options: Options) -> tuple[Key, ...]:
     """Return the usable keys; raises BadKeys if there are others, unless they are to be skipped."""
     ring = read_keys(folder)
-    for warning in ring.warnings:
+    for warning in (*ring.warnings, *shared_poems(ring.keys)):
         log.warning("%s", warning)
     _tell_or_raise(ring.problems, skip=options.skip_bad and bool(ring.keys))
     return ring.keys

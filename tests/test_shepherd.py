@@ -219,6 +219,21 @@ def test_a_poem_that_is_exchanged_during_the_start_is_its_own_bots_trouble(
     assert [f"skipped: {expected}"] == caplog.messages
 
 
+def test_a_poem_of_two_bots_is_told_at_the_start(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    """X does not allow it; both bots run all the same."""
+    (world.folder / "shared.txt").write_text("baa")
+    for name in ("ann", "ben"):
+        world.raise_sheep(name, poem_file="shared.txt")
+    world.anew()
+
+    assert 2 == len(shepherd_of(world).all_sheep)
+    (message,) = caplog.messages
+    assert (
+        f"{world.folder / 'ann.json'}: poem_file: the same poem as in {world.folder / 'ben.json'}; X does"
+        in message
+    )
+
+
 def test_one_name_on_two_networks_is_two_bots_in_practice(make_world: Callable[..., World]) -> None:
     """Both practise on the pasture; each has a place of its own in its poem."""
     world = make_world(options=Options(pasture=True))

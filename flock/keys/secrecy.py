@@ -10,23 +10,21 @@ import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
-from pathlib import Path
+
+from flock.keys.names import field_named, fold, is_of_oauth_2
 
 HIDDEN = "(hidden)"
+_LONGEST_TEXT = 4096  # letters that are looked at, and shown
 _SHORTEST = 8  # letters; a shorter text opens nothing, and stands in many words
-_PUBLIC = frozenset(  # folded
-    [
-        *("screenname", "username", "name", "userid", "network", "api", "poemfile", "file"),
-        *("lineinterval", "poeminterval", "postsperday", "temperament"),
-    ]
-)
+_SECRET_FIELDS = {"consumer_token", "consumer_token_secret", "oauth_token", "oauth_token_secret"}
 _SECRET_NAME = re.compile(
     "token|secret|(api|app|access|consumer|client|private)keys?|passw|bearer|oauth|credential"
 )
 _SECRET_WORDS = {"key", "keys", "auth", "pass", "authorization"}
 _TOKEN_OF_X = re.compile(r"\d{4,}-[0-9A-Za-z]{15,}", re.ASCII)  # the account's number, and letters
-_HEX = re.compile(r"[0-9a-f]{24,}|[0-9A-F]{24,}")
-_MIXED = re.compile(r"(?=.*\d)(?=.*[a-z])(?=.*[A-Z])[\w+=%~-]{20,}", re.ASCII)
+_HEX = re.compile(r"(?=.*[0-9])(?=.*[a-f])[0-9a-f]{24,}", re.IGNORECASE)
+_MIXED = re.compile(r"(?=.*[a-z])(?=.*[A-Z]).{20,}")
+_RUN = re.compile(r"[0-9A-Za-z]{20,}")
 _WORD = re.compile(r"[A-Z]?[a-z]{3,}|(?<![A-Za-z])[A-Z]{2,}+(?![a-z])|[^\W\d_a-zA-Z]+")
 _SHARE_OF_WORDS = 0.75  # of the letters; in random letters of both cases it is a third
 _NAME = re.compile(r"[^\W\d_]+([ _-]?[^\W\d_]+)*[ _-]?\d{0,2}")
@@ -34,18 +32,15 @@ _LONGEST_NAME = 16
 _ALIKE = 0.88  # similarity (0 to 1, by difflib) from which a name is a known one with a typing error
 
 
-def fold(name: str) -> str:
-    """Return the letters and digits of a field's name, in lower case: "API Key" and `api_key` are one name."""
-    return "".join(filter(str.isalnum, name.casefold()))
-
-
 def looks_like_a_token(text: str) -> bool:
-    """Return whether `text`, or a part of it as a path, is made like the tokens of a network."""
-    return any(_TOKEN_OF_X.search(part) or _is_random(Path(part).stem) for part in re.split(r"[/\\\s\0]", text))
+    """Return whether `text`, or a part of it, is made like the tokens of a network, or is very long."""
+    if len(text) > _LONGEST_TEXT:
+        return True
+    return bool(_TOKEN_OF_X.search(text)) or any(map(_is_random, _RUN.findall(text)))
 
 
-def _is_random(text: str) -> bool:
-    return bool(_HEX.fullmatch(text) or (_MIXED.fullmatch(text) and not _is_made_of_words(text)))
+def _is_random(run: str) -> bool:
+    return bool(_HEX.fullmatch(run) or (_MIXED.fullmatch(run) and not _is_made_of_words(run)))
 
 
 def _is_made_of_words(text: str) -> bool:
@@ -55,9 +50,15 @@ def _is_made_of_words(text: str) -> bool:
 
 @lru_cache(maxsize=1024)
 def _is_secrets_name(name: str) -> bool:
-    folded = fold(name)
+    if known := field_named(name):
+        return known in _SECRET_FIELDS
     words = {word.casefold() for word in _WORD.findall(name)}
-    return folded not in _PUBLIC and bool(_SECRET_NAME.search(folded) or words & _SECRET_WORDS)
+    return bool(_SECRET_NAME.search(fold(name)) or words & _SECRET_WORDS)
+
+
+@lru_cache(maxsize=1024)
+def _is_public(name: str) -> bool:
+    return field_named(name) not in (None, *_SECRET_FIELDS)
 
 
 class Secrecy:
@@ -90,7 +91,7 @@ class Secrecy:
 
     def may_show(self, field: str) -> bool:
         """Return whether the name of the field is a name: short words, or nearly one that flock knows."""
-        if field in self._known:
+        if field in self._known or field_named(field) or is_of_oauth_2(field):
             return True
         if field.strip() in self._secrets or self.has_secret(field):
             return False
@@ -105,14 +106,13 @@ def _secret_values(params: Mapping[str, object]) -> Iterator[str]:
         if isinstance(value, Mapping):  # whatever is in "twitter_keys" is a secret, too, unless it is public
             of_secrets = _is_secrets_name(name)
             waiting += [
-                (name if of_secrets and fold(inner) not in _PUBLIC else inner, each)
-                for inner, each in value.items()
+                (name if of_secrets and not _is_public(inner) else inner, each) for inner, each in value.items()
             ]
         elif isinstance(value, list):
             waiting += [(name, each) for each in value]
         elif isinstance(value, str | int) and not isinstance(value, bool):
             text = str(value)
-            if _is_secrets_name(name) or (fold(name) not in _PUBLIC and looks_like_a_token(text)):
+            if _is_secrets_name(name) or (not _is_public(name) and looks_like_a_token(text)):
                 yield text
 
 

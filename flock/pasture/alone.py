@@ -20,10 +20,10 @@ from flock.pasture.server import Pasture
 _MADE_UP = Account(
     screen_name="black_sheep",
     user_id="1000",
-    consumer_key="not-a-real-consumer-token",
-    consumer_secret=SecretStr("not-a-secret-of-the-consumer"),
-    token="1000-not-a-real-token-of-black-sheep",  # noqa: S106 - made up
-    token_secret=SecretStr("not-a-secret-of-black-sheep"),
+    consumer_key="practice-consumer-token",
+    consumer_secret=SecretStr("practice-secret-of-the-consumer"),
+    token="1000-practice-token-of-black-sheep",  # noqa: S106 - made up
+    token_secret=SecretStr("practice-secret-of-black-sheep"),
 )
 
 

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from flock.errors import BadKeys
 from flock.keys import KeyRing, Params, XCredentials, find_poem, read_key, read_keys
-from flock.keys.key import LARGEST, known_fields
+from flock.keys.json_file import LARGEST
+from flock.keys.key import known_fields
 from tests.conftest import no_more_files
 from tests.keys.conftest import SECRET, WriteKey, all_that_shows, lines
 
@@ -104,6 +105,7 @@ BAD_FIELDS = [
     ({"oauth_token_secret": True}, "oauth_token_secret", "expected a text in quotes, found true or false"),
     ({"oauth_token_secret": "sesame\nsesame"}, "oauth_token_secret", "found a text that is not a token"),
     ({"oauth_token_secret": "sésame"}, "oauth_token_secret", "found a text that is not a token"),
+    ({"oauth_token_secret": "sesame" * 1000}, "oauth_token_secret", "found a text that is not a token"),
     ({"poem_file": ...}, "poem_file", "missing; add the path of the poem"),
     ({"poem_file": 7}, "poem_file", "expected the path of a text file"),
     ({"poem_file": " "}, "poem_file", "expected the path of a text file"),
@@ -175,6 +177,7 @@ BAD_FILES = [
     ('{"line_interval": NaN, "oauth_token": "sesame"}', "broken JSON at line 1, column 19"),
     ('{"line_interval": ' + "9" * 5000 + "}", "broken JSON"),
     ("[" * 100_000, "broken JSON"),
+    (json.dumps({"sesame": [[1] * 4000] * 3}), "more than 10,000 values, which is too many for one bot"),
     ('["sesame"]', "expected one JSON object in braces, found a list"),
     ('"sesame"', "expected one JSON object in braces, found a text"),
     ("null", "expected one JSON object in braces, found nothing"),

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from flock.errors import BadKeys
 from flock.keys import Params, read_key, read_keys
-from flock.keys.secrecy import HIDDEN, Secrecy, fold, looks_like_a_token
+from flock.keys.names import fold
+from flock.keys.secrecy import HIDDEN, Secrecy, looks_like_a_token
 from tests.conftest import KEY
 from tests.keys.conftest import SECRET, WriteKey, all_that_shows, lines
 
@@ -24,6 +25,7 @@ TOKENS = [  # as X and others make them
     "kAcSOqF21Fu85e7zjz7ZN2U4ZRhfV3WpwPAoE3Z7kBw8e5XyN0",
     "AAAAAAAAAAAAAAAAAAAAAMLheAAAAAAA0%2BuSeid%2BULvsea4JtiGRiSDSJSI",
     "0123456789abcdef0123456789abcdef",
+    "bfitLWdujNDQuvbrNUiJCPtbo",
 ]
 
 
@@ -39,6 +41,7 @@ def test_a_token_is_known_by_its_looks(token: str) -> None:
     "text",
     [
         *("dolly_the_first", "../poems/one-light-still-on.txt", "1984-george_orwell.txt", "/tmp/pytest-of-eve"),
+        *("MyPoemFileNameIsHere", "TheTao_Of_Me_And_Us_2", "0b7c2b5e-3c1e-4b0a-9d55-1c2d3e4f5a6b"),
         *("a_Test_With_Many_Words_And_1_Number", "", "眠れぬ夜", "2024-12-31", "electroencephalographically"),
     ],
 )
@@ -146,7 +149,10 @@ def test_a_file_that_is_named_by_its_token_is_a_problem(write_key: WriteKey) -> 
     """Its name would be shown in many places."""
     write_key(f"{KEY['oauth_token']}.json")
     file = write_key(f"{KEY['oauth_token']}.json")
-    assert f"/{HIDDEN}.json: the name of this file holds a token" in refusal_of(file)
+    assert refusal_of(file).startswith(f"/{HIDDEN}.json: the name of this file is or holds a token")
+    file.rename(file.with_name(f"{TOKENS[0]}.json"))
+    file.with_name(f"{TOKENS[0]}.json").write_text("{")
+    assert refusal_of(file).startswith(f"/{HIDDEN}.json: the name of this file is or holds a token")
 
 
 def test_many_unknown_fields_are_counted(write_key: WriteKey) -> None:
