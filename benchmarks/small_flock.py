@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass
 import simplejson as json
 
 from benchmarks.forms import SLOTS, STOPS, Event
-from flock.networks import connections, http
+from flock.networks import http
 from flock.networks.x.api import Signature
 
 TURN = 50e-6  # seconds of Python's switch interval for each thread, as in flock
@@ -124,7 +124,7 @@ def main() -> None:
     if config.patient:
         sys.setswitchinterval(max(sys.getswitchinterval(), config.sheep * TURN))
     if not config.own_thread:
-        connections._run_in_thread = lambda function: function()
+        http._run_in_thread = lambda function: function()
     SmallFlock(config).run(inbox)
     os._exit(0)
 

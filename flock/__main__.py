@@ -10,14 +10,16 @@ import sys
 from types import FrameType
 from typing import NoReturn
 
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _ENDED_BY_SIGNAL = ("run", "pasture")  # the commands that a signal ends as it should
 
 
 def main() -> None:
     """Run the command line; the console script's entry point."""
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in _SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:  # under nohup it stays ignored
             signal.signal(number, _end)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)  # the parent may have blocked them
     from flock.cli import main as run_command  # noqa: PLC0415 - after the handlers
 
     run_command()

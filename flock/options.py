@@ -106,7 +106,10 @@ class Options:
                 return self.state.expanduser()
             except RuntimeError:
                 raise BadOption(f"--state {self.state}: there is no such user; give a full path") from None
-        return platformdirs.user_state_path("flock") / STATE_NAME
+        try:
+            return platformdirs.user_state_path("flock") / STATE_NAME
+        except RuntimeError:  # no HOME, and this user has no line in /etc/passwd
+            raise BadOption("no home directory to keep the journal in; give --state PATH or FLOCK_STATE") from None
 
 
 def settle_options(
@@ -270,8 +273,9 @@ def parse_seed(value: str | int) -> int:
 
 def parse_state(text: str) -> Path:
     """Return the journal's path. Raises ValueError for a variable: crontabs and units do not expand $HOME."""
-    if text.startswith("$"):
-        raise ValueError("expected a path, found a variable that was not replaced; write the path itself")
+    if text.startswith("$") or "${" in text:
+        found = "a variable, which crontabs, units and env files do not replace"
+        raise ValueError(f"expected a path, found {found}; write the path itself")
     return Path(text)
 
 

@@ -156,12 +156,13 @@ class Shepherd(SimpleShepherd):
             sheep.beat()
 
     def _warn_of_limits(self) -> None:
-        from flock.preflight import journal_shortfall, shortfalls  # noqa: PLC0415 - a rehearsal has no threads
+        from flock.preflight import journal_troubles, shortfalls  # noqa: PLC0415 - a rehearsal has no threads
 
         options, intervals = self.context.options, [sheep.line_interval for sheep in self.all_sheep]
-        of_disk = journal_shortfall(intervals, options.keep_history, options.state_file)
         of_machine = shortfalls(len(intervals), pasture=self.context.networks.has_pasture)
-        for line in (*of_machine, *(of_disk if not options.dry_run else ())):
+        keep = options.keep_history
+        of_disk = () if options.dry_run else journal_troubles(intervals, keep, options.state_file)
+        for line in (*of_machine, *of_disk):
             log.warning("%s", line)
 
     def _send_out(

@@ -28,7 +28,7 @@ if __name__ == "__main__":
     for module, names in PAUSES.items():
         shorten(module, names, os.environ.get("HURRY", "1"))
     if factor := os.environ.get("IMPATIENCE"):
-        from flock.networks import exchange
+        from flock.networks import http
 
-        shorten(exchange, LIMITS, factor)
+        shorten(http, LIMITS, factor)
     main()

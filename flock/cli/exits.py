@@ -8,6 +8,7 @@ import threading
 import traceback
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
+from io import StringIO
 from typing import NoReturn
 
 import click
@@ -79,7 +80,9 @@ def exit_code(run: Callable[[], object]) -> int:
             code = _number(end.code)
         except click.ClickException as error:
             code = error.exit_code
-            error.show()
+            shown = StringIO()
+            error.show(shown)
+            _say(*shown.getvalue().splitlines())
         except click.Abort:
             code = INTERRUPTED
         sys.stdout.flush()

@@ -27,7 +27,8 @@ _SHARED = (0x40000002, 510)  # the bytes that each connection of SQLite locks (S
 _LEAP = 100_000  # epochs: two looks at the file are not so many checkpoints apart, of all flocks that share it
 _MAGIC, _EPOCH = b"SQLite format 3\0", 68  # the file's first bytes, and where its application id is
 _ONE_NAME = "SQLite would write a -wal file for each name; remove the other name, or make a copy"
-_RESTORE = "nothing is posted; put it back, or stop this flock, restore the newest copy, and start again"
+_SILENT = "nothing is posted"
+_RESTORE = "stop this flock, restore the newest copy, and start again"
 
 
 class Custody:
@@ -156,7 +157,7 @@ class Custody:
     def overwritten(self) -> str:
         """Note that the file was overwritten; return the line for it."""
         self._is_overwritten = True
-        return f"another program has overwritten it, or taken back what this flock wrote; {_RESTORE}"
+        return f"another program has overwritten it, or taken back what this flock wrote; {_SILENT}; {_RESTORE}"
 
     def find_change(self) -> str:
         """Return what has happened to the files, in words; empty if they are those that are open.
@@ -165,7 +166,8 @@ class Custody:
         """
         for file in self._known:
             if change := self._change(file):
-                return f"{'it' if file == self.given else f'its file {file}'} {change}; {_RESTORE}"
+                which = "it" if file == self.given else f"its file {file}"
+                return f"{which} {change}; {_SILENT}; put it back, or {_RESTORE}"
         if self._is_overwritten or self._has_leapt():
             return self.overwritten()
         return self._renew()
@@ -207,7 +209,9 @@ class Custody:
             taken = self.beside.take(self._bots)
         except OSError as error:
             return f"its lock file {self.beside.path} is gone and cannot be made again ({error.strerror})"
-        return f"its lock file was replaced, and another flock runs the same bots; {_RESTORE}" if taken else ""
+        if taken:
+            return f"its lock file was replaced, and another flock runs the same bots; {_SILENT}; stop one of them"
+        return ""
 
     @staticmethod
     def _is_lost(claims: Claims) -> bool:

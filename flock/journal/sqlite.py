@@ -206,7 +206,12 @@ class SqliteJournal:
         bots = [bot for bot in bots if bot not in self._claimed]
         if not bots:
             return
-        self._write([(_ADD, (bot,)) for bot in bots])
+        try:
+            self._write([(_ADD, (bot,)) for bot in bots])
+        except Unstorable as error:
+            if isinstance(error.__cause__, sqlite3.Error):  # it is not the names
+                raise trouble(self.path, error.__cause__) from error
+            raise
         numbers = {self._row(bot): bot for bot in bots}
         try:
             taken = self._custody.take(numbers)
@@ -385,9 +390,9 @@ class SqliteJournal:
             self._refuse_forked()
             with self._reading:
                 return ask(self._reader)
-        except (UnicodeError, OverflowError) as error:
+        except (UnicodeEncodeError, OverflowError) as error:
             raise Unstorable(f"the journal cannot store this: {error}") from error
-        except (OSError, sqlite3.Error) as error:
+        except (OSError, UnicodeDecodeError, sqlite3.Error) as error:
             raise trouble(self.path, error) from error
 
     # Writing
@@ -407,7 +412,7 @@ class SqliteJournal:
             self.commits.submit(write)
         except Closed:
             raise JournalError(f"the journal {self.path}: it is closed") from None
-        if isinstance(write.error, _UNSTORABLE):
+        if isinstance(write.error, _UNSTORABLE) and not isinstance(write.error, UnicodeDecodeError):
             raise Unstorable(f"the journal cannot store this: {write.error}") from write.error
         if isinstance(write.error, _TakenBack):
             self._note(self._custody.overwritten())

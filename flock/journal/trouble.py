@@ -47,12 +47,12 @@ def trouble(path: Path, error: BaseException) -> JournalError:
 def _what(error: BaseException) -> str:
     if isinstance(error, OSError):
         return _OF_SYSTEM.get(error.errno or 0) or error.strerror or str(error)
+    if isinstance(error, UnicodeDecodeError) or "Could not decode" in str(error):
+        return f"{DAMAGED} (a text in it is not UTF-8)"
     if not isinstance(error, sqlite3.Error):
         return str(error)
     code = getattr(error, "sqlite_errorname", None)
     known = (advice for name, advice in _OF_SQLITE if code and code.startswith(name))
     if advice := next(known, ""):
         return advice
-    if "Could not decode" in str(error):
-        return f"{DAMAGED} (a text in it is not UTF-8)"
     return f"{DAMAGED} ({error})" if code else str(error)  # a statement does not fit the tables; or our own words

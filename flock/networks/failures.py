@@ -7,6 +7,7 @@ anything may have happened, behind a proxy as well.
 from __future__ import annotations
 
 import errno
+import http.client
 import re
 import ssl
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ import requests
 from urllib3.exceptions import (
     ConnectTimeoutError,
     EmptyPoolError,
+    HTTPError,
     LocationParseError,
     NameResolutionError,
     NewConnectionError,
@@ -22,7 +24,22 @@ from urllib3.exceptions import (
 )
 
 from flock.errors import NetworkError, OutcomeUnknown, Unavailable
-from flock.networks.exchange import TooLarge, Unreached
+
+
+class TooLarge(http.client.HTTPException):
+    """The answer is larger than any that a network sends."""
+
+
+class Unreached(HTTPError):
+    """There was no connection: not a byte of the request was sent. The cause says why.
+
+    `proxy` is the host of the proxy that was asked for the connection, or None where none was asked.
+    """
+
+    def __init__(self, proxy: str | None = None) -> None:
+        self.proxy = proxy
+        super().__init__("no connection")
+
 
 _NOT_CONNECTED: tuple[tuple[type[BaseException], str], ...] = (
     (LocationParseError, "is not a usable address"),

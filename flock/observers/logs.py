@@ -41,7 +41,7 @@ class LogFile(Writer):
 
     @property
     def slow(self) -> str:
-        """Why lines are dropped, for people."""
+        """Why lines are dropped when none is lost by a failed write, for people."""
         return f"{self._path} could not be written fast enough"
 
     def close(self, grace: float = GRACE) -> bool:
@@ -137,7 +137,7 @@ def _handler(handler: logging.StreamHandler[Stream], log_format: LogFormat) -> l
     formatter = LogFormatter(log_format, journald=stream is not None and is_journald(stream, os.environ))
     handler.setFormatter(formatter)
     if isinstance(stream, Writer):
-        stream.tell_dropped = lambda lines: formatter.format(_warning(lines, stream.slow)) + "\n"
+        stream.tell_dropped = lambda lines: formatter.format(_warning(lines, stream.why)) + "\n"
     return handler
 
 

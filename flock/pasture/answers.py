@@ -123,10 +123,10 @@ DUPLICATE = Refusal(
 )
 
 NOT_FOUND = Refusal(V1(404, 34, "Sorry, that page does not exist."), V2(404, "Not Found"))
-MISDIRECTED = Refusal(
-    V1(421, 214, "The Host header names another server than this pasture."),
-    V2(421, "The Host header names another server than this pasture."),
+_MISDIRECTED = (
+    "The Host header names another server: use this one's address, or start it with --host and that name."
 )
+MISDIRECTED = Refusal(V1(421, 214, _MISDIRECTED), V2(421, _MISDIRECTED))
 INTERNAL_ERROR = Refusal(V1(500, 131, "Internal error"), V2(500, "Internal Server Error"))
 
 

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import fcntl
 import os
+import pty
 import signal
+import socket
+import sqlite3
 import subprocess
 import sys
+import termios
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from itertools import combinations
 from pathlib import Path
 
 import pytest
+import requests
 import simplejson as json
 
-from tests.conftest import TIMEOUT
+from tests.conftest import TIMEOUT, until
 from tests.endtoend.conftest import Folder, WatchedPasture
 
 SMALL = 4096  # bytes that a small pipe holds
@@ -122,18 +127,48 @@ def test_a_driver_of_three_lines_stops_too(
     assert 0 == driver.wait(timeout=TIMEOUT)
 
 
-def test_a_fifo_for_a_log_may_be_stuck(
-    make_folder: Make, open_pasture: OpenPasture, run: Run, tmp_path: Path
+@pytest.fixture
+def stopped_terminal() -> Iterator[int]:
+    """Return a terminal whose output was stopped with Ctrl-S."""
+    master, terminal = pty.openpty()
+    termios.tcflow(terminal, termios.TCOOFF)
+    yield terminal
+    os.close(terminal)
+    os.close(master)
+
+
+def test_a_terminal_that_is_stopped_stops_neither_sheep_nor_sigterm(
+    make_folder: Make, open_pasture: OpenPasture, run: Run, stopped_terminal: int
 ) -> None:
-    """A log shipper holds it open and does not read; SIGHUP reopens it, and then the flock ends."""
+    """Ctrl-S holds up the lines, and nothing else."""
+    folder = make_folder(3)
+    pasture = open_pasture(folder)
+    flock = run(
+        *("-m", "flock", "run", "keys", *QUICK, "--base-url", pasture.url),
+        stdout=stopped_terminal,
+        stderr=stopped_terminal,
+    )
+    pasture.wait_for_posts(folder, 100)
+
+    flock.terminate()
+
+    assert 0 == flock.wait(timeout=TIMEOUT)
+
+
+@pytest.mark.parametrize("has_reader", [True, False])
+def test_a_fifo_for_a_log_may_be_stuck(
+    make_folder: Make, open_pasture: OpenPasture, run: Run, tmp_path: Path, *, has_reader: bool
+) -> None:
+    """A log shipper does not read, or there is none yet; SIGHUP reopens the FIFO, and then the flock ends."""
     folder = make_folder(3)
     pasture = open_pasture(folder)
     fifo = tmp_path / "log"
     os.mkfifo(fifo)
-    reading = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
-    fcntl.fcntl(reading, fcntl.F_SETPIPE_SZ, SMALL)
+    reading = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK) if has_reader else -1
+    if has_reader:
+        fcntl.fcntl(reading, fcntl.F_SETPIPE_SZ, SMALL)
     flock = run(
-        *("-m", "flock", "run", "keys", *QUICK, "--base-url", pasture.url, "--log-file", fifo),
+        *("-m", "flock", "run", "keys", *QUICK, "--verbose", "--base-url", pasture.url, "--log-file", fifo),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -144,17 +179,81 @@ def test_a_fifo_for_a_log_may_be_stuck(
     flock.terminate()
 
     assert 0 == flock.wait(timeout=TIMEOUT)
-    assert os.read(reading, SMALL).startswith(b"20")
-    os.close(reading)
+    if has_reader:
+        assert os.read(reading, SMALL).startswith(b"20")
+        os.close(reading)
 
 
-def test_an_error_that_is_not_read_keeps_its_code(make_folder: Make, run: Run, unread: int) -> None:
-    """The pipe is too full for the line about a bad key file, and the process still exits with 3."""
+@pytest.mark.parametrize("device", ["/dev/full", "/dev/zero"])
+def test_a_device_for_a_log_is_no_trouble(
+    make_folder: Make, open_pasture: OpenPasture, run: Run, device: str
+) -> None:
+    """On a full disk every line is lost; the flock goes on."""
+    folder = make_folder(1)
+    pasture = open_pasture(folder)
+    flock = run(
+        *("-m", "flock", "run", "keys", *QUICK, "--base-url", pasture.url, "--log-file", device),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    pasture.wait_for_posts(folder, 10)
+    flock.terminate()
+
+    assert 0 == flock.wait(timeout=TIMEOUT)
+
+
+def test_a_practice_server_whose_output_is_not_read_serves_and_ends(run: Run, unread: int) -> None:
+    """The pipe is too full for its first line."""
+    os.write(unread, b"x" * SMALL)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    pasture = run("-m", "flock", "pasture", "--port", str(port), stdout=unread, stderr=unread)
+
+    until("the pasture is open", lambda: is_open(port))
+    pasture.terminate()
+
+    assert 0 == pasture.wait(timeout=TIMEOUT)
+
+
+def test_a_fault_of_the_practice_server_is_logged_as_the_flock_logs(run: Run, tmp_path: Path) -> None:
+    """With its traceback, on standard error; here somebody has dropped a table."""
+    pasture = run(
+        "-m", "flock", "pasture", "--port", "0", "--state", "p.db", stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert pasture.stdout is not None
+    url = pasture.stdout.readline().decode().split()[5].rstrip(":")
+    with closing(sqlite3.connect(tmp_path / "p.db")) as db:
+        db.execute("DROP TABLE posts")
+
+    status = requests.get(url).status_code
+    pasture.terminate()
+    _, errors = pasture.communicate(timeout=TIMEOUT)
+
+    assert (500, 0) == (status, pasture.returncode)
+    first, *rest = errors.decode().splitlines()
+    assert first.startswith("flock: error: ")
+    assert "sqlite3.OperationalError: no such table: posts" == rest[-1]
+
+
+def is_open(port: int) -> bool:
+    """Whether something listens on that port of loopback."""
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [(["run", "keys"], 3), (["run", "keys", "--line-interval", "soon"], 2), (["nothing"], 2)],
+)
+def test_an_error_that_is_not_read_keeps_its_code(
+    make_folder: Make, run: Run, unread: int, arguments: list[str], code: int
+) -> None:
+    """The pipe is too full for a line about a bad key file or a mistake; nothing waits for a reader."""
     folder = make_folder(1)
     (folder.path / "broken.json").write_text("{")
     os.write(unread, b"x" * SMALL)
 
-    assert 3 == run("-m", "flock", "run", "keys", stdout=unread, stderr=unread).wait(timeout=TIMEOUT)
+    assert code == run("-m", "flock", *arguments, stdout=unread, stderr=unread).wait(timeout=TIMEOUT)
 
 
 SPY = """

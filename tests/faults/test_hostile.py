@@ -6,12 +6,15 @@ once; after it the network is well. The run is made once, and then each bot has 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
-from tests.faults.campaign import Campaign, hold
+from tests.faults.campaign import LINES, Campaign, Where, hold
+from tests.faults.hostile import Fate, HostileServer
 from tests.faults.modes import GROUPS
 
 MOST_MB = 200  # that a flock may ever have
@@ -78,3 +81,30 @@ def test_the_flock_meets_no_bug_and_stops_when_told(campaign: Callable[[str], Ca
     done = campaign(group)
     assert "Traceback" not in done.output
     assert 0 == done.exit_code
+
+
+@pytest.mark.parametrize(
+    "greeting",
+    [
+        pytest.param(b"", id="closed unread"),
+        pytest.param(b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n", id="a timeout"),
+        pytest.param(
+            b'HTTP/1.1 201 Created\r\nContent-Length: 40\r\n\r\n{"data": {"id": "77", "text": "a word"}}',
+            id="a post",
+        ),
+    ],
+)
+def test_what_comes_before_the_request_is_no_answer_to_it(tmp_path: Path, greeting: bytes) -> None:
+    """The first connections are greeted, or closed, before anything is asked; nothing asked there is looked at."""
+
+    @contextmanager
+    def greeted(fates: Mapping[str, Fate]) -> Iterator[Where]:
+        with HostileServer(fates, greeting=greeting, greeted=10) as network:
+            yield Where(network, network.url, {})
+
+    done = hold(tmp_path / "flock", "greetings", {}, where=greeted)
+
+    assert 0 == done.exit_code
+    assert "Traceback" not in done.output
+    for poem, posts in done.neighbours.values():
+        assert poem[: max(LINES, len(posts))] == posts

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import logging
 import os
 import shutil
@@ -20,7 +22,7 @@ from flock.events import Silenced
 from flock.herd import Herd
 from flock.journal import WELL, Outcome, Place, Settlement, SqliteJournal
 from flock.journal.claims import Claims
-from tests.conftest import TIMEOUT, until
+from tests.conftest import TIMEOUT, no_more_files, until
 from tests.world import World
 
 HOLDER = """
@@ -333,6 +335,40 @@ class TestChanges:
         assert 1 == len(world.told(Silenced))
 
 
+@linux
+def test_a_copy_of_the_file_alone_lacks_a_minute_at_most(path: Path) -> None:
+    """An operator copies it with `cp` while the flock runs, without the -wal file."""
+    with closing(SqliteJournal(path)) as journal:
+        journal.claim(["x:dolly"])
+        for minute in range(3):
+            for n in range(10 * minute, 10 * minute + 10):
+                post(journal, n)
+            look(journal, 60.0 * minute)
+            assert path.with_name("flock.db-wal").exists()
+            copied = path.with_name(f"copy{minute}.db")
+            copy(path, copied)
+            post(journal, 10 * minute + 10)
+            with closing(SqliteJournal(copied)) as other:
+                assert (Place(n=10 * minute + 10), WELL) == other.read("x:dolly")
+                assert 9 == len(other.latest_posts(9, "x:dolly"))
+
+
+def test_checkpoints_are_a_minute_apart(path: Path) -> None:
+    """Each copies what has come together meanwhile; in between, the file stays as it is."""
+    with closing(SqliteJournal(path)) as journal:
+        journal.claim(["x:dolly"])
+        copies = []
+        for now in (0.0, 1.0, 59.0, 60.0, 61.0):
+            post(journal, int(now))
+            look(journal, now)
+            target = path.with_name("copy")
+            copy(path, target)
+            copies.append(target.read_bytes())
+        first, second = copies[0], copies[3]
+        assert [first, first, first, second, second] == copies
+        assert first != second
+
+
 class TestStart:
     """What is told, and done, when a journal is opened."""
 
@@ -401,3 +437,31 @@ class TestStart:
             with pytest.raises(JournalError):
                 SqliteJournal(path)
         assert len(before) == len(os.listdir("/dev/fd"))  # noqa: PTH208
+
+    @pytest.mark.parametrize(
+        ("error", "what"),
+        [
+            (errno.ENOLCK, "its file system has no locks (NFS, SMB); put --state on a local disk"),
+            (errno.EOPNOTSUPP, "its file system has no locks (NFS, SMB); put --state on a local disk"),
+            (errno.EACCES, "permission denied; give --state PATH or FLOCK_STATE, a file that this user may write"),
+        ],
+    )
+    @linux
+    def test_a_file_system_that_refuses_is_told_with_what_to_do(
+        self, path: Path, monkeypatch: pytest.MonkeyPatch, error: int, what: str
+    ) -> None:
+        """At once, and not as a lock of another program after ten seconds."""
+
+        def refuse(*_: object) -> None:
+            raise OSError(error, os.strerror(error))
+
+        monkeypatch.setattr(fcntl, "fcntl", refuse)
+        with pytest.raises(JournalError) as refused:
+            SqliteJournal(path)
+        assert f"the journal {path}: {what}" == str(refused.value)
+
+    def test_a_process_that_may_open_no_more_files_is_told_so(self, path: Path) -> None:
+        """And not that something is wrong with the journal."""
+        SqliteJournal(path).close()
+        with no_more_files(), pytest.raises(JournalError, match="this process may open no more files; raise"):
+            SqliteJournal(path)

@@ -10,8 +10,10 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from flock.errors import BadOption, BotsTaken, JournalError
+from flock.errors import BadOption, BotsTaken, JournalError, Unstorable
 from flock.journal import (
     WELL,
     Condition,
@@ -505,3 +507,46 @@ def test_the_latest_posts_of_a_bot_are_found_by_primary_key(path: Path, monkeypa
         asked.clear()
         journal.latest_posts(48)
         assert ["SCAN tweet", "USE TEMP B-TREE FOR ORDER BY"] == asked
+
+
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(st.tuples(st.integers(0, 2**15), st.binary(min_size=1, max_size=40)), max_size=4),
+    st.none() | st.integers(0, 2**15),
+)
+def test_whatever_is_in_the_file_is_used_or_told_in_a_line(
+    path: Path, wounds: list[tuple[int, bytes]], cut: int | None
+) -> None:
+    """Random bytes in random places, and a file that ends too soon: never another error than that of a journal."""
+    for file in path.parent.glob("*") if path.parent.exists() else ():
+        file.unlink()
+    with closing(open_journal(path)) as journal:
+        journal.claim(list(THEN))
+        for bot, (place, _) in THEN.items():
+            journal.intend(bot, place._replace(intended=1.0), "baa")
+    content = bytearray(path.read_bytes())
+    for offset, wound in wounds:
+        start = offset % len(content)
+        content[start : start + len(wound)] = wound
+    path.write_bytes(content[:cut])
+
+    def use(journal: Journal, *, writes: bool) -> None:
+        if writes:
+            journal.claim(list(THEN))
+        for bot, (place, standing) in THEN.items():
+            journal.read(bot)
+            journal.latest_posts(3, bot)
+            if writes:
+                journal.intend(bot, place._replace(intended=2.0), "baa")
+                journal.settle(bot, Settlement(place.n, place.piece, Outcome.SAID, 2.0), place)
+                journal.keep(bot, place, standing)
+        journal.latest_posts(9)
+
+    told: list[str] = []
+    for writes in (False, True):
+        try:
+            with closing(open_journal(path, read_only=not writes)) as journal:
+                use(journal, writes=writes)
+        except (JournalError, Unstorable) as error:
+            told.append(str(error))
+    assert told == [line for line in told if line.startswith("the journal ") and line.isprintable()]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from flock import errors
-from flock.networks import exchange
+from flock.networks import http
 from flock.networks.http import Session
 
 GOOD = b'HTTP/1.1 201 Created\r\nContent-Length: 4\r\n\r\n"ok"'
@@ -108,7 +108,7 @@ def test_what_has_no_end_is_cut_off(answers: Callable[[], Iterator[bytes]]) -> N
 @pytest.mark.parametrize("start", [b"", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\n\r\n", CHUNKED])
 def test_what_comes_byte_by_byte_has_a_deadline(start: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     """No pause between two bytes is longer than the read timeout, but all of them together take too long."""
-    monkeypatch.setattr(exchange, "EXCHANGE_LIMIT", 0.3)
+    monkeypatch.setattr(http, "EXCHANGE_LIMIT", 0.3)
     pause = threading.Event()
 
     def answers() -> Iterator[bytes]:
@@ -174,7 +174,7 @@ def test_a_compressed_answer_is_read_though_none_was_asked_for(encoding: bytes) 
 
 def test_bad_answers_use_up_no_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     """More of them than a pool holds connections; after each there is one for the next request."""
-    monkeypatch.setattr("flock.networks.connections.POSTS_AT_ONCE", 2)
+    monkeypatch.setattr("flock.networks.http.POSTS_AT_ONCE", 2)
     with odd(once(packed(b"not gzip"))) as server, Session(server.url) as session:
         for _ in range(5):
             with pytest.raises(errors.OutcomeUnknown):
@@ -183,8 +183,8 @@ def test_bad_answers_use_up_no_connection(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_whoever_gets_no_connection_in_time_has_sent_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """The only connection is taken by another thread, which waits for its answer."""
-    monkeypatch.setattr("flock.networks.connections.POSTS_AT_ONCE", 1)
-    monkeypatch.setattr("flock.networks.connections.EXCHANGE_LIMIT", 0.05)
+    monkeypatch.setattr("flock.networks.http.POSTS_AT_ONCE", 1)
+    monkeypatch.setattr("flock.networks.http.POOL_LIMIT", 0.05)
     asked, done = threading.Event(), threading.Event()
 
     def answers() -> Iterator[bytes]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from flock import errors
-from flock.networks import exchange
+from flock.networks import http
 from flock.networks.http import Session
 from tests.conftest import no_more_files
 
@@ -108,7 +108,7 @@ def test_a_connection_that_breaks_after_the_request_leaves_doubt(handle: Handler
 
 def test_a_server_that_never_answers_leaves_doubt(monkeypatch: pytest.MonkeyPatch) -> None:
     """The session waits for the read timeout and no longer."""
-    monkeypatch.setattr(exchange, "READ_TIMEOUT", 0.05)
+    monkeypatch.setattr(http, "READ_TIMEOUT", 0.05)
     done = threading.Event()
 
     def hang(connection: socket.socket) -> None:

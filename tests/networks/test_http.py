@@ -19,9 +19,9 @@ from urllib3.util.connection import create_connection
 
 from flock.clock import VirtualClock
 from flock.errors import BadOption, Unavailable
-from flock.networks import connections
-from flock.networks.connections import IDLE_LIMIT, IdleConnections
-from flock.networks.http import Session, tls_context
+from flock.networks import http as flock_http
+from flock.networks.environment import tls_context
+from flock.networks.http import IDLE_LIMIT, IdleConnections, Session
 
 TOGETHER = 5
 
@@ -176,7 +176,7 @@ def test_where_no_thread_can_be_started_a_connection_is_made_in_this_one(
     def start(thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(connections, "Thread", type("Thread", (threading.Thread,), {"start": start}))
+    monkeypatch.setattr(flock_http, "Thread", type("Thread", (threading.Thread,), {"start": start}))
     with Session(url) as session:
         assert 204 == session.get(f"{url}/").status_code
 

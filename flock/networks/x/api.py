@@ -27,7 +27,7 @@ from requests_oauthlib import OAuth1
 
 from flock.errors import OutcomeUnknown, Refused, Unavailable
 from flock.keys import Key
-from flock.networks.base import Post, is_post_id, is_same_text
+from flock.networks.base import Post, is_same_text
 from flock.networks.service import Service
 from flock.networks.x.answers import GOOD, NO_SUCH_URL, meaning
 from flock.networks.x.length import fits_a_tweet
@@ -35,6 +35,7 @@ from flock.options import ApiVersion
 from flock.poem import cut
 
 ROOT_URL = "https://api.x.com"
+_LONGEST_ID = 20  # digits; X's numbers have 64 bits
 _LATEST = 10  # how many of the account's own posts are read to find one again; X bills each
 
 _NO_COMMANDS = {"enable_dmcommands": "false"}  # else "D dolly ..." is sent to dolly, as a direct message
@@ -145,7 +146,7 @@ class X(twitter.Api):  # type: ignore[misc]
             raise OutcomeUnknown("the answer to the post holds no id")
         if not _is_number(post_id):
             raise OutcomeUnknown("the answer to the post holds an id that is none")
-        if not (isinstance(text, str) and is_same_text(text, sent)):
+        if text != sent and not (isinstance(text, str) and is_same_text(text, sent)):
             raise OutcomeUnknown("the answer to the post holds another text, or none")
         return Post(id=str(post_id), text=text)
 
@@ -193,7 +194,7 @@ class X(twitter.Api):  # type: ignore[misc]
 def _is_number(post_id: object) -> bool:
     """Return whether this can be the id of a post on X: digits; API v1.1 also sends them as a number."""
     digits = post_id if isinstance(post_id, str) else str(post_id) if type(post_id) is int else ""
-    return is_post_id(digits) and digits.isdecimal() and bool(digits.strip("0"))
+    return len(digits) <= _LONGEST_ID and digits.isascii() and digits.isdecimal() and bool(digits.strip("0"))
 
 
 def _object(answer: Any) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from flock import errors
+from flock.networks.environment import proxies_for
 from flock.networks.http import Session
-from flock.networks.proxies import proxies_for
 
 ROOT = "https://api.x.com"
 
@@ -65,7 +65,7 @@ def test_a_loopback_address_needs_no_proxy(monkeypatch: pytest.MonkeyPatch) -> N
 def test_without_pysocks_a_socks_proxy_is_named_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
     """The line says what to install."""
     monkeypatch.setenv("HTTPS_PROXY", "socks5h://127.0.0.1:9050")
-    monkeypatch.setattr("flock.networks.proxies.find_spec", lambda _name: None)
+    monkeypatch.setattr("flock.networks.environment.find_spec", lambda _name: None)
     with pytest.raises(errors.BadOption) as caught:
         Session(ROOT)
     assert "HTTPS_PROXY: a SOCKS proxy needs PySocks; run: pip install 'poem-flock[socks]'" == str(caught.value)

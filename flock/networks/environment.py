@@ -1,12 +1,14 @@
-"""The proxies that the environment names, checked before the first post."""
+"""What the environment says about the way to a network: proxies and trusted certificates, checked at the start."""
 
 from __future__ import annotations
 
 import os
+import ssl
 from contextlib import suppress
 from importlib.util import find_spec
 from urllib.parse import urlsplit
 
+import certifi
 import requests.utils
 
 from flock.errors import BadOption
@@ -58,3 +60,21 @@ def _is_host(host: str) -> bool:
         return bool(host) and bool(host.encode("idna")) and not any(letter.isspace() for letter in host)
     except UnicodeError:
         return False
+
+
+def tls_context() -> ssl.SSLContext:
+    """Return a verifying context for the CA bundle that the environment names, or else certifi's.
+
+    Raises BadOption when the bundle cannot be read.
+    """
+    for variable in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
+        if bundle := os.environ.get(variable):
+            break
+    else:
+        variable, bundle = "certifi", certifi.where()
+    try:
+        if os.path.isdir(bundle):  # noqa: PTH112 - requests takes folders too
+            return ssl.create_default_context(capath=bundle)
+        return ssl.create_default_context(cafile=bundle)
+    except OSError as error:
+        raise BadOption(f"{variable}: cannot read the CA bundle {bundle}: {error.strerror or error}") from None
