@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from flock.clock import Clock
-from flock.errors import NetworkError, OutcomeUnknown, Refused, printable
+from flock.errors import NetworkError, OutcomeUnknown, printable
 from flock.events import Event, Said, Skipped, Unsure
 from flock.journal import Journal, Outcome, Place, Settlement, Standing
 from flock.networks.base import Network, Post, is_same_text
 from flock.sheep import recovery
-from flock.sheep.recovery import Asked, Verdict, is_blamed, is_newer, verdict
+from flock.sheep.recovery import REFUSAL, Asked, Verdict, is_blamed, is_newer, verdict
 from flock.sheep.standing import shifted
 from flock.units import roughly
 
@@ -88,14 +88,11 @@ class Delivery:
         JournalError when the journal cannot be written: then nothing was posted, or the settlement is owed (see
         `owes` and `settle`). Before `looks_at` it raises OutcomeUnknown, and asks the network nothing.
         """
-        blames_text = is_blamed(self.place, held=held)
         if self.place.intended is None:
             self._intend(text, line)
-            post_id, outcome, why = self._post(text, Asked.FIRST_POST, blames_text=blames_text)
+            post_id, outcome, why = self._post(text, Asked.FIRST_POST, held)
         else:
-            post_id, outcome, why = self._look_for(text) or self._post(
-                text, Asked.REPEATED_POST, blames_text=blames_text
-            )
+            post_id, outcome, why = self._look_for(text) or self._post(text, Asked.REPEATED_POST, held)
         if outcome is Outcome.SAID:
             self.place = self.place._replace(refusals=0, trials=0)
         if outcome is not Outcome.SKIPPED:
@@ -137,15 +134,15 @@ class Delivery:
         self._journal.intend(self._bot, self.in_wall_time(place), text)
         self.place = place
 
-    def _post(self, text: str, asked: Asked, *, blames_text: bool) -> tuple[str | None, Outcome, str]:
+    def _post(self, text: str, asked: Asked, held: float) -> tuple[str | None, Outcome, str]:
         """Post `text`; return the post's id, how it ended, and why. Raises what is to be tried again later."""
         place = self.place
         self._landed = self._clock.now() + recovery.LANDING
         try:
             post = self.network.post(text)
         except NetworkError as error:
-            what = verdict(error, asked, blames_text=blames_text)
-            if isinstance(error, Refused):
+            what = verdict(error, asked, blames_text=is_blamed(place, error, held=held))
+            if isinstance(error, REFUSAL):
                 passed = place.passed + (what is Verdict.SKIPPED and place.piece == 0)
                 self.place = place._replace(refusals=place.refusals + 1, passed=passed)
             elif what is Verdict.SKIPPED:

@@ -15,13 +15,15 @@ asked to repeat an unanswered post, and when it is asked for the account's lates
 | TooLong                           | SKIPPED    | UNKNOWN             | POST or UNKNOWN (*)      |
 | Refused, and the text is to blame | SKIPPED    | UNKNOWN             | POST or UNKNOWN (*)      |
 | Refused, whatever the text        | LATER      | LOOK                | POST or UNKNOWN (*)      |
+| NotPermitted, because of the text | SKIPPED    | UNKNOWN             | POST or UNKNOWN (*)      |
+| NotPermitted, whatever the text   | LATER      | LOOK                | POST or UNKNOWN (*)      |
 | RateLimited                       | LATER      | LOOK                | POST or LOOK (*)         |
 | another Wait, a Pen               | LATER      | LOOK                | POST or UNKNOWN (*)      |
 
 (*) The first where the network refuses duplicates: a repeat does no harm there, and its answer tells. Elsewhere a
 repeat could be a second post.
 
-Which of the two a `Refused` is, `is_blamed` says. A line that is skipped because of it is passed over on trial: if
+Which of the two it is, `is_blamed` says. A line that is skipped because of it is passed over on trial: if
 the next line is refused, too, the sheep goes back to it (`place.back`).
 
 The latest posts are looked at no earlier than `LANDING` seconds after the post was sent: until then it may be on
@@ -32,15 +34,19 @@ from __future__ import annotations
 
 from enum import Enum, auto
 
-from flock.errors import Duplicate, NetworkError, OutcomeUnknown, RateLimited, Refused, Retry, Skip
+from flock.errors import Duplicate, NetworkError, NotPermitted, OutcomeUnknown, RateLimited, Refused, Retry, Skip
 from flock.journal import Place
 from flock.networks.base import Post
-from flock.units import HOUR
+from flock.units import DAY, HOUR
 
 LANDING = 10.0  # seconds from sending a post until it is looked for, if it was not answered
 REFUSALS = 3  # of one line, and
-HELD = HOUR  # seconds after the first of them: then the line is passed over on trial. Each trial doubles it, up to
+HELD = HOUR  # seconds after the first of them: then the line is passed over on trial,
+HELD_LONG = DAY  # or later, where the words of the network are not about the text. Each trial doubles it, up to
 DOUBLINGS = 5
+
+
+REFUSAL = (Refused, NotPermitted)  # the network may refuse everything
 
 
 class Asked(Enum):
@@ -73,7 +79,7 @@ def verdict(
     """Return what follows from `answer`: a post, an error, or None for "this text is not among the latest posts".
 
     `last_id` is the id of the latest post that was known before, `blames_text` is whether the text is the likely
-    reason of a `Refused`, and `refuses_duplicates` is the network's.
+    reason of a refusal, and `refuses_duplicates` is the network's.
     """
     if isinstance(answer, Post):
         is_ours = asked is Asked.LATEST_POSTS or is_newer(answer.id, last_id)
@@ -85,7 +91,7 @@ def verdict(
         return Verdict.LOOK
     if isinstance(answer, Duplicate):
         return Verdict.SKIPPED if is_first else Verdict.SAID
-    if isinstance(answer, Skip) and (blames_text or not isinstance(answer, Refused)):
+    if blames_text if isinstance(answer, REFUSAL) else isinstance(answer, Skip):
         return Verdict.SKIPPED if is_first else Verdict.UNKNOWN
     return Verdict.LATER if is_first else Verdict.LOOK
 
@@ -104,19 +110,22 @@ def _after_looking(answer: NetworkError | None, *, refuses_duplicates: bool) -> 
     return Verdict.LOOK if isinstance(answer, RateLimited) else Verdict.UNKNOWN
 
 
-def is_blamed(place: Place, *, held: float) -> bool:
-    """Return whether a text that is refused without a reason at `place` is passed over: it may be to blame.
+def is_blamed(place: Place, answer: NetworkError, *, held: float) -> bool:
+    """Return whether `answer` refuses the text at `place`, and the text is passed over: it may be to blame.
 
     It is where the network took the post before; not where the bot has no post yet. A line that was refused for an
     hour is passed over on trial, so that it does not hold up the poem for ever. When the next line is refused as
     well, the network refuses everything: the sheep goes back. Each further trial comes after twice the time, and
     passes over one line more. `held` is for how many seconds texts have been refused.
     """
+    if not isinstance(answer, REFUSAL):
+        return False
     if place.refusals == 0:
-        return place.last_id is not None
+        return isinstance(answer, Refused) and place.last_id is not None
     if 0 < place.passed <= place.trials:
         return True
-    return place.refusals + 1 >= REFUSALS and held >= HELD * 2.0 ** min(place.trials, DOUBLINGS)
+    longest = HELD if isinstance(answer, Refused) else HELD_LONG
+    return place.refusals + 1 >= REFUSALS and held >= longest * 2.0 ** min(place.trials, DOUBLINGS)
 
 
 def is_newer(post_id: str, than: str | None) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 
 from flock import events
 from flock.context import Context, shared_context
-from flock.errors import BadInput, DailyLimit, JournalError, NetworkError, Refused, printable
+from flock.errors import BadInput, DailyLimit, JournalError, NetworkError, printable
 from flock.events import Event
 from flock.journal import WELL, Condition, Outcome, Place, Standing
 from flock.keys import Key, Params, read_key
@@ -34,6 +34,7 @@ from flock.sheep.place import (
     next_due,
     onward,
 )
+from flock.sheep.recovery import REFUSAL
 from flock.sheep.standing import PEN_CHECK, RATE_LIMIT_WAIT, REFUSING, believable, shifted, troubled
 from flock.temperament import TEMPERAMENTS, Recitation, Temperament, seed_of
 
@@ -332,7 +333,7 @@ class Sheep:
                 about=about(here, recitation, pieces=len(pieces), now=now),
                 held=now - self.standing.since if self.standing.since else 0.0,
             )
-        except Refused:
+        except REFUSAL:
             if delivery.place.passed and delivery.place.intended is None:
                 delivery.place = back(delivery.place, self._recite)
             raise

@@ -61,7 +61,7 @@ def troubled(
     """
     strikes = before.strikes + isinstance(error, Pen)
     since = before.since
-    if isinstance(error, Pen | Refused):
+    if isinstance(error, Pen | Refused | NotPermitted):
         since = now if strikes == 1 and isinstance(error, Pen) else before.since or now
     after = before._replace(trouble=str(error), kind=type(error).__name__, strikes=strikes, since=since)
     if isinstance(error, Pen) and _is_believed(error, after, now):

@@ -13,7 +13,7 @@ from flock.errors import NetworkError
 from flock.journal import Place
 from flock.networks.base import Post
 from flock.sheep import recovery
-from flock.sheep.recovery import HELD, Asked, Verdict, is_blamed, is_newer, verdict
+from flock.sheep.recovery import HELD, HELD_LONG, Asked, Verdict, is_blamed, is_newer, verdict
 
 COLUMNS = {
     "first post": Asked.FIRST_POST,
@@ -30,11 +30,13 @@ SEVERAL: dict[
     "posts, but not this one": [(None, False)],
     "Refused, and the text is to blame": [(errors.Refused("no"), True)],
     "Refused, whatever the text": [(errors.Refused("no"), False)],
+    "NotPermitted, because of the text": [(errors.NotPermitted("no"), True)],
+    "NotPermitted, whatever the text": [(errors.NotPermitted("no"), False)],
     "another Wait, a Pen": [
         (kind("x"), False)
         for kind in (
-            *(errors.DailyLimit, errors.LooksAutomated, errors.OutOfCredits, errors.NotPermitted),
-            *(errors.ClockWrong, errors.Unauthorized, errors.Revoked, errors.Suspended, errors.Locked),
+            *(errors.DailyLimit, errors.LooksAutomated, errors.OutOfCredits, errors.ClockWrong),
+            *(errors.Unauthorized, errors.Revoked, errors.Suspended, errors.Locked),
             errors.AppRefused,
         )
     ],
@@ -49,6 +51,8 @@ CELLS = [  # answer, first post, repeated post, latest posts; each where duplica
     ("TooLong", ("SKIPPED", "SKIPPED"), ("UNKNOWN", "UNKNOWN"), ("POST", "UNKNOWN")),
     ("Refused, and the text is to blame", ("SKIPPED", "SKIPPED"), ("UNKNOWN", "UNKNOWN"), ("POST", "UNKNOWN")),
     ("Refused, whatever the text", ("LATER", "LATER"), ("LOOK", "LOOK"), ("POST", "UNKNOWN")),
+    ("NotPermitted, because of the text", ("SKIPPED", "SKIPPED"), ("UNKNOWN", "UNKNOWN"), ("POST", "UNKNOWN")),
+    ("NotPermitted, whatever the text", ("LATER", "LATER"), ("LOOK", "LOOK"), ("POST", "UNKNOWN")),
     ("RateLimited", ("LATER", "LATER"), ("LOOK", "LOOK"), ("POST", "LOOK")),
     ("another Wait, a Pen", ("LATER", "LATER"), ("LOOK", "LOOK"), ("POST", "UNKNOWN")),
 ]
@@ -160,7 +164,16 @@ def test_a_text_is_blamed_only_where_the_network_takes_others(
     place: Place, held: float, *, expected: bool
 ) -> None:
     """Or on trial, after it was refused for an hour, and longer each time."""
-    assert expected is is_blamed(place, held=held)
+    assert expected is is_blamed(place, errors.Refused("no"), held=held)
+
+
+def test_a_text_is_blamed_later_where_the_networks_words_are_not_about_it() -> None:
+    """Never at once: after a day, since words may be wrong."""
+    error, held = errors.NotPermitted("no"), ACCEPTED._replace(refusals=2)
+
+    assert not is_blamed(ACCEPTED, error, held=0.0)
+    assert [False, True] == [is_blamed(held, error, held=seconds) for seconds in (HELD_LONG - 1, HELD_LONG)]
+    assert is_blamed(held._replace(passed=1, trials=1), error, held=0.0)
 
 
 @given(last=st.integers(0, 10**20), later=st.integers(1, 10**20))

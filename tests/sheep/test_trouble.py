@@ -269,6 +269,16 @@ def test_texts_that_are_refused_do_not_hold_up_the_poem_for_ever(world: World, b
     assert {f"dolly {line}" for line in bad} == set(refused)
 
 
+def test_a_text_that_is_not_permitted_does_not_hold_up_the_poem_for_ever(world: World) -> None:
+    """The network's words are about a permission, but other texts are accepted."""
+    sheep = world.raise_sheep(lines=200)
+    refuse(world, lambda text: text == "dolly 3", NotPermitted("You are not permitted to perform this action."))
+
+    world.live(86400 * 2, sheep)
+
+    assert [f"dolly {line}" for line in range(200) if line != 3] == world.stage().posts[:199]
+
+
 def test_a_single_refused_text_costs_a_bot_that_posts_no_time(world: World) -> None:
     """Its next line comes when it is due, and shows that the text was to blame."""
     sheep = world.raise_sheep(lines=6, intervals=(60, 60))
