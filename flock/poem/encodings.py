@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 _ENOUGH = 65_536  # bytes at the start, by which an encoding is judged
 _FIT = 0.95  # the share of the characters beyond ASCII that look right in the right encoding
-_LEAST = 0.2  # the share of them that are kana, in Japanese
 _MARGIN = 0.05  # by which one encoding is better than another, in charset-normalizer's measures
 _USUAL = "cp1252"  # what most western texts are in that are not in UTF-8
 
@@ -33,6 +32,7 @@ _STARTS = (  # the first bytes of a file, and what it is
 )
 _KINDS = [(re.compile(start, re.DOTALL), kind) for start, kind in _STARTS]
 
+_JAPANESE_MAIL = re.compile(rb"\x1b\$[@B](?:[!-~]{2})+\x1b\([BJ]")
 _MARKS = (  # byte order marks; that of UTF-32 begins with that of UTF-16
     (b"\xff\xfe\0\0", "UTF-32"),
     (b"\0\0\xfe\xff", "UTF-32"),
@@ -46,12 +46,13 @@ class _Script(NamedTuple):
     """How text of some languages looks: hardly anything beyond ASCII is in it that `right` does not match."""
 
     right: re.Pattern[str]
-    least: re.Pattern[str] | None = None  # makes up _LEAST of what is beyond ASCII, or more
+    some: str = ""  # characters that make up `share` of the letters beyond ASCII, or more
+    share: float = 0.0
     most_of_letters: float = 1.0  # the largest share of letters beyond ASCII among all letters
 
 
 _PUNCTUATION = (
-    r"(?<=\w)’|(?<!\w)[‘‚](?=\w)|(?<=[\w.,!?])’|(?<!\w)[“„«‹](?=\s?[\w¿¡…])|(?<=[\w.,;:!?…’—–])\s?[”“»›]"
+    r"(?<=\w)’|(?<!\w)[‘‚](?=\w)|(?<=[\w.,!?])’|(?<!\w)[“„«‹](?=\s?[\w¿¡…])|(?<=[\w.,;:!?…’—–])\s?[”“»›](?!\w)"
     r"|(?<![^\s\w.,;:!?”»])[—–…]|(?<=[\s\d!?:;,.«»])\xa0|\xa0(?=[\w!?:;»—–])|[¿¡](?=\w)|\xad(?=\w)|№"
 )
 
@@ -72,15 +73,17 @@ def _latin(lower: str, upper: str, more: str = "") -> _Script:
 
 
 _WESTERN = _latin(
-    "àáâãäåçèéêëìíîïñòóôöøùúüßÿ", "ÀÁÂÃÄÅÇÈÉÊËÌÍÎÏÑÒÓÔÖØÙÚÛÜŒÆ", r"|[œæ](?=\w)|õ(?=e)|û(?=[clmrst]|\b)"
+    "àáâãäåçèéêëíîïñòóôöøúüßÿ", "ÀÁÂÃÄÅÇÈÉÊËÌÍÎÏÑÒÓÔÖØÙÚÛÜŒÆ", r"|[œæ](?=\w)|õ(?=e)|û(?=[clmrst]|\b)|[ìù](?!\w)"
 )
-_CENTRAL = _latin("áäčćçďéěęëíîľĺňńóôöőřŕšśťúůüűýžźżąăâđłşţșțß", "ÁÄČĆÇĎÉĚĘËÍÎĽĹŇŃÓÔÖŐŘŔŠŚŤÚŮÜŰÝŽŹŻĄĂÂĐŁŞŢȘȚ")
+_CENTRAL = _latin("áäčćçďéěęëíîľĺňńóôöőřŕšśťúůüűýžźżąăâłşß", "ÁÄČĆÇĎÉĚĘËÍÎĽĹŇŃÓÔÖŐŘŔŠŚŤÚŮÜŰÝŽŹŻĄĂÂŁŞ")
 _TURKISH = _latin("âçğıîöşüû", "ÂÇĞİÎÖŞÜÛ")
 _BALTIC = _latin("āčēģīķļņšūžąęėįųõäöü", "ĀČĒĢĪĶĻŅŠŪŽĄĘĖĮŲÕÄÖÜ")
-_CYRILLIC = _Script(_alphabet("а-яёіїєґў", "А-ЯЁІЇЄҐЎ"))
-_GREEK = _Script(_alphabet("α-ωά-ώΐΰϊϋς", "Α-ΩΆΈ-ΏΪΫ"))
+_CYRILLIC = _Script(_alphabet("а-яёіїєґў", "А-ЯЁІЇЄҐЎ"), "аеёиоуыэюяіїєАЕЁИОУЫЭЮЯІЇЄ", 0.33)  # vowels
+_GREEK = _Script(_alphabet("α-ωά-ώΐΰϊϋς", "Α-ΩΆΈ-ΏΪΫ"), "αεηιουωά-ώΐΰϊϋΑΕΗΙΟΥΩΆΈ-ΏΪΫ", 0.4)
 _HEBREW = _Script(
-    re.compile(r"(?:[אבגדהוזחטיכלמנסעפצקרשת]|[ךםןףץ](?![א-ת]))[\u05b0-\u05c7]*|(?<=[א-ת])[־׳״](?=[א-ת])|[“”„’–—…]")
+    re.compile(
+        r"(?<![A-Za-z])(?:[אבגדהוזחטיכלמנסעפצקרשת]|[ךםןףץ](?![א-ת]))[\u05b0-\u05c7]*(?![A-Za-z])|(?<=[א-ת])[־׳״](?=[א-ת])|[“”„’–—…]"
+    )
 )
 _ARABIC = _Script(re.compile(r"(?<![A-Za-z])[ء-غف-ي\u064b-\u0652پچژگ\u0640](?![A-Za-z])|[،؛؟«»“”–—…\xa0\u200c]"))
 _THAI = _Script(
@@ -88,7 +91,7 @@ _THAI = _Script(
 )
 _IN_CJK = "　、。〈-】〔〕，．！？：；（）“”‘’…—‥・ー～〜·々〇"
 _HAN = _Script(re.compile(rf"[一-鿿{_IN_CJK}]"))
-_JAPANESE = _Script(re.compile(rf"[ぁ-んァ-ヶ一-鿿{_IN_CJK}]"), least=re.compile("[ぁ-んァ-ヶ]"))
+_JAPANESE = _Script(re.compile(rf"[ぁ-んァ-ヶ一-鿿{_IN_CJK}]"), "ぁ-んァ-ヶ", 0.2)
 _KOREAN = _Script(re.compile(rf"[가-힣{_IN_CJK}]"))
 
 
@@ -99,7 +102,6 @@ class _Encoding(NamedTuple):
 
 
 _ENCODINGS: Mapping[str, _Encoding] = {  # by Python's name; of those that fit equally well the first is named
-    "iso2022_jp": _Encoding("ISO-2022-JP", _JAPANESE),
     "cp932": _Encoding("CP932", _JAPANESE, r"euc_jp [\xa1\xa4\xa5\xb0-\xcf]."),
     "euc_jp": _Encoding("EUC-JP", _JAPANESE, r"euc_jp [\xa1\xa4\xa5\xb0-\xcf]."),
     "gb18030": _Encoding("GB18030", _HAN, r"gbk [\xa1\xa3\xb0-\xd7][\xa1-\xfe]"),
@@ -138,7 +140,7 @@ _NO_TEXT = {"Cc", "Cn", "Co", "Cs"}  # categories of Unicode
 _WIDE = {"utf_16_le": "UTF-16LE", "utf_16_be": "UTF-16BE", "utf_32_le": "UTF-32LE", "utf_32_be": "UTF-32BE"}
 _BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
 _LETTERS = re.compile(r"[^\W\d_]")
-_LETTERS_BEYOND_ASCII = re.compile(r"[^\W\d_a-zA-Z]")
+_ONLY_QUOTES = re.compile(r"(?=.*[’“”])[\x00-\x7f‘’“”„–—…\xa0]*", re.DOTALL)
 
 
 def kind_of_file(content: bytes) -> str:
@@ -148,8 +150,9 @@ def kind_of_file(content: bytes) -> str:
 
 
 def mark_of(content: bytes) -> str:
-    """Return the encoding that the byte order mark at the start names for iconv; an empty text without one."""
-    return next((name for mark, name in _MARKS if content.startswith(mark)), "")
+    """Return the encoding that a byte order mark or an escape sequence names, for iconv; or an empty text."""
+    marked = next((name for mark, name in _MARKS if content.startswith(mark)), "")
+    return "ISO-2022-JP" if not marked and _JAPANESE_MAIL.search(content[:_ENOUGH]) else marked
 
 
 def wide_without_mark(content: bytes) -> str:
@@ -188,34 +191,28 @@ def guess_encoding(content: bytes) -> str:
     ]
     # Pairs of bytes hardly come about by chance, nor do quotation marks in their places.
     fit = [codec for codec in fit if _ENCODINGS[codec].common] or fit
-    fit = [codec for codec in fit if not _LETTERS_BEYOND_ASCII.search(texts[codec])] or fit
+    fit = [codec for codec in fit if _ONLY_QUOTES.fullmatch(texts[codec])] or fit
     if len({texts[codec] for codec in fit}) > 1:
-        fit = _preferred(sample, fit)
+        fit = _preferred(sample, {codec: texts[codec] for codec in fit})
     return _ENCODINGS[fit[0]].iconv if fit else ""
 
 
-def _preferred(sample: bytes, fit: list[str]) -> list[str]:
-    """Return the one of `fit` that charset-normalizer finds better than the others, if there is one.
+def _preferred(sample: bytes, texts: Mapping[str, str]) -> list[str]:
+    """Return those of `texts` that charset-normalizer finds better than the others; they are all the same text.
 
     A short text in a western language tells it nothing; such a text is mostly in WINDOWS-1252.
     """
     from charset_normalizer import from_bytes  # noqa: PLC0415 - hardly ever needed
 
-    found = {each.encoding: each for each in from_bytes(sample, cp_isolation=fit, threshold=0.5)}
-    ranked = sorted(found, key=lambda codec: (-found[codec].coherence, found[codec].chaos))
-    if not ranked:
-        return []
-    best = found[ranked[0]]
-    rivals = [
-        codec
-        for codec in ranked[1:]
-        if str(found[codec]) != str(best)
-        and best.coherence - found[codec].coherence < _MARGIN
-        and found[codec].chaos - best.chaos < _MARGIN
+    found = from_bytes(sample, cp_isolation=list(texts), threshold=0.5)  # one of those that give the same text
+    ranked = sorted(found, key=lambda match: (-match.coherence, match.chaos))
+    best = [
+        str(match)
+        for match in ranked
+        if ranked[0].coherence - match.coherence < _MARGIN and match.chaos - ranked[0].chaos < _MARGIN
     ]
-    if _USUAL in (ranked[0], *rivals):
-        return [_USUAL]
-    return [] if rivals else ranked[:1]
+    chosen = texts.get(_USUAL) if texts.get(_USUAL) in best or not best else best[0] if len(best) == 1 else None
+    return [codec for codec, text in texts.items() if text == chosen]
 
 
 def _decoded(content: bytes, codec: str) -> str:
@@ -232,8 +229,8 @@ def _share_of_right(text: str, encoding: _Encoding) -> float:
     beyond = _BEYOND_ASCII.findall(text)
     letters = _LETTERS.findall(text)
     foreign = sum(letter > "\x7f" for letter in letters)
-    least = len(script.least.findall(text)) if script.least else len(beyond)
-    if not beyond or least < _LEAST * len(beyond) or foreign > max(2, script.most_of_letters * len(letters)):
+    some = len(re.findall(f"[{script.some}]", text)) if script.some else 0
+    if not beyond or some < script.share * foreign or foreign > max(2, script.most_of_letters * len(letters)):
         return 0.0
     right = len(_BEYOND_ASCII.findall("".join(script.right.findall(text))))
     if encoding.common:

@@ -17,7 +17,7 @@ from flock.errors import BadPoem, printable
 from flock.files import NotPlain, TooLarge, read_plain, unreadable
 from flock.poem.encodings import COMMON_NAMES, guess_encoding, kind_of_file, mark_of, wide_without_mark
 
-LARGEST = 16_000_000  # bytes; all of Shakespeare has 5.5 million
+LARGEST = 8_000_000  # bytes; all of Shakespeare has 5.5 million
 LONGEST_LINE = 20_000  # code points, which are some 75 posts on X
 _BYTE_ORDER_MARK = "\ufeff"
 _LINE_END = re.compile(r"\r*\n|[\r\v\f\x1c-\x1e\x85\u2028\u2029]")
@@ -27,6 +27,7 @@ _UNPOSTABLE = re.compile(
     + "]"
 )
 _NOTHING = regex.compile(r"[\p{Default_Ignorable_Code_Point}\s\u2800]*")
+_TOO_MANY_MARKS = regex.compile(r"\p{M}{300}")  # to put them in order takes time that grows with their square
 _END_OF_FILE = "\x1a"  # as DOS wrote it
 
 
@@ -59,7 +60,9 @@ def read_poem(path: Path) -> tuple[str, ...]:
 def read_poem_file(path: Path) -> PoemFile:
     """Return the lines of a poem with their numbers in its file. Raises BadPoem, as `read_poem` does."""
     with _errors_told(path):
-        return _parse(path)
+        found = list(_lines(path))
+        lines = tuple(line for line in found if _shows(line.text))
+        return PoemFile(lines, tuple(line for line in found if not _shows(line.text)))
 
 
 @contextmanager
@@ -84,26 +87,31 @@ def _errors_told(path: Path) -> Iterator[None]:
 
 @functools.cache
 def _texts(path: Path, _modified: int, _size: int) -> tuple[str, ...]:
-    return tuple(line.text for line in _parse(path).lines)
+    return tuple(line.text for line in _lines(path) if _shows(line.text))
 
 
-def _parse(path: Path) -> PoemFile:
+def _lines(path: Path) -> Iterator[NumberedLine]:
+    """Yield the lines that are not empty. Raises BadPoem for a text that X would not take."""
     shown = printable(str(path))
-    lines, blank = [], []
-    for number, raw in enumerate(_LINE_END.split(_decode(read_plain(path, LARGEST), path)), start=1):
-        if found := _UNPOSTABLE.search(raw):
-            raise BadPoem(_unpostable(found[0], number, shown))
-        text = _tidy(raw)
-        if len(text) > LONGEST_LINE:
-            count = f"{len(text):,} letters"
-            raise BadPoem(f"line {number} of {shown} has {count}; break it into lines of at most {LONGEST_LINE:,}")
-        if not _NOTHING.fullmatch(text):
-            lines.append(NumberedLine(number, text))
-        elif text:
-            blank.append(NumberedLine(number, text))
-    if not lines:
+    whole = _decode(read_plain(path, LARGEST), path)
+    if found := _UNPOSTABLE.search(whole):
+        number = len(_LINE_END.findall(whole, 0, found.start())) + 1
+        raise BadPoem(_unpostable(found[0], number, shown))
+    is_poem = False
+    for number, raw in enumerate(_LINE_END.split(whole), start=1):
+        if text := _tidy(raw):
+            if len(text) > LONGEST_LINE:
+                count, most = f"{len(text):,} letters", f"{LONGEST_LINE:,}"
+                raise BadPoem(f"line {number} of {shown} has {count}; break it into lines of at most {most}")
+            is_poem = is_poem or _shows(text)
+            yield NumberedLine(number, text)
+    if not is_poem:
         raise BadPoem(f"no line to say in {shown}; write at least one")
-    return PoemFile(tuple(lines), tuple(blank))
+
+
+def _shows(text: str) -> bool:
+    """Return whether people see anything of `text`."""
+    return text.isascii() or not _NOTHING.fullmatch(text)
 
 
 def _unpostable(letter: str, number: int, shown: str) -> str:
@@ -145,4 +153,5 @@ def _conversion(path: Path, encoding: str = "THAT_ENCODING") -> str:
 
 
 def _tidy(raw: str) -> str:
-    return unicodedata.normalize("NFC", raw.replace(_BYTE_ORDER_MARK, "").strip())
+    text = raw.replace(_BYTE_ORDER_MARK, "").strip()
+    return text if _TOO_MANY_MARKS.search(text) else unicodedata.normalize("NFC", text)

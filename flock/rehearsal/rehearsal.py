@@ -19,6 +19,7 @@ from flock.sheep.allowance import allowance
 from flock.shepherd import Shepherd
 from flock.units import DAY
 
+_MOST_REFUSED = 3  # recitations in a row of which each line is refused, after which a bot says nothing more
 _MOST_TRIES = 1000  # tries in a row without a post, after which the rehearsal ends with an error
 
 
@@ -87,10 +88,10 @@ class Rehearsal:
                         continue
                 yield event
             self._heard.clear()
-            if tries[number] > _MOST_TRIES and math.isinf(seconds):
-                trouble = sheep.standing.trouble or "every line is the same as the one before"
-                raise BadOption(f"{sheep.name} posted nothing in {_MOST_TRIES} tries: {trouble}")
-            if said[number] >= tweets or sheep.age >= grown[number]:
+            if tries[number] > _MOST_TRIES and sheep.standing.trouble:
+                raise BadOption(f"{sheep.name} posted nothing in {_MOST_TRIES} tries: {sheep.standing.trouble}")
+            is_mute = tries[number] > _MOST_REFUSED * len(sheep.memory) and not sheep.standing.trouble
+            if said[number] >= tweets or sheep.age >= grown[number] or (is_mute and math.isinf(seconds)):
                 heapq.heappop(awake)
             else:
                 heapq.heapreplace(awake, (sheep.wake, number, sheep))

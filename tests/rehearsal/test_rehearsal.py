@@ -336,15 +336,15 @@ def test_a_refused_line_is_shown_as_such(make_folder: Make, start: Start) -> Non
 
 
 def test_a_poem_of_one_line_is_rehearsed_for_as_long_as_asked(make_folder: Make, start: Start) -> None:
-    """Days come to their end; tweets would not."""
+    """Days come to their end; tweets never would, so that the rehearsal ends when nothing new comes."""
     folder = make_folder(1, lines=1)
 
-    days, _, _ = start("rehearse", folder.path, "--days", "60", "--poem-interval", "1h").end()
-    tweets, _, errors = start("rehearse", folder.path, "--tweets", "2").end()
+    days = start("rehearse", folder.path, "--days", "60", "--poem-interval", "1h", "--quiet").end()
+    tweets = start("rehearse", folder.path, "--tweets", "2", "--quiet").end()
 
-    assert (0, 2) == (days, tweets)
-    trouble = "flock: bot0 posted nothing in 1000 tries: every line is the same as the one before"
-    assert trouble == errors.splitlines()[-1]
+    assert (0, 0) == (days[0], tweets[0])
+    assert "    1,440 lines are refused: the same text twice in a row" == days[1].splitlines()[2]
+    assert "    4 lines are refused: the same text twice in a row" == tweets[1].splitlines()[2]
 
 
 def test_what_is_doubtful_about_a_poem_is_told_first(make_folder: Make, start: Start) -> None:
