@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from flock.errors import BotsTaken, JournalError, Unstorable
+from flock.journal import statements as sql
 from flock.journal.base import WELL, Condition, Outcome, Place, Settlement, Standing, numbered
 from flock.journal.checkpoints import Checkpoints
 from flock.journal.claims import Claims
@@ -22,50 +23,6 @@ from flock.journal.groups import Closed, GroupCommit, Statement, Write
 from flock.journal.schema import check, is_current, migrate, version
 from flock.journal.trouble import DAMAGED, trouble
 from flock.units import DAY
-
-
-def _update(names: Sequence[str]) -> str:
-    """Return the statement that writes these columns of a bot's row. Its values are theirs, the row's id, and the
-    `n` and `piece` that the row has, or None for any."""
-    columns = ", ".join(f"{name} = ?" for name in names)
-    where = "id = ? AND n = coalesce(?, n) AND piece = coalesce(?, piece)"
-    return f"UPDATE sheep SET spoken = 1, {columns} WHERE {where}"  # noqa: S608 - field names of our own
-
-
-_COLUMNS = (*Place._fields, *Standing._fields)
-_READ = f"SELECT {', '.join(_COLUMNS)} FROM sheep WHERE bot = ? AND spoken"  # noqa: S608 - field names of our own
-_MOVE = _update(Place._fields)
-_KEEP = _update(_COLUMNS)
-_ADD = "INSERT OR IGNORE INTO sheep (bot) VALUES (?)"
-_INTEND = """
-    INSERT OR REPLACE INTO tweet (bot, n, piece, text, outcome, intended_at) VALUES (?, ?, ?, ?, 'intended', ?)
-"""
-_PRUNE = """
-    DELETE FROM tweet
-    WHERE bot = ? AND n < (SELECT min(n) + 3 FROM tweet WHERE bot = ?) AND intended_at NOT BETWEEN ? AND ?
-        AND (outcome NOT IN ('said', 'unknown', 'intended') OR n < (
-            SELECT n FROM tweet WHERE bot = ? AND outcome IN ('said', 'unknown', 'intended')
-            ORDER BY n DESC, piece DESC LIMIT 1 OFFSET ?
-        ))
-"""  # each new tweet deletes at most three old ones: no delete takes long, and the file stops growing
-_WITHDRAW = """
-    UPDATE tweet SET outcome = 'withdrawn', settled_at = intended_at
-    WHERE bot = ? AND n = ? AND piece = ? AND outcome = 'intended'
-"""
-_SETTLE = """
-    UPDATE tweet SET outcome = ?, post_id = ?, why = ?, settled_at = ?
-    WHERE bot = ? AND n = ? AND piece = ?
-"""
-_POSTS_OF_BOT = """
-    SELECT coalesce(settled_at, intended_at) FROM tweet
-    WHERE bot = (SELECT id FROM sheep WHERE bot = ?) AND outcome IN ('said', 'unknown', 'intended')
-    ORDER BY n DESC, piece DESC LIMIT ?
-"""  # backwards along the primary key: it visits about as many rows as it returns
-_POSTS_OF_ALL = """
-    SELECT coalesce(settled_at, intended_at) AS posted_at, bot FROM tweet
-    WHERE outcome IN ('said', 'unknown', 'intended')
-    ORDER BY posted_at DESC LIMIT ?
-"""  # one scan of the table, which keeps the latest rows only
 
 # What SQLite, or Python's binding, raises for the values of one write: no other write would fail for that reason.
 _UNSTORABLE = (
@@ -129,7 +86,7 @@ class SqliteJournal:
         self._claimed: set[str] = set()
         self._rows: dict[str, int] = {}  # a bot, and the id of its row
         self._at: dict[int, tuple[int, int]] = {}  # a claimed bot's row, and the n and piece that it has
-        self._counted = Counted()
+        self._counted: Counted | None = None  # where there are caps
         self._change = ""  # what happened to the file, in words; then nothing is written
         self._checkpoints = Checkpoints(self._checkpoint)
         self.commits = self.commit_with(self._commit)
@@ -178,20 +135,20 @@ class SqliteJournal:
 
         What is in its way (a view, a trigger, a column of another kind) is so told at the start.
         """
-        bot, place, execute = "flock:try", Place(intended=0.0), self._writer.execute
+        bot, place, execute = "flock:try", Place(), self._writer.execute
         execute("BEGIN IMMEDIATE")
         try:
-            execute(_ADD, (bot,))
+            execute(sql.ADD, (bot,))
             found = execute("SELECT id FROM sheep WHERE bot = ?", (bot,)).fetchone()
             here = (*(found or (None,)), place.n, place.piece)
             done = [
-                execute(_MOVE, (*place, *here)),
-                execute(_INTEND, (*here, "", 0.0)),
-                execute(_SETTLE, (Outcome.SAID, "", "", 0.0, *here)),
-                execute(_KEEP, (*place, *WELL, *here)),
+                execute(sql.MOVE, (*place, *here)),
+                execute(sql.INTEND, (*here, "", 0.0)),
+                execute(sql.SETTLE, (Outcome.SAID, "", "", 0.0, *here)),
+                execute(sql.KEEP, (*place, *WELL, *here)),
             ]
-            execute(_PRUNE, self._prune(here[0], bot, 0.0))
-            execute(_WITHDRAW, here)
+            execute(sql.PRUNE, self._prune(here[0], bot, 0.0))
+            execute(sql.WITHDRAW, here)
             if any(cursor.rowcount != 1 for cursor in done):
                 raise sqlite3.DatabaseError(f"{DAMAGED} (what is written does not stay)")
         finally:
@@ -207,7 +164,7 @@ class SqliteJournal:
         if not bots:
             return
         try:
-            self._write([(_ADD, (bot,)) for bot in bots])
+            self._write([(sql.ADD, (bot,)) for bot in bots])
         except Unstorable as error:
             if isinstance(error.__cause__, sqlite3.Error):  # it is not the names
                 raise trouble(self.path, error.__cause__) from error
@@ -244,7 +201,7 @@ class SqliteJournal:
         """Return the id of the bot's row, which is added if there is none."""
         if bot not in self._rows:
             if not (found := self._fetch("SELECT id FROM sheep WHERE bot = ?", (bot,))):
-                self._write([(_ADD, (bot,))])
+                self._write([(sql.ADD, (bot,))])
                 found = self._fetch("SELECT id FROM sheep WHERE bot = ?", (bot,))
             if not found:
                 raise JournalError(f"the journal {self.path}: {DAMAGED}")
@@ -262,7 +219,7 @@ class SqliteJournal:
         return f"{holder} already runs {names}; stop that flock first, or take these keys out of this one"
 
     def read(self, bot: str) -> tuple[Place, Standing] | None:
-        for row in self._fetch(_READ, (bot,)):
+        for row in self._fetch(sql.READ, (bot,)):
             place, standing = Place(*row[: len(Place._fields)]), Standing(*row[len(Place._fields) :])
             if standing.condition not in tuple(Condition):
                 raise JournalError(f"the journal {self.path}: {DAMAGED} (the condition {standing.condition!r})")
@@ -275,22 +232,22 @@ class SqliteJournal:
         if place.intended is None:
             raise Unstorable("the journal cannot store an intent without the time of it (place.intended)")
         row = self._row(bot)
-        add = (_INTEND, (row, place.n, place.piece, text, place.intended))
-        prune = (_PRUNE, self._prune(row, bot, place.intended))
-        self._move(bot, place, (_MOVE, tuple(place)), add, prune, flush=True)
+        add = (sql.INTEND, (row, place.n, place.piece, text, place.intended))
+        prune = (sql.PRUNE, self._prune(row, bot, place.intended))
+        self._move(bot, place, (sql.MOVE, tuple(place)), add, prune, flush=True)
 
     def settle(self, bot: str, settlement: Settlement, place: Place) -> None:
         row = self._row(bot)
         done = (settlement.outcome, settlement.post_id, settlement.why, settlement.at)
-        settle = (_SETTLE, (*done, row, settlement.n, settlement.piece))
-        self._move(bot, place, (_KEEP, (*place, *WELL)), settle)
-        if settlement.outcome in (Outcome.SAID, Outcome.UNKNOWN):
+        settle = (sql.SETTLE, (*done, row, settlement.n, settlement.piece))
+        self._move(bot, place, (sql.KEEP, (*place, *WELL)), settle)
+        if self._counted is not None and settlement.outcome in (Outcome.SAID, Outcome.UNKNOWN):
             self._counted.add(row)
 
     def keep(self, bot: str, place: Place, standing: Standing) -> None:
         row = self._row(bot)
-        withdraw = [(_WITHDRAW, (row, place.n, place.piece))] if place.intended is None else []
-        self._move(bot, place, (_KEEP, (*place, *standing)), *withdraw)
+        withdraw = [(sql.WITHDRAW, (row, place.n, place.piece))] if place.intended is None else []
+        self._move(bot, place, (sql.KEEP, (*place, *standing)), *withdraw)
 
     def _move(self, bot: str, place: Place, move: Statement, *more: Statement, flush: bool = False) -> None:
         """Write the bot's row, which must still be as this journal left it if the bot is claimed, and `more`."""
@@ -302,16 +259,25 @@ class SqliteJournal:
             self._at[row] = place.n, place.piece
 
     def _prune(self, row: int, bot: str, now: float) -> tuple[object, ...]:
-        return row, row, now - self._keep, now + self._keep, row, self._counted.of(bot, row)
+        return (
+            row,
+            row,
+            now - self._keep,
+            now + self._keep,
+            row,
+            self._counted.of(bot, row) if self._counted is not None else 0,
+        )
 
     def latest_posts(self, count: int, bot: str | None = None) -> list[float]:
         """Return when the latest `count` posts were made. Of one bot, this takes time only for these."""
         self._keep = max(self._keep, DAY)
+        if self._counted is None:
+            self._counted = Counted()
         if bot is None:
-            rows = self._fetch(_POSTS_OF_ALL, (count,))
+            rows = self._fetch(sql.POSTS_OF_ALL, (count,))
             self._counted.ask_of_all(count, [row for _, row in reversed(rows)])
         else:
-            rows = self._fetch(_POSTS_OF_BOT, (bot, count))
+            rows = self._fetch(sql.POSTS_OF_BOT, (bot, count))
             self._counted.ask(count, bot)
         return sorted(posted_at for posted_at, *_ in rows)
 
@@ -450,7 +416,10 @@ class SqliteJournal:
             execute("BEGIN IMMEDIATE")
             for write in group:
                 for statement, values in write.statements:
-                    if execute(statement, values).rowcount == 0 and statement in (_MOVE, _KEEP):
+                    if execute(statement, values).rowcount == 0 and statement in (
+                        sql.MOVE,
+                        sql.KEEP,
+                    ):
                         raise _TakenBack
             execute("COMMIT")
         except BaseException:

@@ -1,0 +1,51 @@
+"""The SQL of the journal in a SQLite file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from flock.journal.base import Place, Standing
+
+
+def _update(names: Sequence[str]) -> str:
+    """Return the statement that writes these columns of a bot's row. Its values are theirs, the row's id, and the
+    `n` and `piece` that the row has, or None for any."""
+    columns = ", ".join(f"{name} = ?" for name in names)
+    where = "id = ? AND n = coalesce(?, n) AND piece = coalesce(?, piece)"
+    return f"UPDATE sheep SET spoken = 1, {columns} WHERE {where}"  # noqa: S608 - field names of our own
+
+
+COLUMNS = (*Place._fields, *Standing._fields)
+READ = f"SELECT {', '.join(COLUMNS)} FROM sheep WHERE bot = ? AND spoken"  # noqa: S608 - field names of our own
+MOVE = _update(Place._fields)
+KEEP = _update(COLUMNS)
+ADD = "INSERT OR IGNORE INTO sheep (bot) VALUES (?)"
+INTEND = """
+    INSERT OR REPLACE INTO tweet (bot, n, piece, text, outcome, intended_at) VALUES (?, ?, ?, ?, 'intended', ?)
+"""
+PRUNE = """
+    DELETE FROM tweet
+    WHERE bot = ? AND n < (SELECT min(n) + 3 FROM tweet WHERE bot = ?) AND intended_at NOT BETWEEN ? AND ?
+        AND (outcome NOT IN ('said', 'unknown', 'intended') OR n < (
+            SELECT n FROM tweet WHERE bot = ? AND outcome IN ('said', 'unknown', 'intended')
+            ORDER BY n DESC, piece DESC LIMIT 1 OFFSET ?
+        ))
+"""  # each new tweet deletes at most three old ones: no delete takes long, and the file stops growing
+WITHDRAW = """
+    UPDATE tweet SET outcome = 'withdrawn', settled_at = intended_at
+    WHERE bot = ? AND n = ? AND piece = ? AND outcome = 'intended'
+"""
+SETTLE = """
+    UPDATE tweet SET outcome = ?, post_id = ?, why = ?, settled_at = ?
+    WHERE bot = ? AND n = ? AND piece = ?
+"""
+POSTS_OF_BOT = """
+    SELECT coalesce(settled_at, intended_at) FROM tweet
+    WHERE bot = (SELECT id FROM sheep WHERE bot = ?) AND outcome IN ('said', 'unknown', 'intended')
+    ORDER BY n DESC, piece DESC LIMIT ?
+"""  # backwards along the primary key: it visits about as many rows as it returns
+POSTS_OF_ALL = """
+    SELECT coalesce(settled_at, intended_at) AS posted_at, bot FROM tweet
+    WHERE outcome IN ('said', 'unknown', 'intended')
+    ORDER BY posted_at DESC LIMIT ?
+"""  # one scan of the table, which keeps the latest rows only
