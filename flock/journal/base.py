@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple, Protocol
@@ -143,10 +144,11 @@ class Journal(Protocol):
     def keep(self, bot: str, place: Place, standing: Standing) -> None:
         """Note how the sheep fares. Where `place` holds no intent, an open one is withdrawn."""
 
-    def latest_posts(self, count: int, bot: str | None = None) -> list[float]:
+    def latest_posts(self, count: int, bot: str | None = None, *, now: float = math.inf) -> list[float]:
         """Return when the latest `count` posts, of `bot` or of all, were made or may have been: earliest first.
 
-        Which posts of one bot are the latest goes by their order; of all bots, by the time.
+        Which posts of one bot are the latest goes by their order; of all bots, by the time. Posts dated after
+        `now` (the clock was wrong) are dated `now` for good: in a day they are a day old.
         """
 
     def look_after(self, now: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Mapping, Sequence
 
@@ -50,12 +51,14 @@ class MemoryJournal:
     def keep(self, bot: str, place: Place, standing: Standing) -> None:
         self._kept[bot] = (place, standing)
 
-    def latest_posts(self, count: int, bot: str | None = None) -> list[float]:
+    def latest_posts(self, count: int, bot: str | None = None, *, now: float = math.inf) -> list[float]:
         if not count:
             return []
+        for posted in self._posted.values():
+            posted.extend(min(posted.popleft(), now) for _ in range(len(posted)))
         if bot is not None:
-            return sorted(self._times(bot)[-count:])
-        return sorted(time for each in self._kept for time in self._times(each))[-count:]
+            return sorted(min(time, now) for time in self._times(bot)[-count:])
+        return sorted(min(time, now) for each in self._kept for time in self._times(each))[-count:]
 
     def _times(self, bot: str) -> list[float]:
         kept = self._kept.get(bot)

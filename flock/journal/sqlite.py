@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import sqlite3
 import threading
@@ -259,16 +260,10 @@ class SqliteJournal:
             self._at[row] = place.n, place.piece
 
     def _prune(self, row: int, bot: str, now: float) -> tuple[object, ...]:
-        return (
-            row,
-            row,
-            now - self._keep,
-            now + self._keep,
-            row,
-            self._counted.of(bot, row) if self._counted is not None else 0,
-        )
+        counted = 0 if self._counted is None else self._counted.of(bot, row)
+        return row, row, now - self._keep, now + self._keep, row, counted
 
-    def latest_posts(self, count: int, bot: str | None = None) -> list[float]:
+    def latest_posts(self, count: int, bot: str | None = None, *, now: float = math.inf) -> list[float]:
         """Return when the latest `count` posts were made. Of one bot, this takes time only for these."""
         self._keep = max(self._keep, DAY)
         if self._counted is None:
@@ -279,7 +274,10 @@ class SqliteJournal:
         else:
             rows = self._fetch(sql.POSTS_OF_BOT, (bot, count))
             self._counted.ask(count, bot)
-        return sorted(posted_at for posted_at, *_ in rows)
+        times = sorted(min(posted_at, now) for posted_at, *_ in rows)
+        if any(posted_at > now for posted_at, *_ in rows):
+            self._write([(sql.REDATE, (now,) * 4)])
+        return times
 
     def look_after(self, now: float) -> None:
         """See `Journal.look_after`. A change of the files is logged, and every write fails until it is undone."""

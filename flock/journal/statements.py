@@ -39,6 +39,10 @@ SETTLE = """
     UPDATE tweet SET outcome = ?, post_id = ?, why = ?, settled_at = ?
     WHERE bot = ? AND n = ? AND piece = ?
 """
+REDATE = """
+    UPDATE tweet SET intended_at = min(intended_at, ?), settled_at = min(settled_at, ?)
+    WHERE intended_at > ? OR settled_at > ?
+"""
 POSTS_OF_BOT = """
     SELECT coalesce(settled_at, intended_at) FROM tweet
     WHERE bot = (SELECT id FROM sheep WHERE bot = ?) AND outcome IN ('said', 'unknown', 'intended')

@@ -7,7 +7,7 @@ import re
 import shlex
 import stat
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,6 +31,8 @@ _NEARLY_KEYS = (  # names, without regard to case, and what to do
     (r"(.*)\.env(\..*)?", f"write its values into {{}}, {_LIKE_EXAMPLES}"),
     (r"([^.].*)\.(ya?ml|toml|ini|cfg|conf|properties)", f"write its fields into {{}}, {_LIKE_EXAMPLES}"),
 )
+
+_FileId = tuple[int, int]  # device and inode
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +119,11 @@ def read_keys(folder: Path) -> KeyRing:
     problems: list[Problem] = []
     warnings: list[str] = []
     files, others = _look_into(folder)
+    key_files = {found for file in files if (found := _file_id(file))}
     for file in files:
         try:
             key = read_key(file)
-            _check_poem(key)
+            _check_poem(key, key_files)
         except BadKeys as error:
             problems += error.problems
             continue
@@ -185,11 +188,28 @@ def shared_poems(keys: Iterable[Key]) -> Iterator[str]:
         yield f"{more_poems} more poems are those of several bots; give each bot a poem of its own"
 
 
-def _check_poem(key: Key) -> None:
+def _check_poem(key: Key, key_files: Collection[_FileId]) -> None:
+    """Raise BadKeys if the poem cannot be read, or holds what must not be posted: tokens."""
+    wrong = ""
     try:
-        read_poem(key.poem_file)
+        secrecy = secrecy_of(key.params, type(key.credentials))
+        if any(secrecy.hide(line) != line for line in read_poem(key.poem_file)):
+            wrong = "expected a poem, found this bot's own tokens in it"
+        if _file_id(key.poem_file) in key_files:
+            wrong = "expected a poem, found a key file"
     except BadPoem as error:
         raise BadKeys([poem_problem(key, error)]) from None
+    if wrong:
+        raise BadKeys([Problem(key.file, "poem_file", f"{wrong}; write the path of the poem's text file")])
+
+
+def _file_id(file: Path) -> _FileId | None:
+    """Return what is the same for all paths that lead to a file; None where there is none."""
+    try:
+        status = file.stat()
+    except (OSError, ValueError):
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _doubtful_fields(key: Key) -> Iterator[str]:

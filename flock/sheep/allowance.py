@@ -47,9 +47,9 @@ def allowance(cap: int | None, clock: Clock, journal: Journal, bot: str | None =
     """
     if cap is None:
         return None
-    now = clock.now()
-    offset = now - clock.wall()
-    return Allowance(cap, [min(time + offset, now) for time in journal.latest_posts(cap, bot)])
+    wall = clock.wall()
+    offset = clock.now() - wall
+    return Allowance(cap, [time + offset for time in journal.latest_posts(cap, bot, now=wall)])
 
 
 def take_from_all(allowances: Sequence[Allowance], now: float) -> float | None:

@@ -1,5 +1,6 @@
 """Folders of key files: what is said of them, and which keys are usable."""
 
+import json
 import os
 from pathlib import Path
 
@@ -23,6 +24,19 @@ def test_a_bad_poem_is_the_keys_problem(write_key: WriteKey, content: bytes, tex
     file.with_name("poem.txt").write_bytes(content)
     (line,) = lines(read_keys(file.parent))
     assert line.startswith(f"{file}: poem_file: {text}")
+
+
+@pytest.mark.parametrize("poem", ["dolly.json", "other.json", "link.txt", "tokens.txt"])
+def test_tokens_are_no_poem(write_key: WriteKey, poem: str) -> None:
+    """A slip in `poem_file` must not post them: neither a key file, nor a link to one, nor a list of them."""
+    file = write_key(poem_file=poem)
+    write_key("other.json", screen_name="ewe", oauth_token="another-token-of-somebody")
+    file.with_name("link.txt").symlink_to("other.json")
+    token = json.loads(file.read_text())["oauth_token_secret"]
+    file.with_name("tokens.txt").write_text(f"my tokens\n{token}\n")
+    (line,) = lines(read_keys(file.parent))
+    assert line.startswith(f"{file}: poem_file: expected a poem, found ")
+    assert token not in line
 
 
 def test_two_files_for_one_bot_are_told(write_key: WriteKey) -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from flock.clock import VirtualClock
-from flock.journal import MemoryJournal, Outcome, Place, Settlement
+from flock.journal import MemoryJournal, Outcome, Place, Settlement, SqliteJournal
 from flock.sheep.allowance import Allowance, allowance, take_from_all
-from flock.units import DAY
+from flock.units import DAY, HOUR
 
 
 @given(cap=st.integers(0, 5), steps=st.lists(st.integers(0, int(DAY)), max_size=40))
@@ -57,6 +59,27 @@ def test_posts_dated_in_the_future_count_as_made_now() -> None:
     for capped in (allowance(1, clock, journal, "x:ann"), allowance(1, clock, journal)):
         assert capped
         assert clock.now() + DAY == capped.take(clock.now())
+
+
+def test_posts_dated_in_the_future_are_a_day_old_in_a_day(tmp_path: Path) -> None:
+    """Also for a flock that is started each hour, as by cron: the journal keeps when they were first seen."""
+    clock = VirtualClock(1000.0)
+    with closing(SqliteJournal(tmp_path / "flock.db")) as journal:
+        journal.claim(["x:ann"])
+        for n in range(2):
+            at = clock.wall() + 3650 * DAY
+            journal.intend("x:ann", Place(n=n, intended=at), "baa")
+            journal.settle("x:ann", Settlement(n, 0, Outcome.SAID, at), Place(n=n + 1))
+
+    waits = []
+    for _ in range(26):
+        with closing(SqliteJournal(tmp_path / "flock.db")) as journal:
+            capped = [allowance(2, clock, journal, "x:ann"), allowance(2, clock, journal)]
+            waits.append([each.take(clock.now()) for each in capped if each])
+        clock.advance_to(clock.now() + HOUR)
+
+    assert [1000.0 + DAY] * 2 == waits[0] == waits[23]
+    assert [None, None] == waits[24]
 
 
 def test_a_post_that_was_not_made_is_given_back() -> None:
