@@ -14,7 +14,8 @@ from typing import Any, TypeVar
 
 from flock.errors import BotsTaken, JournalError, Unstorable
 from flock.journal import statements as sql
-from flock.journal.base import WELL, Condition, Outcome, Place, Settlement, Standing, numbered
+from flock.journal.accounts import Accounts
+from flock.journal.base import WELL, Condition, Outcome, Place, Settlement, Standing
 from flock.journal.checkpoints import Checkpoints
 from flock.journal.claims import Claims
 from flock.journal.connections import connect, look
@@ -85,6 +86,7 @@ class SqliteJournal:
         self._reading = threading.Lock()  # an open SELECT would hide newer rows from the other threads
         self._closing = threading.Lock()
         self._claimed: set[str] = set()
+        self._accounts = Accounts(self._fetch, self._write)
         self._rows: dict[str, int] = {}  # a bot, and the id of its row
         self._at: dict[int, tuple[int, int]] = {}  # a claimed bot's row, and the n and piece that it has
         self._counted: Counted | None = None  # where there are caps
@@ -178,25 +180,12 @@ class SqliteJournal:
         if taken:
             raise BotsTaken(self._who_has([numbers[number] for number in taken]))
         self._write([("UPDATE sheep SET holder = ? WHERE bot = ?", (os.getpid(), bot)) for bot in bots])
-        self._note_accounts({bot: account for bot, account in (accounts or {}).items() if bot in bots})
+        if others := self._accounts.note({bot: accounts[bot] for bot in bots if accounts and bot in accounts}):
+            raise BotsTaken(self._who_has(others))
         self._claimed.update(bots)
 
-    def _note_accounts(self, accounts: Mapping[str, str]) -> None:
-        """Note the accounts of these bots. Raises BotsTaken where another flock has just noted one for another
-        bot."""
-        note = "UPDATE OR IGNORE sheep SET account = ? WHERE bot = ? AND account IS NULL"
-        self._write([(note, (account, bot)) for bot, account in accounts.items()])
-        known = {bot: self.identify(bot, account) for bot, account in accounts.items()}
-        if others := [name for bot, name in known.items() if name != bot]:
-            raise BotsTaken(self._who_has(others))
-
     def identify(self, bot: str, account: str | None) -> str:
-        if account is None:
-            return bot
-        for (known,) in self._fetch("SELECT bot FROM sheep WHERE account = ?", (account,)):
-            return str(known)
-        is_another = self._fetch("SELECT 1 FROM sheep WHERE bot = ? AND account IS NOT NULL", (bot,))
-        return numbered(bot, account) if is_another else bot
+        return self._accounts.identify(bot, account)
 
     def _row(self, bot: str) -> int:
         """Return the id of the bot's row, which is added if there is none."""

@@ -307,7 +307,7 @@ class Sheep:
                 return  # the line had ended, and its interval holds
         line = self.decide() if delivery.place.saying is None else delivery.place.saying
         if self._pieces is None or self._pieces[0] != line:  # once a line, however often it is tried
-            self._pieces = line, cut(line, self.api.fits)
+            self._pieces = line, [line] if self.api.fits(line) else cut(line, self.api.fits)
         pieces = self._pieces[1]
         self._say(line, pieces)
         while delivery.place.saying is not None:
