@@ -206,13 +206,13 @@ def client_environment(environment: Mapping[str, str], bundle: Path) -> dict[str
     return kept | {"REQUESTS_CA_BUNDLE": str(bundle), "SSL_CERT_FILE": str(bundle), "no_proxy": "localhost"}
 
 
-def make_certificate(folder: Path) -> tuple[Path, Path]:
-    """Make a certificate for localhost. Return it with its key, and certifi's whole CA bundle with it added."""
+def make_certificate(folder: Path, host: str = "localhost") -> tuple[Path, Path]:
+    """Make a certificate for `host`. Return it with its key, and certifi's whole CA bundle with it added."""
     key, certificate = folder / "key.pem", folder / "certificate.pem"
     subprocess.run(
         [
-            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"),
-            *("-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", certificate),
+            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={host}"),
+            *("-addext", f"subjectAltName=DNS:{host}", "-keyout", key, "-out", certificate),
         ],
         check=True,
         capture_output=True,

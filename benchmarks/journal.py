@@ -25,7 +25,7 @@ from pathlib import Path
 import click
 
 from flock.journal import Outcome, Place, Settlement, SqliteJournal
-from flock.journal.sqlite import AT_MOST, GroupCommit, Write
+from flock.journal.groups import AT_MOST, GroupCommit, Write
 
 AT_ONCE = {1: 2000, 128: 30, 10_000: 2}  # threads, and posts of each
 STACK = 256 * 1024  # bytes

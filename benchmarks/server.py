@@ -12,15 +12,17 @@ import argparse
 import asyncio
 import functools
 import itertools
+import json
 import re
 import ssl
+from urllib.parse import parse_qs
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _numbers = itertools.count(10**18)
 
 
 class Taker(asyncio.Protocol):
-    """Answers each request of one connection with a new post's id."""
+    """Answers each request of one connection with a new post: its id, and its text."""
 
     def __init__(self, *, closing: bool) -> None:
         self._received = b""
@@ -37,13 +39,15 @@ class Taker(asyncio.Protocol):
             whole = end + (int(length[1]) if length else 0)
             if len(self._received) < whole:
                 return
-            self._answer(v1=b" /1.1/" in self._received[:20])
+            v1 = b" /1.1/" in self._received[:20]
+            sent = self._received[end:whole].decode()
+            text = parse_qs(sent).get("status", [""])[0] if v1 else json.loads(sent)["text"]
+            self._answer(json.dumps(text).encode(), v1=v1)
             self._received = self._received[whole:]
 
-    def _answer(self, *, v1: bool) -> None:
-        number = next(_numbers)
-        body = b'{"id": %d, "id_str": "%d", "text": "x"}' if v1 else b'{"data": {"id": "%d", "text": "%d"}}'
-        body %= (number, number)
+    def _answer(self, text: bytes, *, v1: bool) -> None:
+        body = b'{"id_str": "%d", "text": %s}' if v1 else b'{"data": {"id": "%d", "text": %s}}'
+        body %= (next(_numbers), text)
         head = b"HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n%s\r\n"
         last = b"Connection: close\r\n" if self._closing else b""
         self._transport.write(head % (b"200 OK" if v1 else b"201 Created", len(body), last) + body)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from flock.clock import Clock, SystemClock
 from flock.events import Events
 from flock.journal import Journal, MemoryJournal, open_journal
+from flock.keys import Key
 from flock.networks.registry import Networks
 from flock.observers.console import Console
 from flock.observers.logs import log_unless_configured
@@ -36,6 +38,16 @@ class Context:
     stop: StopEvent = field(default_factory=StopEvent)
     calls: int = 0
     journal_outage: Outage = field(default_factory=Outage)
+
+    def bot(self, key: Key) -> str:
+        """Return the name under which the journal knows the key's bot. It is the account's first name, also after
+        the account was renamed, where the number of the account is known."""
+        return self.journal.identify(self.networks.bot(key), self.networks.account(key))
+
+    def claim(self, keys: Iterable[Key]) -> None:
+        """Claim the bots of these keys in the journal, all or none. Raises BotsTaken."""
+        accounts = {self.bot(key): self.networks.account(key) for key in keys}
+        self.journal.claim(list(accounts), {bot: account for bot, account in accounts.items() if account})
 
     def close(self) -> None:
         """Close the connections and the journal."""

@@ -14,6 +14,7 @@
         │   ├── DailyLimit        for hours
         │   ├── LooksAutomated    for hours: the network takes the post for an automated one
         │   ├── OutOfCredits      until the developer account is topped up
+        │   ├── NotPermitted      the network lets nobody post, or not this bot, whatever the text
         │   └── ClockWrong        until this machine's clock is right again
         ├── Retry                 an outage: try again, with backoff
         │   ├── Unavailable       the post did not land
@@ -23,7 +24,8 @@
         │   ├── TooLong           the network's count is longer than the flock's
         │   └── Refused           the network gives no reason that the flock knows
         └── Pen                   no post of this bot will be taken until its operator acts
-            ├── Unauthorized      the bot's tokens are revoked or wrong
+            ├── Unauthorized      the bot's tokens are refused
+            ├── Revoked           the bot's tokens are revoked or expired, as the network says
             ├── Suspended         the account is suspended
             ├── Locked            the account is locked until its owner signs in
             └── AppRefused        the app's own keys are refused
@@ -75,9 +77,19 @@ class BadKeys(BadInput):
         super().__init__("\n".join(lines_by_file(self.problems)))
 
 
+# Letters and marks that show nothing, although Unicode does not count them among the format characters.
+_INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0")
+
+
 def printable(text: str) -> str:
-    """Return `text` with control characters, and others that a terminal cannot show, escaped."""
-    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+    """Return `text` on one line, with every character escaped that shows nothing or changes what is around it.
+
+    These are control, format (bidirectional and zero-width) and line-end characters, lone surrogates, blanks other
+    than the space, and invisible letters.
+    """
+    return "".join(
+        letter if letter.isprintable() and letter not in _INVISIBLE else ascii(letter)[1:-1] for letter in text
+    )
 
 
 def lines_by_file(problems: Iterable[Problem]) -> Iterator[str]:
@@ -138,6 +150,12 @@ class OutOfCredits(Wait):
     advice = "top up the developer account's credits"
 
 
+class NotPermitted(Wait):
+    """The network refuses the post, and its words are about permission, plan or access, and not about the text."""
+
+    advice = "if it lasts: check the app's permissions and plan in the network's developer portal"
+
+
 class ClockWrong(Wait):
     """The signature was refused, since this machine's clock is too far off."""
 
@@ -177,9 +195,15 @@ class Pen(NetworkError):
 
 
 class Unauthorized(Pen):
-    """The bot's tokens are revoked, expired or wrong."""
+    """The bot's tokens are refused, and the network does not say why."""
 
     advice = "authorize the account again and put the new tokens into its key file"
+
+
+class Revoked(Pen):
+    """The bot's tokens are revoked, expired or wrong: the network says so."""
+
+    advice = Unauthorized.advice
 
 
 class Suspended(Pen):

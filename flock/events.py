@@ -62,7 +62,8 @@ class Said(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Birthday(Event):
-    """A bot has finished its poem, and is now `age` recitations old. It rests for `rest` seconds."""
+    """A bot has finished its poem, of which something was said now for the `age`-th time. It rests for `rest`
+    seconds."""
 
     age: int
     rest: float
@@ -70,13 +71,16 @@ class Birthday(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Skipped(Event):
-    """The network refuses this text; the bot goes on with its next line."""
+    """The network refuses this text, piece `piece` of `pieces` (from 0) of a line; the bot goes on with the next
+    line."""
 
     level: ClassVar[int] = logging.WARNING
 
     text: str
     n: int
     why: str
+    piece: int = 0
+    pieces: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,13 +98,15 @@ class Unsure(Event):
 class BackingOff(Event):
     """The network failed; the line is kept, and tried again after `seconds`. `attempt` counts failures in a row.
 
-    `with_others` is true if another bot of the same service met the outage first, and the outage goes on.
+    `with_others` is true if another bot of the same service met the outage first, and the outage goes on. `advice`
+    is what the operator does if the trouble lasts.
     """
 
     why: str
     seconds: float
     attempt: int
     with_others: bool = False
+    advice: str = ""
 
     @property
     def level(self) -> int:  # type: ignore[override]
@@ -188,6 +194,15 @@ class PickedUp(Event):
     level: ClassVar[int] = logging.WARNING
 
     line: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoemChanged(Event):
+    """The bot has another poem than at its last post, and begins it at its first line, `text`."""
+
+    level: ClassVar[int] = logging.WARNING
+
     text: str
 
 

@@ -1,4 +1,4 @@
-"""Reads plain files that an operator names: never more than a limit, and never what would block."""
+"""Files: plain ones are read, never more than a limit and never what would block; private ones are made."""
 
 from __future__ import annotations
 
@@ -24,12 +24,28 @@ def read_plain(path: Path, limit: int) -> bytes:
     """
     _check(path.stat(), limit)
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # should it be a pipe by now
-    with open(descriptor, "rb") as opened:  # noqa: PTH123 - pathlib opens no descriptors
+    try:
         _check(os.fstat(descriptor), limit)
-        content = opened.read(limit + 1)  # to the end: the size may be out of date, and is 0 in /proc
+        with open(descriptor, "rb", closefd=False) as opened:
+            content = opened.read(limit + 1)  # to the end: the size may be out of date, and is 0 in /proc
+    finally:
+        os.close(descriptor)
     if len(content) > limit:
         raise TooLarge
     return content
+
+
+def create_private(path: Path) -> bool:
+    """Create the file, 0600 whatever the umask. Return False if it exists already. Raises OSError."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except FileExistsError:
+        return False
+    try:
+        os.fchmod(descriptor, 0o600)
+    finally:
+        os.close(descriptor)
+    return True
 
 
 def unreadable(error: OSError) -> str:

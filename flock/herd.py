@@ -78,8 +78,9 @@ class Herd:
             log.warning("%s", error)
 
     def look_around(self) -> None:
-        """Tell how the herd is doing, and of sheep that have gone quiet."""
+        """Look after the journal; tell how the herd is doing, and of sheep that have gone quiet."""
         now, wall = self.context.clock.now(), self.context.clock.wall()
+        self.context.journal.look_after(now)
         for event in self._watch.listen(self.flock, now=now, wall=wall):
             self.context.events.tell(event)
         self.context.events.tell(snapshot(self.flock, self.dead, now=now, wall=wall))

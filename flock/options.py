@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import logging
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, fields
@@ -37,6 +38,17 @@ POEM_INTERVAL = 1.5 * HOUR
 
 ApiVersion = Literal["2", "1.1"]
 
+
+_CHECKED = (  # also where Python code gives them
+    *("line_interval", "poem_interval", "base_url", "seed", "posts_per_day", "flock_posts_per_day"),
+    "keep_history",
+)
+_COUNT_BITS = 63  # as the journal's database has them
+_SEED_BITS = 64
+_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.IGNORECASE)  # one part of a host's name
+_HOST_AND_PORT = re.compile(r"(\[[^]]*\]|[^]:[]*)(:[0-9]+)?")
+_NO_ADDRESS = "with an address or a port that cannot be (ports are from 1 to 65535)"
+_NOT_IN_A_URL = re.compile(r"[\s\"<>\\^`{|}]")
 
 _UNSAID: Any = None  # the value of a field that was not given, until `settle_options` has settled it
 
@@ -70,10 +82,10 @@ class Options:
     temperament: Temperament | None = None
 
     def __post_init__(self) -> None:
-        for field, parse in (("line_interval", parse_seconds), ("poem_interval", parse_seconds)):
+        for field in _CHECKED:
             if (value := getattr(self, field)) is not None:
                 try:
-                    object.__setattr__(self, field, parse(value))
+                    object.__setattr__(self, field, PARSERS[field](value))
                 except ValueError as error:
                     raise BadOption(f"{field}: {error}") from None
         if self.pasture and self.dry_run:
@@ -94,19 +106,10 @@ class Options:
                 return self.state.expanduser()
             except RuntimeError:
                 raise BadOption(f"--state {self.state}: there is no such user; give a full path") from None
-        return platformdirs.user_state_path("flock") / STATE_NAME
-
-
-DEFAULTS = Options(
-    line_interval=LINE_INTERVAL,
-    poem_interval=POEM_INTERVAL,
-    pasture=False,
-    dry_run=False,
-    api="2",
-    skip_bad=False,
-    seed=0,
-    keep_history=2 * DAY,
-)
+        try:
+            return platformdirs.user_state_path("flock") / STATE_NAME
+        except RuntimeError:  # no HOME, and this user has no line in /etc/passwd
+            raise BadOption("no home directory to keep the journal in; give --state PATH or FLOCK_STATE") from None
 
 
 def settle_options(
@@ -182,11 +185,43 @@ def parse_api(text: str) -> ApiVersion:
 
 
 def parse_url(text: str) -> str:
-    """Return the root URL without a slash at its end. Raises ValueError unless it is http or https."""
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise ValueError(f"expected a URL such as https://api.x.com, found {text!r}")
+    """Return the root URL without a slash at its end. Raises ValueError unless it is http or https, and can be.
+
+    The message never quotes the URL, which may hold a password.
+    """
+    if wrong := _wrong_with_url(text):
+        raise ValueError(f"expected a URL such as https://api.x.com, found one {wrong}")
     return text.rstrip("/")
+
+
+def _wrong_with_url(text: str) -> str:
+    """Return in words what is wrong with the URL, or an empty text."""
+    if "@" in text:
+        return "with a user name or a password, which flock does not send; leave them out"
+    if not text.isprintable() or _NOT_IN_A_URL.search(text):
+        return "with spaces or other characters that no URL has"
+    try:
+        parts = urlsplit(text)
+        port, host = parts.port, parts.hostname or ""
+    except ValueError:
+        return _NO_ADDRESS
+    wrong = (
+        (parts.scheme not in ("http", "https"), "that does not begin with https:// or http://"),
+        (port == 0 or not _HOST_AND_PORT.fullmatch(parts.netloc), _NO_ADDRESS),
+        (not _is_host(host, in_brackets="[" in parts.netloc), "with a host name or an address that cannot be"),
+        ("?" in text or "#" in text, "with a query (?) or a fragment (#)"),
+    )
+    return next((words for is_so, words in wrong if is_so), "")
+
+
+def _is_host(host: str, *, in_brackets: bool) -> bool:
+    """Return whether a server may have this name or address. Names follow the rules of DNS, and may have a "_"."""
+    with suppress(ValueError):  # no address; or a name that IDNA cannot encode
+        if in_brackets or host.rpartition(".")[2].isdecimal():
+            return ip_address(host).version == (6 if in_brackets else 4)
+        name = host.encode("idna").decode()
+        return len(name) <= 253 and all(map(_LABEL.fullmatch, name.split(".")))
+    return False
 
 
 def parse_sheep(text: str) -> str:
@@ -197,14 +232,26 @@ def parse_sheep(text: str) -> str:
     return text
 
 
-def parse_count(text: str) -> int:
-    """Return a whole number, 0 or more. Raises ValueError for anything else."""
-    if not text.strip().isdecimal():
-        raise ValueError(f"expected a whole number, 0 or more, found {text!r}")
-    return int(text)
+def parse_count(value: str | int) -> int:
+    """Return a whole number from 0 to 2**63 - 1, which a journal can count to. Raises ValueError for anything
+    else."""
+    return _whole(value, _COUNT_BITS)
 
 
-def parse_history(text: str) -> float:
+def _whole(value: str | int, bits: int) -> int:
+    number = -1
+    if type(value) is int:
+        number = value
+    elif type(value) is str and (digits := re.fullmatch(r"\s*0*([0-9]+)\s*", value)):
+        number = int(digits[1][:bits])  # Python converts no more than 4300 digits, and so many are too many
+    if number < 0:
+        raise ValueError("expected a whole number, 0 or more, such as 48")
+    if number >= 2**bits:
+        raise ValueError(f"expected a whole number under 2**{bits}, such as 48")
+    return number
+
+
+def parse_history(text: str | float) -> float:
     """Return for how many seconds the journal remembers. Raises ValueError unless that is a minute to a year."""
     with suppress(ValueError):
         if (seconds := parse_seconds(text)) >= 60:
@@ -219,12 +266,17 @@ def parse_temperament(text: str) -> Temperament:
     return parse(text)
 
 
-def parse_seed(text: str) -> int:
+def parse_seed(value: str | int) -> int:
     """Return a seed: a whole number from 0 to 2**64 - 1. Raises ValueError for anything else."""
-    seed = parse_count(text)
-    if seed >= 2**64:
-        raise ValueError(f"expected a whole number under 2**64, found {text!r}")
-    return seed
+    return _whole(value, _SEED_BITS)
+
+
+def parse_state(text: str) -> Path:
+    """Return the journal's path. Raises ValueError for a variable: crontabs and units do not expand $HOME."""
+    if text.startswith("$") or "${" in text:
+        found = "a variable, which crontabs, units and env files do not replace"
+        raise ValueError(f"expected a path, found {found}; write the path itself")
+    return Path(text)
 
 
 PARSERS = {
@@ -234,7 +286,7 @@ PARSERS = {
     "dry_run": parse_switch,
     "base_url": parse_url,
     "api": parse_api,
-    "state": Path,
+    "state": parse_state,
     "sheep": parse_sheep,
     "skip_bad": parse_switch,
     "seed": parse_seed,
@@ -243,3 +295,14 @@ PARSERS = {
     "keep_history": parse_history,
     "temperament": parse_temperament,
 }
+
+DEFAULTS = Options(
+    line_interval=LINE_INTERVAL,
+    poem_interval=POEM_INTERVAL,
+    pasture=False,
+    dry_run=False,
+    api="2",
+    skip_bad=False,
+    seed=0,
+    keep_history=2 * DAY,
+)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import resource
 import shutil
 from collections.abc import Iterable, Iterator
@@ -19,6 +20,9 @@ _SPARE_FILES = 64
 _KILOBYTES_A_SHEEP = 60
 _KILOBYTES_AT_REST = 100_000  # of the process without a sheep
 _BYTES_A_TWEET = 200  # in the journal, with a line of average length
+_OF_NETWORKS = frozenset(
+    ["nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "9p", "fuse.sshfs", "davfs", "fuse.davfs2"]
+)
 _ROUND_TRIP = 1.0  # seconds; no network takes the tweets of one bot faster than that for long
 
 
@@ -60,11 +64,20 @@ def shortfalls(sheep: int, root: Path = Path("/"), *, pasture: bool = False) -> 
         yield f"{sheep} sheep need about {needed // 1000} MB, and {free // 1000} MB are free; add memory or swap"
 
 
-def journal_shortfall(line_intervals: Iterable[float], keep: float, state: Path) -> Iterator[str]:
-    """Yield a line if the tweets of `keep` seconds take more room in the journal `state` than its disk has.
+def journal_troubles(
+    line_intervals: Iterable[float], keep: float, state: Path, root: Path = Path("/")
+) -> Iterator[str]:
+    """Yield a line if the tweets of `keep` seconds take more room in the journal `state` than its disk has, and
+    one if that disk is another machine's.
 
     `line_intervals` are those of the sheep, in seconds. The rests between recitations are not counted.
     """
+    kind = _file_system(state, root)
+    if kind in _OF_NETWORKS:
+        yield (
+            f"the journal {state} is on another machine's disk ({kind}), where locks and flushes may not hold: "
+            "two flocks could post the same line; put --state on a local disk"
+        )
     tweets = keep * sum(1 / max(interval, _ROUND_TRIP) for interval in line_intervals)
     megabytes = tweets * _BYTES_A_TWEET / 1e6
     try:
@@ -76,6 +89,21 @@ def journal_shortfall(line_intervals: Iterable[float], keep: float, state: Path)
             f"the tweets of {format_seconds(keep)} take about {megabytes:.0f} MB in {state}, "
             f"and the disk has room for {room:.0f} MB; choose a shorter --keep-history"
         )
+
+
+def _file_system(file: Path, root: Path) -> str:
+    """Return the kind of the file system that the file is on; empty if that is unknown."""
+    try:
+        lines = (root / "proc/self/mounts").read_text(errors="surrogateescape").splitlines()
+    except OSError:
+        return ""
+    mounts = {Path(_unescaped(line.split()[1])): line.split()[2] for line in lines}
+    return next((mounts[folder] for folder in file.resolve().parents if folder in mounts), "")
+
+
+def _unescaped(text: str) -> str:
+    """Return a path as it is; in a table of mounts a blank is `\\040`."""
+    return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), text)
 
 
 def _soft(kind: int) -> int | None:

@@ -21,7 +21,7 @@ from flock.context import Context, open_context
 from flock.errors import BadKeys, BadOption, BadPoem, FlockError, Problem, printable
 from flock.events import Called, Events, Stopped, Stopping
 from flock.herd import Herd, patient_threads
-from flock.keys import Key, read_keys
+from flock.keys import Key, poem_problem, read_keys, shared_poems
 from flock.keys.credentials import DEFAULT_NETWORK
 from flock.options import Options, settle_options
 from flock.poem import find_doubts, read_poem_file
@@ -44,6 +44,7 @@ class Ending(Enum):
     STOPPED = "stopped as asked"
     CUT_SHORT = "stopped at once, with posts under way"
     ALL_PENNED = "every sheep is penned"
+    REFUSED = "nothing could be said: it was refused"
     DIED = "the thread of a sheep has ended by an error"
 
 
@@ -79,7 +80,7 @@ class SimpleShepherd:
         if context is not None and temperament is not None:
             self.context.options = options
         try:
-            self.all_sheep = self._make_flock(make_sheep, keys, skip_bad=options.skip_bad)
+            self.all_sheep = self._make_flock(make_sheep, keys)
         except BaseException:
             if context is None:
                 self.context.close()  # frees the bots that were claimed, and the files
@@ -87,19 +88,21 @@ class SimpleShepherd:
         self.all_json = [sheep.json_file for sheep in self.all_sheep]
         self.herd = Herd(self.all_sheep, self.context)
 
-    def _make_flock(self, make_sheep: type[Sheep], keys: Sequence[Key], *, skip_bad: bool) -> list[Sheep]:
+    def _make_flock(self, make_sheep: type[Sheep], keys: Sequence[Key]) -> list[Sheep]:
         context = self.context
-        context.journal.claim([context.networks.bot(key) for key in keys])  # all at once, and before they are read
+        keys, problems = _one_for_each_bot(keys, context)
+        context.claim(keys)  # all at once, and before they are read
         flock: list[Sheep] = []
-        problems: list[Problem] = []
         for key in keys:
             try:
                 sheep = make_sheep(key.file, self.line_interval, self.poem_interval, key=key, context=context)
-            except BadPoem as error:  # it was exchanged since the keys were read
-                problems.append(Problem(key.file, "poem_file", str(error)))
+            except BadPoem as error:  # its files have changed since they were read
+                problems.append(poem_problem(key, error))
+            except BadKeys as error:
+                problems += error.problems
             else:
                 flock.append(sheep)
-        _tell_or_raise(problems, skip=skip_bad and bool(flock))
+        _tell_or_raise(problems, skip=context.options.skip_bad and bool(flock))
         return flock
 
     def doubts(self, flock: Sequence[Sheep]) -> Iterator[str]:
@@ -158,11 +161,13 @@ class Shepherd(SimpleShepherd):
         """Let each sheep that is due say one line, for cron; return how that ended. Raises FlockError the second
         time."""
         self._begin()
+        now = self.context.clock.now()
         due = [sheep for sheep in self.all_sheep if sheep.is_due()]
-        self._tell_doubts(
-            [sheep for sheep in due if not sheep.tot_tweet_tracker]
-        )  # cron would mail them each minute
-        return self._send_out(self._beat_unless_stopped, due, threads=min(len(due), _THREADS_ONCE))
+        held = [sheep for sheep in self.all_sheep if sheep.due <= now < sheep.wake and sheep.is_refused]
+        self._tell_doubts([sheep for sheep in due if not sheep.tot_tweet_tracker])  # cron mails what is told
+        return self._send_out(
+            self._beat_unless_stopped, due, threads=min(len(due), _THREADS_ONCE), owing=[*due, *held]
+        )
 
     def _begin(self) -> None:
         if self._has_run:
@@ -175,16 +180,22 @@ class Shepherd(SimpleShepherd):
             sheep.beat()
 
     def _warn_of_limits(self) -> None:
-        from flock.preflight import journal_shortfall, shortfalls  # noqa: PLC0415 - a rehearsal has no threads
+        from flock.preflight import journal_troubles, shortfalls  # noqa: PLC0415 - a rehearsal has no threads
 
         options, intervals = self.context.options, [sheep.line_interval for sheep in self.all_sheep]
-        of_disk = journal_shortfall(intervals, options.keep_history, options.state_file)
         of_machine = shortfalls(len(intervals), pasture=self.context.networks.has_pasture)
-        for line in (*of_machine, *(of_disk if not options.dry_run else ())):
+        keep = options.keep_history
+        of_disk = () if options.dry_run else journal_troubles(intervals, keep, options.state_file)
+        for line in (*of_machine, *of_disk):
             log.warning("%s", line)
 
-    def _send_out(self, work: Callable[[Sheep], None], flock: Sequence[Sheep], *, threads: int) -> Ending:
-        """Run the herd until all sheep are home or it is time to stop; return why it ended."""
+    def _send_out(
+        self, work: Callable[[Sheep], None], flock: Sequence[Sheep], *, threads: int, owing: Sequence[Sheep] = ()
+    ) -> Ending:
+        """Run the herd until all sheep are home or it is time to stop; return why it ended.
+
+        `owing` are those that should say something in this run, where it has an end of its own.
+        """
         inbox: SimpleQueue[int | None] = SimpleQueue()  # signals, and None when all sheep have come home
         try:
             with self._listening(inbox.put), patient_threads(threads):
@@ -196,6 +207,9 @@ class Shepherd(SimpleShepherd):
             self.herd.stop()
             self.context.close()
             raise
+        owing = [sheep for sheep in owing if not sheep.is_penned]
+        if ending is Ending.STOPPED and owing and all(sheep.is_refused for sheep in owing):
+            ending = Ending.REFUSED
         if self.herd.dead and ending is not Ending.CUT_SHORT:
             ending = Ending.DIED
         if ending is not Ending.CUT_SHORT:
@@ -272,15 +286,17 @@ def _has_terminal() -> bool:
 
 
 def load_sheep_class(spec: str | None) -> type[Sheep]:
-    """Return the class that MODULE:CLASS names, or Sheep. The working directory is searched, too.
+    """Return the class that MODULE:CLASS names, or Sheep. The working directory is searched, too, after all else.
 
-    Raises BadOption when there is no such class or it is no Sheep.
+    So no file there stands in for a module of a library. Raises BadOption when there is no such class or it is no
+    Sheep.
     """
     if spec is None:
         return Sheep
     module_name, _, class_name = spec.partition(":")
-    if "" not in sys.path and str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))
+    with suppress(FileNotFoundError):  # it has been removed
+        if "" not in sys.path and str(Path.cwd()) not in sys.path:
+            sys.path.append(str(Path.cwd()))
     try:
         found = getattr(importlib.import_module(module_name), class_name)
     except (ImportError, AttributeError) as error:
@@ -295,13 +311,30 @@ def load_sheep_class(spec: str | None) -> type[Sheep]:
 def _usable_keys(folder: Path, options: Options) -> tuple[Key, ...]:
     """Return the usable keys; raises BadKeys if there are others, unless they are to be skipped."""
     ring = read_keys(folder)
-    for warning in ring.warnings:
+    for warning in (*ring.warnings, *shared_poems(ring.keys)):
         log.warning("%s", warning)
     _tell_or_raise(ring.problems, skip=options.skip_bad and bool(ring.keys))
     return ring.keys
 
 
+def _one_for_each_bot(keys: Sequence[Key], context: Context) -> tuple[list[Key], list[Problem]]:
+    """Return the first key of each bot, and a problem for each further one: an account may have had two names."""
+    kept: list[Key] = []
+    problems: list[Problem] = []
+    first: dict[str | None, Key] = {}
+    for key in keys:
+        names = (context.bot(key), context.networks.account(key))
+        if other := next((first[name] for name in names if name in first), None):
+            text = f"{other.screen_name} in {other.file} is the same account; keep one of the files"
+            problems.append(Problem(key.file, "screen_name", text))
+        else:
+            kept.append(key)
+            first |= {name: key for name in names if name}
+    return kept, problems
+
+
 def _tell_or_raise(problems: Sequence[Problem], *, skip: bool) -> None:
+    """Warn of bad keys that are left out. Raises BadKeys if there are some, and they must not be left out."""
     if problems and not skip:
         raise BadKeys(problems)
     for problem in problems:

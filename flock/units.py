@@ -10,7 +10,7 @@ HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 
 _SECONDS = {"": 1.0, "s": 1.0, "m": MINUTE, "h": HOUR, "d": DAY}
-_PATTERN = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*([smhd]?)", re.IGNORECASE)
+_PATTERN = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*([smhd]?)", re.IGNORECASE | re.ASCII)
 
 EXPECTED = "seconds, 0 or more, such as 60, 0.5, 90s, 30m or 1.5h"
 LONGEST = 366 * DAY

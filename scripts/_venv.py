@@ -7,6 +7,10 @@ nothing but the standard library. A second start waits on a lock, which the kern
 
 A stage (see STAGES) is done when its stamp, written last, says what it was made for and from. An empty stamp is
 a stage that was begun and never finished: nothing in the environment is trusted then, and it is made anew.
+
+Every Python that this starts runs isolated (-I) in a folder of its own, without the caller's PYTHON* variables:
+nothing is imported from the folder that one stands in, which may be anybody's. pip is pinned by its hash, too: the
+one that comes with Python installs the one in requirements/pip.txt, and nothing else.
 """
 
 import contextlib
@@ -59,6 +63,8 @@ PIP_SETTINGS = {
     "PIP_ROOT_USER_ACTION": "ignore",
     "PIP_USER": "0",
 }
+PIP_PATHS = ("PIP_CACHE_DIR", "PIP_CERT", "PIP_CLIENT_CERT", "PIP_CONFIG_FILE", "PIP_FIND_LINKS")
+NEUTRAL = "/"  # where commands run: nobody but root puts files there
 
 Run = Callable[[Sequence[str | Path]], None]
 
@@ -91,7 +97,8 @@ class Venv:
 
     def wanted(self, stage: str) -> bytes:
         """What the stage's stamp says when it is up to date; is_current in _venv.sh says it too."""
-        return self.whose + (self.root / "pyproject.toml").read_bytes() + self.requirements(stage).read_bytes()
+        files = (self.root / "pyproject.toml", self.requirements("pip"), self.requirements(stage))
+        return self.whose + b"".join(file.read_bytes() for file in files)
 
     def is_current(self, stage: str) -> bool:
         try:
@@ -140,12 +147,13 @@ class Venv:
                 shutil.rmtree(entry)
             elif entry.name != LOCK:
                 entry.unlink()
-        run([python_to_link_to(), "-m", "venv", self.path])
+        run([python_to_link_to(), "-I", "-m", "venv", self.path])
 
     def install(self, stage: str, run: Run) -> None:
         """Only wheels, only those the lock has: nothing unpinned is fetched to build one. Then flock itself."""
-        pip: list[str | Path] = [self.python, "-m", "pip", "install", "--quiet", "--no-deps"]
-        run([*pip, "--require-hashes", "--only-binary=:all:", "-r", self.requirements(stage)])
+        pip: list[str | Path] = [self.python, "-I", "-m", "pip", "install", "--quiet", "--no-deps"]
+        for name in ("pip", stage) if stage == "flock" else (stage,):
+            run([*pip, "--require-hashes", "--only-binary=:all:", "-r", self.requirements(name)])
         if stage == "flock":
             run([*pip, "--no-build-isolation", "--editable", self.root])
 
@@ -200,12 +208,13 @@ def run_holding(lock: int, command: Sequence[str | Path]) -> None:
     It holds the lock as well: when this process is killed, the next one waits for what it left running.
     """
     environment = {
-        name: value
+        name: str(Path(value).absolute()) if name in PIP_PATHS and Path(value).exists() else value
         for name, value in os.environ.items()
         if not name.startswith(("PYTHON", "PIP_", "VIRTUAL_ENV")) or name in PIP_SETTINGS_KEPT
     }
     done = subprocess.run(
         command,
+        cwd=NEUTRAL,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

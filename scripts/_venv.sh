@@ -6,10 +6,11 @@ case $venv in /*) ;; *) venv=$PWD/$venv ;; esac
 unset PYTHONHOME PYTHONPATH # another Python's, they would break this one
 
 # find_python: sets `python` to one that flock runs on, the newest of those that flock was tried on if there is one.
-# It is run to see: a pyenv shim may lead nowhere.
+# It is run to see: a pyenv shim may lead nowhere. -I: nothing is imported from the folder that one stands in, and no
+# PYTHON* variable counts.
 find_python() {
     for python in "${FLOCK_PYTHON:-python3.15}" python3.14 python3.13 python3.12 python3.11 python3; do
-        if "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then
+        if "$python" -I -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then
             return
         fi
         if [ -n "${FLOCK_PYTHON:-}" ]; then
@@ -23,7 +24,7 @@ find_python() {
 
 # is_current STAGE: the stamp says what _venv.py's Venv.wanted() says.
 is_current() {
-    { printf '%s\n%s\n' "$root" "$venv" && cat "$root/pyproject.toml" "$root/requirements/$1.txt"; } 2>/dev/null |
+    { printf '%s\n%s\n' "$root" "$venv" && cat "$root/pyproject.toml" "$root/requirements/pip.txt" "$root/requirements/$1.txt"; } 2>/dev/null |
         cmp -s - "$venv/.$1.stamp"
 }
 

@@ -16,7 +16,12 @@ from flock.keys.key import known_fields
 from flock.networks.x.answers import meaning
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "benchmarks" / "README.md"]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "SECURITY.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+    ROOT / "benchmarks" / "README.md",
+]
 UNAVAILABLE = 69  # of scripts/flock
 
 

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import re
+import sys
+
+import regex
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from flock import errors
-from flock.errors import FlockError
+from flock.errors import FlockError, printable
 
 
 def tree_of(kind: type[FlockError], depth: int = 0) -> list[tuple[int, str]]:
@@ -27,3 +32,31 @@ def test_the_drawing_shows_every_error_in_its_place() -> None:
 def test_unstorable_is_a_value_error_too() -> None:
     """A journal raises it where other code expects a ValueError."""
     assert issubclass(errors.Unstorable, ValueError)
+
+
+SHOWS_NOTHING = regex.compile(
+    r"[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Bidi_Control}]|[\p{Default_Ignorable_Code_Point}--\p{Variation_Selector}]",
+    regex.V1,
+)
+
+
+@given(st.text(st.characters()))
+@example("a\u202eb\u2066c\u200bd\u2028e\x1b[31m\r\n\x85\ud800\u3164\ufeff")
+def test_printable_text_is_one_line_without_a_character_that_is_not_seen(text: str) -> None:
+    """Whatever a file's name, a field's name or an account's name holds; and a second time changes nothing."""
+    shown = printable(text)
+    assert shown.isprintable()
+    assert 1 == len(f"{shown} ".splitlines())
+    assert not SHOWS_NOTHING.search(shown)
+    assert shown == printable(shown)
+
+
+def test_printable_keeps_what_is_seen() -> None:
+    """In every script; and an emoji with its variation selector."""
+    for text in ("keys/dolly.json: a b", "眠れぬ夜", "na\u0308ive", "🌧️", "שלום"):
+        assert text == printable(text)
+
+
+def test_no_invisible_character_of_unicode_is_left() -> None:
+    """All 1,114,112 code points in one text."""
+    assert not SHOWS_NOTHING.search(printable("".join(map(chr, range(sys.maxunicode + 1)))))

@@ -35,6 +35,7 @@ READ = [
     ("skip_bad", "ON", True),
     ("seed", " 7 ", 7),
     ("posts_per_day", "100", 100),
+    ("posts_per_day", str(2**63 - 1), 2**63 - 1),
     ("flock_posts_per_day", "0", 0),
     ("keep_history", "30d", 30 * 86400.0),
     ("keep_history", "10m", 600.0),
@@ -51,6 +52,17 @@ REFUSED = [
     ("skip_bad", "maybe"),
     ("seed", "-1"),
     ("posts_per_day", "-1"),
+    ("posts_per_day", str(2**63)),
+    ("posts_per_day", "9" * 5000),
+    ("posts_per_day", "١٢"),
+    ("posts_per_day", "1e3"),
+    ("flock_posts_per_day", str(2**63)),
+    ("line_interval", "١٢s"),
+    ("line_interval", "9" * 5000),
+    ("seed", str(2**64)),
+    ("seed", "٧"),
+    ("state", "$HOME/flock.db"),
+    ("base_url", "http://localhost:99999"),
     ("flock_posts_per_day", "many"),
     ("keep_history", "59s"),
     ("keep_history", "367d"),
@@ -122,22 +134,52 @@ def test_there_are_two_apis(text: str) -> None:
         parse_api(text)
 
 
+IMPOSSIBLE_URLS = [
+    *("", "api.x.com", "ftp://api.x.com", "http://", "http:///x", "http:x", "http://:80"),
+    *("https://api.x.com?x=1", "https://api.x.com/#x", "http://a b", "http://a/b c", " http://a", "http://a\n"),
+    *("http://a\\b", "http://a%20b", "http://a\u200bb", "http://a\u202eb", "http://a\ud800"),
+    *("http://a:99999", "http://a:0", "http://a:", "http://a:x", "http://a:-1", "http://a:８０"),
+    *("http://a..b", "http://.a", "http://a.", "http://.", "http://-a", f"http://{'a' * 64}.com"),
+    *(f"http://{'a.' * 127}com", "http://1.2.3.999", "http://1.2.3", "http://１.2.3.4"),
+    *("http://[::1", "http://::1", "http://[zz]", "http://[127.0.0.1]", "http://[::1]x"),
+]
+
+
+@pytest.mark.parametrize("text", IMPOSSIBLE_URLS)
+def test_an_address_is_http_and_can_be(text: str) -> None:
+    """A server may have it as its name and port; a query would end up in the middle of every URL."""
+    with pytest.raises(ValueError, match=r"^expected a URL such as https://api\.x\.com, found one "):
+        parse_url(text)
+
+
 @pytest.mark.parametrize(
     "text",
     [
-        "",
-        "api.x.com",
-        "ftp://api.x.com",
-        "http://",
-        "https://api.x.com?x=1",
-        "https://api.x.com/#x",
-        "http://[::1",
+        *("http://127.0.0.1:8280", "https://api.x.com", "http://[::1]:80", "http://localhost/x/y", "HTTP://A-b.c"),
+        *("http://my_server:1", "https://bücher.example", "https://xn--bcher-kva.example", "http://1.example"),
     ],
 )
-def test_an_address_is_http_and_has_a_host(text: str) -> None:
-    """A query or a fragment would end up in the middle of every URL."""
-    with pytest.raises(ValueError, match="URL"):
+def test_an_address_that_can_be_is_taken_as_it_is(text: str) -> None:
+    """Without the slash at its end."""
+    assert text == parse_url(text) == parse_url(text + "/")
+
+
+URL_PARTS = st.sampled_from(
+    ["http://", "https://", ":", "@", "[", "]", "/", "?", "#", "..", "a.b", " ", "ℵ", "::1"]
+)
+
+
+@given(st.lists(URL_PARTS | st.just("geheim"), max_size=9).map("".join))
+def test_an_address_that_is_refused_is_never_quoted(text: str) -> None:
+    """It may hold a password, however broken it is; and what may hold one is refused."""
+    refusal = ""
+    try:
         parse_url(text)
+    except ValueError as error:
+        shown = (error, error.__cause__, error.__context__)
+        refusal = " ".join(map(repr, shown))
+    assert "geheim" not in refusal
+    assert refusal or "@" not in text
 
 
 @pytest.mark.parametrize("text", ["", "mysheep", "mysheep:", ":Shouting", "my-sheep:Shouting", "a..b:C", "a:b.c"])
@@ -161,10 +203,25 @@ def test_the_pasture_excludes_other_places_to_post(others: dict[str, bool]) -> N
         Options(pasture=True, **others)  # type: ignore[arg-type]
 
 
-def test_a_negative_interval_is_refused() -> None:
-    """An interval in the arguments is checked, too."""
-    with pytest.raises(BadOption, match="line_interval: expected seconds"):
-        settle_options({"line_interval": -1}, environment={})
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *[
+            ("line_interval", -1),
+            ("poem_interval", float("nan")),
+            ("keep_history", 1),
+            ("base_url", "http://a..b"),
+        ],
+        *[("posts_per_day", value) for value in (-1, 2**63, True, 1.5)],
+        *[("flock_posts_per_day", 10**5000), ("seed", 2**64), ("seed", -1)],
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_a_program_gives_is_checked_too(name: str, value: Any) -> None:
+    """As if it stood on the command line, and before anything is done with it."""
+    with pytest.raises(BadOption, match=f"^{name}: expected ") as caught:
+        settle_options({name: value}, environment={})
+    assert 1 == len(str(caught.value).splitlines())
 
 
 LAYERS = {"FLOCK_LINE_INTERVAL": "10m", "FLOCK_SEED": "3", "FLOCK_PASTURE": "1"}

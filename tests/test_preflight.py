@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from flock.preflight import journal_shortfall, shortfalls
+from flock.preflight import journal_troubles, shortfalls
 from flock.units import DAY
 
 
@@ -67,7 +67,7 @@ def test_a_journal_that_needs_more_room_than_its_disk_has_is_told(tmp_path: Path
     """Ten thousand sheep that tweet each second for a year: the line names file, both numbers, and the option."""
     state = tmp_path / "flock.db"
     state.write_bytes(b"")
-    (line,) = journal_shortfall([1.0] * 10_000, 365 * DAY, state)
+    (line,) = journal_troubles([1.0] * 10_000, 365 * DAY, state)
     assert line.startswith(f"the tweets of 365d take about 63072000 MB in {state}, and the disk has room for ")
     assert line.endswith("; choose a shorter --keep-history")
 
@@ -76,12 +76,12 @@ def test_a_journal_that_fits_is_not_warned_about(tmp_path: Path) -> None:
     """A sheep without an interval is counted with one tweet a second."""
     state = tmp_path / "flock.db"
     state.write_bytes(b"")
-    assert [] == list(journal_shortfall([0.0, 60.0], 60.0, state))
+    assert [] == list(journal_troubles([0.0, 60.0], 60.0, state))
 
 
 def test_nothing_is_said_of_a_journal_in_a_folder_that_does_not_exist(tmp_path: Path) -> None:
     """Opening the journal reports that."""
-    assert [] == list(journal_shortfall([1.0] * 10_000, 365 * DAY, tmp_path / "away" / "flock.db"))
+    assert [] == list(journal_troubles([1.0] * 10_000, 365 * DAY, tmp_path / "away" / "flock.db"))
 
 
 def test_sheep_share_their_open_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,3 +110,20 @@ def test_the_practice_server_has_a_thread_for_each_connection(machine: Path) -> 
 
     assert line.startswith("100 sheep need 316 threads")
     assert [] == list(shortfalls(100, machine))
+
+
+@pytest.mark.parametrize("kind", ["nfs4", "cifs", "fuse.sshfs", "ext4", "tmpfs"])
+def test_a_journal_on_another_machines_disk_is_told(tmp_path: Path, kind: str) -> None:
+    """The mount that is nearest counts; a blank in its path is escaped in the table."""
+    folder = tmp_path / "my share"
+    folder.mkdir()
+    mounts = tmp_path / "proc" / "self" / "mounts"
+    mounts.parent.mkdir(parents=True)
+    mounts.write_text(f"/dev/vda / ext4 rw 0 0\nhost:/x {tmp_path}/my\\040share {kind} rw 0 0\n")
+    told = list(journal_troubles([60.0], 60.0, folder / "deeper" / "flock.db", tmp_path))
+    if kind in ("ext4", "tmpfs"):
+        assert [] == told
+    else:
+        (line,) = told
+        assert f"is on another machine's disk ({kind}), where locks and flushes may not hold" in line
+    assert [] == list(journal_troubles([60.0], 60.0, tmp_path / "flock.db", tmp_path))

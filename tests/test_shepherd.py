@@ -18,7 +18,22 @@ from typing import Any
 
 import pytest
 
-from flock.errors import BadKeys, BadOption, BotsTaken, FlockError, Suspended
+from flock.errors import (
+    BadKeys,
+    BadOption,
+    BotsTaken,
+    DailyLimit,
+    FlockError,
+    NetworkError,
+    NotPermitted,
+    OutOfCredits,
+    RateLimited,
+    Refused,
+    Suspended,
+    TooLong,
+    Unauthorized,
+    Unavailable,
+)
 from flock.events import Died, Events, GoneQuiet, Stopped
 from flock.journal import SqliteJournal
 from flock.options import Options
@@ -76,6 +91,32 @@ def test_each_key_file_is_read_once(world: World) -> None:
         world.raise_sheep(name)
 
     assert NAMES == tuple(sheep.name for sheep in shepherd_of(world, sheep_class=Reader).all_sheep)
+
+
+class Fickle(Sheep):
+    """A sheep that harms the files of another while it is made: ben's when ann is made."""
+
+    def __init__(self, json_file: Path, *args: Any, **kwargs: Any) -> None:
+        if json_file.stem == "ann":
+            self.harm(json_file.with_name("ben.json"))
+        super().__init__(json_file, *args, **kwargs)
+
+    def harm(self, json_file: Path) -> None:
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize(
+    "harm", [Path.unlink, lambda file: file.write_text(""), lambda file: os.truncate(file, 9)]
+)
+def test_a_key_file_that_changes_before_its_sheep_is_made_harms_nothing(
+    world: World, harm: Callable[[Path], object]
+) -> None:
+    """Its bot runs with the key that was read."""
+    for name in NAMES:
+        world.raise_sheep(name)
+    world.anew()
+    fickle = type("Fickle", (Fickle,), {"harm": lambda _, file: harm(file)})
+    assert NAMES == tuple(sheep.name for sheep in shepherd_of(world, sheep_class=fickle).all_sheep)
 
 
 def test_what_is_doubtful_about_a_poem_is_told_before_the_first_post(
@@ -178,6 +219,21 @@ def test_a_poem_that_is_exchanged_during_the_start_is_its_own_bots_trouble(
     assert [f"skipped: {expected}"] == caplog.messages
 
 
+def test_a_poem_of_two_bots_is_told_at_the_start(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    """X does not allow it; both bots run all the same."""
+    (world.folder / "shared.txt").write_text("baa")
+    for name in ("ann", "ben"):
+        world.raise_sheep(name, poem_file="shared.txt")
+    world.anew()
+
+    assert 2 == len(shepherd_of(world).all_sheep)
+    (message,) = caplog.messages
+    assert (
+        f"{world.folder / 'ann.json'}: poem_file: the same poem as in {world.folder / 'ben.json'}; X does"
+        in message
+    )
+
+
 def test_one_name_on_two_networks_is_two_bots_in_practice(make_world: Callable[..., World]) -> None:
     """Both practise on the pasture; each has a place of its own in its poem."""
     world = make_world(options=Options(pasture=True))
@@ -211,6 +267,35 @@ def test_a_sheep_module_that_cannot_be_imported_is_a_bad_option(
 
     with pytest.raises(BadOption, match=r"^--sheep quitters:Quits: "):
         load_sheep_class("quitters:Quits")
+
+
+def test_a_sheep_is_found_where_one_stands_and_libraries_are_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file of the working directory that has the name of a module of Python is not taken for it."""
+    (tmp_path / "colorsys.py").write_text("raise SystemExit('of the working directory')\n")
+    (tmp_path / "dyed.py").write_text(
+        "import colorsys\nimport flock\nclass Dyed(flock.Sheep):\n    colours = colorsys\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    for name in ("colorsys", "dyed"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+
+    assert "Dyed" == load_sheep_class("dyed:Dyed").__name__
+
+
+def test_a_sheep_is_found_where_the_working_directory_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that is installed; and what is missing is one line."""
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+
+    assert Sheep is load_sheep_class("flock:Sheep")
+    with pytest.raises(BadOption, match=r"^--sheep nowhere:Sheep: "):
+        load_sheep_class("nowhere:Sheep")
 
 
 def test_a_state_file_of_no_user_is_a_bad_option(world: World) -> None:
@@ -481,6 +566,58 @@ def test_a_service_that_is_silent_takes_no_slots_from_another(world: World) -> N
         until("ben posts", lambda: len(world.stage("ben").posts) > 5)
         assert [] == world.stage("ann").tries
         assert Ending.STOPPED is stop()
+
+
+def test_two_names_of_one_account_do_not_run_at_once(world: World) -> None:
+    """Also where the journal does not know the account yet."""
+    world.raise_sheep("ann", oauth_token="1001-token")
+    (world.folder / "ann.json").rename(world.folder / "was_ann.json")
+    world.raise_sheep("ben", user_id="1001")
+    world.anew()
+
+    with pytest.raises(
+        BadKeys, match=r"was_ann.json: screen_name: ben in .*ben.json is the same account; keep one"
+    ):
+        shepherd_of(world)
+
+
+@pytest.mark.parametrize("error", [Refused("403"), NotPermitted("403"), Unauthorized("401"), OutOfCredits("402")])
+def test_once_says_that_nothing_could_be_said(world: World, error: NetworkError) -> None:
+    """For as long as that lasts: cron jobs are watched by their exit code."""
+    endings = []
+    for minute in range(6):
+        world.clock.advance_to(START + 60 * minute)
+        world.raise_sheep("ann", lines=100)
+        world.stage("ann").always = error if minute < 2 else None
+        world.anew()
+        endings.append(shepherd_of(world).once())
+
+    assert [Ending.REFUSED, Ending.REFUSED] == endings[:2]
+    assert {Ending.REFUSED} >= set(endings) - {Ending.STOPPED}
+    if not isinstance(error, OutOfCredits):  # which waits for hours
+        assert Ending.STOPPED is endings[-1]
+
+
+@pytest.mark.parametrize(
+    "error", [Unavailable("503"), RateLimited("429"), DailyLimit("403"), TooLong("186"), None]
+)
+def test_an_outage_or_a_limit_is_no_refusal(world: World, error: NetworkError | None) -> None:
+    """Nothing is to be done about it."""
+    world.raise_sheep("ann")
+    world.stage("ann").always = error
+    world.anew()
+
+    assert Ending.STOPPED is shepherd_of(world).once()
+
+
+def test_a_flock_of_which_some_could_say_something_was_not_refused(world: World) -> None:
+    """The bot that is refused has its line in the log."""
+    for name in ("ann", "ben"):
+        world.raise_sheep(name)
+    world.stage("ann").always = NotPermitted("403")
+    world.anew()
+
+    assert Ending.STOPPED is shepherd_of(world).once()
 
 
 def test_once_lets_each_sheep_that_is_due_say_one_line(world: World, shepherd: Shepherd) -> None:

@@ -5,18 +5,17 @@ The subcommands import numpy and the network stack when they run, so that `flock
 
 from __future__ import annotations
 
-import io
-import os
 import sys
 from pathlib import Path
 
 import click
 
 from flock import __version__
-from flock.cli.exits import EXIT_CODES
+from flock.cli.exits import EXIT_CODES, exit_code
 from flock.cli.pasture import pasture
 from flock.cli.rehearse import rehearse
 from flock.cli.run import run
+from flock.cli.streams import open_standard_streams
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}, epilog=EXIT_CODES)
@@ -44,24 +43,9 @@ def completion(shell: str) -> None:
 
 
 def main() -> None:
-    """Run the command line; the console script's entry point."""
-    _fill_standard_descriptors()
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a terminal may not be able to encode a poem
-    cli(prog_name="flock")
-
-
-def _fill_standard_descriptors() -> None:
-    """Open /dev/null in place of a standard descriptor that was closed (`flock run keys >&-`).
-
-    Otherwise the next file or connection would get that number, and receive what is written to standard error.
-    """
-    for descriptor in range(3):
-        try:
-            os.fstat(descriptor)
-        except OSError:
-            os.open(os.devnull, os.O_RDWR)  # the lowest free number: this one
+    """Run the command line, and exit."""
+    open_standard_streams()
+    sys.exit(exit_code(lambda: cli.main(prog_name="flock", standalone_mode=False)))
 
 
 for command in (run, rehearse, pasture):

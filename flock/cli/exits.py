@@ -6,15 +6,21 @@ import os
 import sys
 import threading
 import traceback
+from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
+from io import StringIO
 from typing import NoReturn
 
 import click
 
+from flock.cli.streams import OutputLost
 from flock.errors import BadKeys, BadOption, BadPoem, BotsTaken, JournalError
 from flock.observers.writer import GRACE, Writer
 
 OK, USAGE, NO_KEY, ALL_PENNED, TAKEN, OUR_FAULT, NO_JOURNAL = 0, 2, 3, 4, 5, 70, 74
+INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+
+_PASSED_ON = (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError, OutputLost)
 
 _CODES: dict[int, tuple[type[Exception], ...]] = {
     USAGE: (BadOption,),
@@ -28,22 +34,30 @@ Exit codes:
   0   stopped as asked
   2   usage: an option or an environment variable cannot be used
   3   a key file cannot be used, or there is none
-  4   every sheep is penned: no account can post
+  4   every sheep is penned: no account can post; with --once, too: nothing could be said, since it was refused
   5   another flock holds some of these bots
   70  a bug in flock, or an error ended a thread of a sheep: please report it
-  74  the journal cannot be used: disk full, permissions, damage
+  74  the journal cannot be used (disk full, permissions, damage), or the output cannot be written
 """
 
 
 class NamedExits(AbstractContextManager[None]):
-    """Turns an exception inside the block into one line on standard error and the exit code for its class."""
+    """Turns an exception inside the block into one line on standard error and the exit code for its class.
+
+    The classes in `silent` print no line.
+    """
+
+    def __init__(self, *silent: type[Exception]) -> None:
+        self._silent = silent
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if not isinstance(error, Exception) or isinstance(error, click.ClickException | click.exceptions.Exit):
+        if not isinstance(error, Exception) or isinstance(error, _PASSED_ON):
             return
         for code, kinds in _CODES.items():
             if isinstance(error, kinds):
-                if code == NO_KEY:
+                if isinstance(error, self._silent):
+                    pass
+                elif code == NO_KEY:
                     _say(*str(error).split("\n"))
                 else:
                     _say(f"flock: {error}")
@@ -51,6 +65,37 @@ class NamedExits(AbstractContextManager[None]):
         trace = "".join(traceback.format_exception(error)).splitlines()
         _say(*trace, "flock: this is a bug in flock; please report it with the lines above")
         leave(OUR_FAULT)
+
+
+def exit_code(run: Callable[[], object]) -> int:
+    """Return the exit code of the command that `run` runs, after its last output.
+
+    A reader that is gone (`flock rehearse keys/ | head`) has seen enough: that is no error.
+    """
+    code = OK
+    try:
+        try:
+            code = _number(run())
+        except SystemExit as end:
+            code = _number(end.code)
+        except click.ClickException as error:
+            code = error.exit_code
+            shown = StringIO()
+            error.show(shown)
+            _say(*shown.getvalue().splitlines())
+        except click.Abort:
+            code = INTERRUPTED
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return code
+    except OutputLost as error:
+        _say(f"flock: {error}")
+        return code or NO_JOURNAL
+    return code
+
+
+def _number(code: object) -> int:
+    return code if isinstance(code, int) else OK
 
 
 def _say(*lines: str) -> None:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
-from flock.cli.exits import NamedExits
+from flock.cli.exits import OK, NamedExits, leave
 from flock.cli.run import keep_secrets_in
+from flock.observers.writer import close_all, standard_writers
 
 
 @click.command()
@@ -45,7 +46,11 @@ def pasture(keys: Path | None, host: str, port: int, state: Path | None) -> None
     stops it.
     """
     with NamedExits():
+        from flock.observers.logs import log_to_stderr  # noqa: PLC0415
         from flock.pasture.alone import serve  # noqa: PLC0415
 
         keep_secrets_in()
-        serve(keys, host=host, port=port, state=state, say=click.echo)
+        output, errors = standard_writers()  # a reader that does not read must not stop the server
+        log_to_stderr(writer=errors)
+        serve(keys, host=host, port=port, state=state, say=lambda line: output.write(f"{line}\n"))
+        leave(OK, at_once=not close_all(output, errors))

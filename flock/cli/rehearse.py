@@ -203,7 +203,7 @@ def _plotter(file: Path) -> Any:
     """Return the plot for `file`. Raises UsageError for a wrong file name, or without matplotlib."""
     if file.suffix.lower() not in (".png", ".svg"):
         raise click.UsageError(f"--plot {file}: expected a name that ends in .png or .svg")
-    if not file.absolute().parent.is_dir():
+    if not (file.parent / "..").is_dir():  # where the working directory is gone, it has no parent either
         raise click.UsageError(f"--plot {file}: there is no folder {file.parent}")
     try:
         from flock.rehearsal.plots import AgingPlot  # noqa: PLC0415 - an extra

@@ -12,6 +12,7 @@ import click
 
 from flock.cli import options
 from flock.cli.exits import ALL_PENNED, EXIT_CODES, OK, OUR_FAULT, NamedExits, leave
+from flock.errors import BotsTaken
 
 if TYPE_CHECKING:
     from flock.observers.console import LogFormat
@@ -81,7 +82,7 @@ def run(
     if verbose and quiet:
         raise click.UsageError("--verbose and --quiet exclude each other; give one")
     level = logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO
-    with NamedExits():
+    with NamedExits(*((BotsTaken,) if once and quiet else ())):  # cron mails each line
         chosen = options.chosen(given)
         from flock.events import Events  # noqa: PLC0415
         from flock.observers.console import Console  # noqa: PLC0415
@@ -112,6 +113,7 @@ def run(
         Ending.STOPPED: OK,
         Ending.CUT_SHORT: OUR_FAULT if shepherd.herd.dead else OK,
         Ending.ALL_PENNED: ALL_PENNED,
+        Ending.REFUSED: ALL_PENNED,
         Ending.DIED: OUR_FAULT,
     }
     leave(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
@@ -32,11 +32,16 @@ class Place(NamedTuple):
     finished ones. `due` is when the next line should be said (seconds since the epoch). `saying` is the whole
     text of a line that has been started, of which `piece` posts are out. `intended` is the wall-clock time at
     which the post `piece` was begun, or None when no post is under way: a place with `intended` may be out
-    already.
+    already. `line` is -1 while a line is finished that an edit took away from before the first.
 
     `next_line` is the text at `line`, and `prior_line` the text said before it: an edited poem is recognised by
-    these. `last_id` is the network's id of the latest post known to be out. `refusals` counts the texts that the
-    network refused without a reason since it last accepted one.
+    these. `last_id` is the network's id of the latest post known to be out.
+
+    `refusals` counts the answers that refused a text without a reason since the network last accepted one.
+    `passed` counts the refused lines right before this one that were passed over on trial, and `trials` the trials
+    that have failed since a post was accepted: each time, the sheep went back to the first refused line. `skipped`
+    counts the refused lines of the present recitation, and `silent` the finished recitations of which nothing was
+    said.
     """
 
     n: int = 0
@@ -50,6 +55,10 @@ class Place(NamedTuple):
     prior_line: str = ""
     last_id: str | None = None
     refusals: int = 0
+    passed: int = 0
+    trials: int = 0
+    skipped: int = 0
+    silent: int = 0
 
 
 class Standing(NamedTuple):
@@ -58,7 +67,8 @@ class Standing(NamedTuple):
     `trouble` is what its latest try met with, in words, and `kind` the class of that error; both are empty when
     the try went well. No try is made before `until` (seconds since the epoch). `failures` counts the failed tries
     and `strikes` the refused tokens since the latest success. `key_stamp` identifies the key file's content at
-    the time the sheep was penned.
+    the time the sheep was penned. `since` is when the network first refused the tokens or the text (seconds since
+    the epoch), or 0.
     """
 
     condition: Condition = Condition.WELL
@@ -68,9 +78,15 @@ class Standing(NamedTuple):
     failures: int = 0
     strikes: int = 0
     key_stamp: str = ""
+    since: float = 0.0
 
 
 WELL = Standing()
+
+
+def numbered(bot: str, account: str) -> str:
+    """Return the name of a bot whose own name another account had before."""
+    return f"{bot} ({account.rpartition(':')[2]})"
 
 
 class Settlement(NamedTuple):
@@ -85,7 +101,8 @@ class Settlement(NamedTuple):
 
 
 class Journal(Protocol):
-    """Keeps a Place and a Standing for each bot. May be used by many threads at once. Times are wall-clock times.
+    """Keeps a Place and a Standing for each bot. May be used by many threads at once, of which one writes about
+    a bot. Times are wall-clock times.
 
     Every method raises JournalError if the journal cannot be used; then nothing may be posted. It raises
     Unstorable, which is a ValueError, if it cannot store one of the values; other writes are not concerned.
@@ -94,8 +111,19 @@ class Journal(Protocol):
     after the latest intent (a settlement, a `keep`), so that its own intent is open again.
     """
 
-    def claim(self, bots: Sequence[str]) -> None:
-        """Reserve these bots for this journal until `close`, all or none. Raises BotsTaken if another has one."""
+    def claim(self, bots: Sequence[str], accounts: Mapping[str, str] | None = None) -> None:
+        """Reserve these bots for this journal until `close`, all or none. Raises BotsTaken if another has one.
+
+        `accounts` holds the numbers of their accounts, as `network:number`, where they are known: `identify` knows
+        the bots by these from now on.
+        """
+
+    def identify(self, bot: str, account: str | None) -> str:
+        """Return the name under which the journal knows the bot that is called `bot` and posts to `account`.
+
+        It is the name that the account had when it was first claimed. Where `bot` was the name of another account
+        then, it is that name with the account's number behind it, such as "twitter:dolly (1234)".
+        """
 
     def read(self, bot: str) -> tuple[Place, Standing] | None:
         """Return where `bot` is and how it fares, or None if nothing was written about it."""
@@ -120,6 +148,9 @@ class Journal(Protocol):
 
         Which posts of one bot are the latest goes by their order; of all bots, by the time.
         """
+
+    def look_after(self, now: float) -> None:
+        """Do what is due while a flock runs; called about once a second with steady time. Raises nothing."""
 
     def close(self) -> None:
         """Flush what was written, and free the claims. May be called again."""

@@ -1,9 +1,9 @@
-"""Which bots this process runs: locks on single bytes of a file.
+"""Locks on single bytes of a file: which bots this process runs.
 
 The kernel frees a lock however the process ends, also after kill -9. On Linux these are open file description
 locks (`F_OFD_SETLK`). Elsewhere they are POSIX record locks, which the kernel drops as soon as the process closes
 any descriptor of the file, and which never conflict within a process. Therefore all claims of a process on one
-lock file share one descriptor, and a table of the bytes in use makes claims conflict within the process.
+file share one descriptor, and a table of the bytes in use makes claims conflict within the process.
 
 A forked child gets no claims: it closes the descriptors that it inherited, which leaves the parent's locks alone.
 Else the child would keep the bots of a parent that has ended.
@@ -22,31 +22,38 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from flock.journal.files import make_private
+
 _HAS_FILE_LOCKS = sys.platform == "linux"  # open file description locks, since Linux 3.15
 _FLOCK = struct.Struct("@hhqqi0q")  # struct flock: type, whence, start, length, pid; 64-bit offsets
 
-_FileId = tuple[int, int]  # device and inode
+FileId = tuple[int, int]  # device and inode
 
 
 @dataclass(slots=True)
 class _LockFile:
-    """A lock file that is open in this process, for one or more `Claims`."""
+    """A file that is open in this process for its locks, for one or more `Claims`."""
 
     descriptor: int
     users: int = 0
     held: set[int] = field(default_factory=set)
 
 
-_open_files: dict[_FileId, _LockFile] = {}
+_open_files: dict[FileId, _LockFile] = {}
 _guard = threading.Lock()
 
 
 class Claims:
-    """The bytes of one lock file that one journal holds. `path` is created (0600) at the first claim."""
+    """The bytes of one file, from `first` on, that one journal holds. The file is created (0600) at the first.
 
-    def __init__(self, path: Path) -> None:
+    To close the last descriptor of a SQLite file drops the locks that SQLite has on it in this process. So where
+    `path` is one, its `Claims` are opened before the connections, and closed after them.
+    """
+
+    def __init__(self, path: Path, *, first: int = 0) -> None:
         self.path = path
-        self._id: _FileId | None = None
+        self.id: FileId | None = None  # while it is open
+        self._first = first
         self._held: set[int] = set()
         self._pid = os.getpid()
 
@@ -63,86 +70,118 @@ class Claims:
                 for number in numbers:
                     if number in self._held:
                         continue
-                    if number not in file.held and _lock(file.descriptor, number):
+                    if number not in file.held and _lock(file.descriptor, self._first + number):
                         file.held.add(number)
                         new.append(number)
                     else:
                         taken.append(number)
             except BaseException:
-                _free(file, new)
+                self._free(file, new)
                 raise
             if taken:
-                _free(file, new)
+                self._free(file, new)
             else:
                 self._held.update(new)
             return taken
 
+    @property
+    def held(self) -> frozenset[int]:
+        """The numbers that are locked."""
+        return frozenset(self._held)
+
+    def free(self, numbers: Iterable[int]) -> None:
+        """Unlock these bytes."""
+        with _guard:
+            if self.id is not None:
+                self._free(_open_files[self.id], numbers)
+                self._held.difference_update(numbers)
+
+    def open(self) -> int:
+        """Open the file if it is not open, and return its descriptor, which belongs to the claims."""
+        with _guard:
+            return self._open().descriptor
+
+    def read(self, length: int) -> bytes | None:
+        """Return the first bytes of the file, or None if it is not open. Raises OSError."""
+        with _guard:
+            return None if self.id is None else os.pread(_open_files[self.id].descriptor, length, 0)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether another journal of this process uses the same file."""
+        with _guard:
+            return self.id is not None and _open_files[self.id].users > 1
+
     def close(self) -> None:
         """Free the claims. In a forked child this does nothing: the claims are the parent's."""
         with _guard:
-            file = _open_files.get(self._id) if self._id and self._pid == os.getpid() else None
-            if self._id is None or file is None:
+            file = _open_files.get(self.id) if self.id and self._pid == os.getpid() else None
+            if self.id is None or file is None:
                 return
-            _free(file, self._held)
+            self._free(file, self._held)
             self._held.clear()
             file.users -= 1
             if not file.users:
-                del _open_files[self._id]
+                del _open_files[self.id]
                 os.close(file.descriptor)
-            self._id = None
+            self.id = None
 
     def _open(self) -> _LockFile:
         if self._pid != os.getpid():
             raise OSError(errno.EINVAL, "it was opened by the parent process; open it again in this one")
-        if self._id is not None:
-            return _open_files[self._id]
+        if self.id is not None:
+            return _open_files[self.id]
         make_private(self.path)
-        status = self.path.stat()  # before opening it: to close it again would drop this process's POSIX locks
-        self._id = (status.st_dev, status.st_ino)
-        file = _open_files.get(self._id)
+        found = file_id(self.path)  # before opening it: to close it again would drop this process's POSIX locks
+        file = _open_files.get(found)
         if file is None:
-            try:
-                file = _LockFile(os.open(self.path, os.O_RDWR | os.O_CLOEXEC))
-            except OSError:
-                self._id = None
-                raise
-            _open_files[self._id] = file
+            file = _LockFile(os.open(self.path, os.O_RDWR | os.O_CLOEXEC))
+            found = file_id(file.descriptor)  # an overlay gives a file another inode when it is first written
+            _open_files[found] = file
         file.users += 1
+        self.id = found
         return file
 
-
-def make_private(path: Path) -> None:
-    """Create the file, readable and writable by its owner alone whatever the umask, unless it exists."""
-    with suppress(FileExistsError):
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        try:
-            os.fchmod(descriptor, 0o600)
-        finally:
-            os.close(descriptor)
+    def _free(self, file: _LockFile, numbers: Iterable[int]) -> None:
+        for number in numbers:
+            file.held.discard(number)
+            set_lock(file.descriptor, fcntl.F_UNLCK, self._first + number)
 
 
-def _free(file: _LockFile, numbers: Iterable[int]) -> None:
-    for number in numbers:
-        file.held.discard(number)
-        _set_lock(file.descriptor, fcntl.F_UNLCK, number)
+def has_file_locks() -> bool:
+    """Return whether locks belong to open files, not to the process: SQLite's locks on the same file stay."""
+    return _HAS_FILE_LOCKS
+
+
+def file_id(file: Path | int) -> FileId:
+    """Return which file this path or descriptor stands for, whatever its name. Raises OSError."""
+    status = os.stat(file)  # noqa: PTH116 - of a descriptor, too
+    return status.st_dev, status.st_ino
+
+
+def set_lock(descriptor: int, kind: int, start: int, length: int = 1) -> None:
+    """Lock or unlock bytes (`F_RDLCK`, `F_WRLCK`, `F_UNLCK`). Raises OSError if they are locked already."""
+    if _HAS_FILE_LOCKS:
+        fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, _FLOCK.pack(kind, os.SEEK_SET, start, length, 0))
+    elif kind == fcntl.F_UNLCK:
+        fcntl.lockf(descriptor, fcntl.LOCK_UN, length, start)
+    else:
+        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, length, start)
+
+
+def is_locked_by_another(descriptor: int, start: int, length: int) -> bool:
+    """Return whether another open file has a lock on one of these bytes. Needs file locks."""
+    question = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, start, length, 0)
+    return bool(_FLOCK.unpack(fcntl.fcntl(descriptor, fcntl.F_OFD_GETLK, question))[0] != fcntl.F_UNLCK)
 
 
 def _lock(descriptor: int, number: int) -> bool:
     """Return whether the byte could be locked; False if another process holds it."""
     try:
-        _set_lock(descriptor, fcntl.F_WRLCK, number)
+        set_lock(descriptor, fcntl.F_WRLCK, number)
     except (BlockingIOError, PermissionError):  # POSIX allows both answers
         return False
     return True
-
-
-def _set_lock(descriptor: int, kind: int, number: int) -> None:
-    if _HAS_FILE_LOCKS:
-        fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, _FLOCK.pack(kind, os.SEEK_SET, number, 1, 0))
-    elif kind == fcntl.F_UNLCK:
-        fcntl.lockf(descriptor, fcntl.LOCK_UN, 1, number)
-    else:
-        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, number)
 
 
 def _drop_inherited() -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from flock.errors import Unstorable
-from flock.journal.base import WELL, Outcome, Place, Settlement, Standing
+from flock.journal.base import WELL, Outcome, Place, Settlement, Standing, numbered
 from flock.units import DAY
 
 
@@ -15,10 +15,19 @@ class MemoryJournal:
 
     def __init__(self) -> None:
         self._kept: dict[str, tuple[Place, Standing]] = {}
+        self._accounts: dict[str, str] = {}  # of bots, by their names
         self._posted: dict[str, deque[float]] = {}  # times of the last day
 
-    def claim(self, bots: Sequence[str]) -> None:
-        del bots
+    def claim(self, bots: Sequence[str], accounts: Mapping[str, str] | None = None) -> None:
+        for bot in bots:
+            if accounts and bot in accounts:
+                self._accounts.setdefault(bot, accounts[bot])
+
+    def identify(self, bot: str, account: str | None) -> str:
+        known = next((name for name, each in self._accounts.items() if each == account), None)
+        if known or account is None:
+            return known or bot
+        return bot if self._accounts.get(bot, account) == account else numbered(bot, account)
 
     def read(self, bot: str) -> tuple[Place, Standing] | None:
         return self._kept.get(bot)
@@ -52,6 +61,9 @@ class MemoryJournal:
         kept = self._kept.get(bot)
         under_way = [kept[0].intended] if kept and kept[0].intended is not None else []
         return [*self._posted.get(bot, ()), *under_way]
+
+    def look_after(self, now: float) -> None:
+        del now
 
     def close(self) -> None:
         self._kept.clear()

@@ -62,10 +62,24 @@ MIGRATIONS = (
     UPDATE sheep SET wake = 0 WHERE wake <= due;
     ALTER TABLE sheep RENAME COLUMN wake TO until;
     """,
+    """
+    ALTER TABLE sheep ADD COLUMN since REAL NOT NULL DEFAULT 0;
+    ALTER TABLE sheep ADD COLUMN passed INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE sheep ADD COLUMN trials INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE sheep ADD COLUMN skipped INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE sheep ADD COLUMN silent INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE sheep ADD COLUMN account TEXT;
+    CREATE UNIQUE INDEX sheep_account ON sheep (account);
+    """,
 )
 
 _TABLES = ("sheep", "tweet")
 _REPAIR = "restore a copy, or move it away and all bots start over"
+
+_UNIQUE = """
+    SELECT origin, group_concat((SELECT group_concat(name) FROM pragma_index_info(list.name)))
+    FROM pragma_index_list(?) AS list WHERE "unique" GROUP BY origin
+"""
 
 _Column = tuple[str, str, int, int]  # name, type, whether NULL is refused, place in the primary key
 
@@ -125,6 +139,8 @@ def _problems(table: str, model: sqlite3.Connection, found: sqlite3.Connection) 
         yield f"the column {table}.{column[0]} is missing or of another type"
     if found.execute(is_strict, (table,)).fetchone() != model.execute(is_strict, (table,)).fetchone():
         yield f"the table {table} is not STRICT"
+    if found.execute(_UNIQUE, (table,)).fetchall() != model.execute(_UNIQUE, (table,)).fetchall():
+        yield f"the table {table} has other unique indexes"
 
 
 def _columns(connection: sqlite3.Connection, table: str) -> set[_Column]:

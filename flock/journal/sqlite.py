@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 from flock.errors import BotsTaken, JournalError, Unstorable
-from flock.journal.base import WELL, Condition, Place, Settlement, Standing
-from flock.journal.claims import Claims, make_private
+from flock.journal.base import WELL, Condition, Outcome, Place, Settlement, Standing, numbered
+from flock.journal.checkpoints import Checkpoints
+from flock.journal.claims import Claims
 from flock.journal.connections import connect, look
+from flock.journal.counted import Counted
+from flock.journal.custody import Custody
+from flock.journal.groups import Closed, GroupCommit, Statement, Write
 from flock.journal.schema import check, is_current, migrate, version
+from flock.journal.trouble import DAMAGED, trouble
 from flock.units import DAY
-
-AT_MOST = 500  # writes in one transaction
-
-Statement = tuple[str, tuple[object, ...]]
 
 
 def _update(names: Sequence[str]) -> str:
-    """Return the statement that writes these columns of a bot's row; its values are the columns' and the row's
-    id."""
-    return f"UPDATE sheep SET spoken = 1, {', '.join(f'{name} = ?' for name in names)} WHERE id = ?"  # noqa: S608
+    """Return the statement that writes these columns of a bot's row. Its values are theirs, the row's id, and the
+    `n` and `piece` that the row has, or None for any."""
+    columns = ", ".join(f"{name} = ?" for name in names)
+    where = "id = ? AND n = coalesce(?, n) AND piece = coalesce(?, piece)"
+    return f"UPDATE sheep SET spoken = 1, {columns} WHERE {where}"  # noqa: S608 - field names of our own
 
 
 _COLUMNS = (*Place._fields, *Standing._fields)
@@ -38,7 +42,11 @@ _INTEND = """
 """
 _PRUNE = """
     DELETE FROM tweet
-    WHERE bot = ? AND intended_at < ? AND n < (SELECT min(n) + 3 FROM tweet WHERE bot = ?)
+    WHERE bot = ? AND n < (SELECT min(n) + 3 FROM tweet WHERE bot = ?) AND intended_at NOT BETWEEN ? AND ?
+        AND (outcome NOT IN ('said', 'unknown', 'intended') OR n < (
+            SELECT n FROM tweet WHERE bot = ? AND outcome IN ('said', 'unknown', 'intended')
+            ORDER BY n DESC, piece DESC LIMIT 1 OFFSET ?
+        ))
 """  # each new tweet deletes at most three old ones: no delete takes long, and the file stops growing
 _WITHDRAW = """
     UPDATE tweet SET outcome = 'withdrawn', settled_at = intended_at
@@ -54,7 +62,7 @@ _POSTS_OF_BOT = """
     ORDER BY n DESC, piece DESC LIMIT ?
 """  # backwards along the primary key: it visits about as many rows as it returns
 _POSTS_OF_ALL = """
-    SELECT coalesce(settled_at, intended_at) AS posted_at FROM tweet
+    SELECT coalesce(settled_at, intended_at) AS posted_at, bot FROM tweet
     WHERE outcome IN ('said', 'unknown', 'intended')
     ORDER BY posted_at DESC LIMIT ?
 """  # one scan of the table, which keeps the latest rows only
@@ -69,120 +77,13 @@ _UNSTORABLE = (
     sqlite3.InterfaceError,
     sqlite3.ProgrammingError,
 )
-_DAMAGED = "it is damaged; restore a copy, or move it away and all bots start over"
-_ADVICE = (
-    ("SQLITE_FULL", "the disk is full; make room"),
-    ("SQLITE_IOERR", "the disk fails; check it"),
-    ("SQLITE_READONLY", "it cannot be written; check its owner and permissions, and those of its folder"),
-    ("SQLITE_CANTOPEN", "it cannot be opened; check --state, and the permissions of its folder"),
-    ("SQLITE_NOTADB", "it is damaged or no journal; restore a copy, or move it away and all bots start over"),
-    ("SQLITE_CORRUPT", _DAMAGED),
-    ("SQLITE_BUSY", "another program keeps it locked"),
-)
-
 _Found = TypeVar("_Found")
 
-
-class Closed(Exception):
-    """The queue takes no more writes."""
+log = logging.getLogger(__name__)
 
 
-class Write:
-    """Statements that are committed together.
-
-    `flush` asks that they are on the disk when the commit returns. `error` says why they were not committed, and
-    is None once they were.
-    """
-
-    __slots__ = ("error", "flush", "is_done", "statements", "turn")
-
-    def __init__(self, statements: Sequence[Statement], *, flush: bool) -> None:
-        self.statements = statements
-        self.flush = flush
-        self.error: BaseException | None = InterruptedError("interrupted before it was committed")
-        self.is_done = False
-        self.turn = threading.Lock()  # its thread waits for it: until the write is done, or until it must commit
-        self.turn.acquire()
-
-
-class GroupCommit:
-    """Group commit by hand-over between the threads that write.
-
-    The first thread commits its write. Threads that arrive meanwhile queue up, each waiting on a lock of its own.
-    After the commit, the first of them commits the whole queue, and so on. A thread that arrives while no other
-    commits, commits without waking another thread. A writer thread would be woken for each write, and would then
-    wake the thread that waits: it takes 1.4 times the CPU for a write, with 1 thread and with 128
-    (`benchmarks/journal.py`). With 10,000 threads that write without a pause, which no flock does, the hand-over
-    is no better.
-
-    `commit` is called by one thread at a time, with at most `at_most` writes, and sets the `error` of each.
-    """
-
-    def __init__(self, commit: Callable[[Sequence[Write]], None], at_most: int = AT_MOST) -> None:
-        self._commit = commit
-        self._at_most = at_most
-        self._guard = threading.Lock()  # of the queue and the two flags
-        self._queued: list[Write] = []
-        self._group: Sequence[Write] = ()  # what is being committed
-        self._is_led = False  # one thread commits, or has been told to
-        self._is_closed = False
-
-    @property
-    def pending(self) -> int:
-        """How many writes are queued or being committed."""
-        return len(self._group) + len(self._queued)
-
-    def submit(self, write: Write) -> None:
-        """Return when `write` has been committed or has failed: see its `error`. Raises Closed after `close`."""
-        self._submit(write, closes=False)
-
-    def close(self) -> None:
-        """Commit what is queued, and take no more writes."""
-        self._submit(Write([], flush=False), closes=True)
-
-    def _submit(self, write: Write, *, closes: bool) -> None:
-        with self._guard:
-            if self._is_closed:
-                raise Closed
-            self._is_closed = closes
-            self._queued.append(write)
-            leads, self._is_led = not self._is_led, True
-        if not leads:
-            try:
-                write.turn.acquire()
-            except BaseException:  # Ctrl-C in the main thread
-                self._leave(write)
-                raise
-        if not write.is_done:
-            self._lead()
-
-    def _lead(self) -> None:
-        """Commit one group, and hand the lead over to the first thread that has queued up meanwhile."""
-        try:
-            with self._guard:
-                self._group, self._queued = self._queued[: self._at_most], self._queued[self._at_most :]
-            self._commit(self._group)
-        finally:
-            with self._guard:
-                group, self._group = self._group, ()
-            for write in group:
-                write.is_done = True
-                write.turn.release()
-            with self._guard:
-                self._hand_over()
-
-    def _leave(self, write: Write) -> None:
-        """Take `write` out of the queue, since its thread has stopped waiting. Hand over the lead if it has it."""
-        with self._guard:
-            if write in self._queued:
-                self._queued.remove(write)
-                if not write.turn.locked():
-                    self._hand_over()
-
-    def _hand_over(self) -> None:
-        self._is_led = bool(self._queued)
-        if self._queued:
-            self._queued[0].turn.release()
+class _TakenBack(Exception):
+    """A bot's row is gone, or is not as this journal left it."""
 
 
 class SqliteJournal:
@@ -202,7 +103,11 @@ class SqliteJournal:
     from the end only: the WAL is read up to its first incomplete transaction.
 
     What was said is kept for `keep` seconds, and for a day at least once `latest_posts` was asked for, since caps
-    on the posts of a day are counted from it. Each bot's place and its count of posts are kept for ever.
+    on the posts of a day are counted from it. The posts that a cap may count are kept whatever their dates are.
+    Each bot's place and its count of posts are kept for ever.
+
+    A flock calls `look_after` once a second. When the files at the path are not those any more that this journal
+    has open, or another program has written an older state over them, every write raises JournalError.
 
     With `read_only` nothing is created, migrated or written, and every writing method raises JournalError. A file
     of an older flock is migrated in memory: each read of it copies the whole file. Each read opens the file anew
@@ -221,28 +126,35 @@ class SqliteJournal:
         self._pid = os.getpid()
         self._reading = threading.Lock()  # an open SELECT would hide newer rows from the other threads
         self._closing = threading.Lock()
-        self._claims = Claims(path.with_name(f"{path.name}.lock"))
         self._claimed: set[str] = set()
         self._rows: dict[str, int] = {}  # a bot, and the id of its row
+        self._at: dict[int, tuple[int, int]] = {}  # a claimed bot's row, and the n and piece that it has
+        self._counted = Counted()
+        self._change = ""  # what happened to the file, in words; then nothing is written
+        self._checkpoints = Checkpoints(self._checkpoint)
         self.commits = self.commit_with(self._commit)
         try:
             if read_only:
                 look(self.path, check)
             else:
+                self._custody = Custody(path)
                 self._open()
         except (OSError, ValueError, sqlite3.Error) as error:
-            raise self._trouble(error) from error
+            raise trouble(self.path, error) from error
 
     def _open(self) -> None:
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        make_private(self.path)  # SQLite gives its -wal and -shm files the mode of this one
         with ExitStack() as opened:
-            self._reader = opened.enter_context(closing(connect(self.path)))
+            opened.callback(self._custody.close)
+            self._custody.open()
+            file = self._custody.path
+            self._reader = opened.enter_context(closing(connect(file)))
             if version(self._reader):
                 check(self._reader)  # first: a migration of damaged tables would not say which
             if not is_current(self._reader):
                 self._migrate()
-            self._writer = opened.enter_context(closing(connect(self.path)))
+            self._writer = opened.enter_context(closing(connect(file)))
+            self._try_out()
+            self._custody.hold()
             opened.pop_all()
 
     def _migrate(self) -> None:
@@ -250,7 +162,7 @@ class SqliteJournal:
 
         Raises BotsTaken in that case. An older flock has locked the bytes of its bots in the same lock file.
         """
-        with closing(Claims(self._claims.path)) as claims:
+        with closing(Claims(self._custody.beside.path)) as claims:
             holders: dict[int, int] = {}
             if version(self._reader):
                 holders = dict(self._reader.execute("SELECT id, holder FROM sheep WHERE holder IS NOT NULL"))
@@ -261,24 +173,72 @@ class SqliteJournal:
                 raise BotsTaken(f"the journal {self.path}: {who} still writes it; stop that flock first")
             migrate(self._reader)
 
-    def claim(self, bots: Sequence[str]) -> None:
-        """Lock one byte of the lock file for each bot, against other journals of this and of other processes.
+    def _try_out(self) -> None:
+        """Execute every statement once, and roll all of it back. Raises sqlite3.Error.
+
+        What is in its way (a view, a trigger, a column of another kind) is so told at the start.
+        """
+        bot, place, execute = "flock:try", Place(intended=0.0), self._writer.execute
+        execute("BEGIN IMMEDIATE")
+        try:
+            execute(_ADD, (bot,))
+            found = execute("SELECT id FROM sheep WHERE bot = ?", (bot,)).fetchone()
+            here = (*(found or (None,)), place.n, place.piece)
+            done = [
+                execute(_MOVE, (*place, *here)),
+                execute(_INTEND, (*here, "", 0.0)),
+                execute(_SETTLE, (Outcome.SAID, "", "", 0.0, *here)),
+                execute(_KEEP, (*place, *WELL, *here)),
+            ]
+            execute(_PRUNE, self._prune(here[0], bot, 0.0))
+            execute(_WITHDRAW, here)
+            if any(cursor.rowcount != 1 for cursor in done):
+                raise sqlite3.DatabaseError(f"{DAMAGED} (what is written does not stay)")
+        finally:
+            with suppress(sqlite3.Error):  # SQLite may have rolled back already; the first error says more
+                execute("ROLLBACK")
+
+    def claim(self, bots: Sequence[str], accounts: Mapping[str, str] | None = None) -> None:
+        """Lock one byte for each bot, against other journals of this and of other processes (see `Custody`).
 
         All are claimed, or none. `close` frees them, and so does the end of the process. A forked child has none.
         """
         bots = [bot for bot in bots if bot not in self._claimed]
         if not bots:
             return
-        self._write([(_ADD, (bot,)) for bot in bots])
+        try:
+            self._write([(_ADD, (bot,)) for bot in bots])
+        except Unstorable as error:
+            if isinstance(error.__cause__, sqlite3.Error):  # it is not the names
+                raise trouble(self.path, error.__cause__) from error
+            raise
         numbers = {self._row(bot): bot for bot in bots}
         try:
-            taken = self._claims.take(numbers)
+            taken = self._custody.take(numbers)
         except OSError as error:
-            raise self._trouble(error) from error
+            raise trouble(self.path, error) from error
         if taken:
             raise BotsTaken(self._who_has([numbers[number] for number in taken]))
         self._write([("UPDATE sheep SET holder = ? WHERE bot = ?", (os.getpid(), bot)) for bot in bots])
+        self._note_accounts({bot: account for bot, account in (accounts or {}).items() if bot in bots})
         self._claimed.update(bots)
+
+    def _note_accounts(self, accounts: Mapping[str, str]) -> None:
+        """Note the accounts of these bots. Raises BotsTaken where another flock has just noted one for another
+        bot."""
+        note = "UPDATE OR IGNORE sheep SET account = ? WHERE bot = ? AND account IS NULL"
+        self._write([(note, (account, bot)) for bot, account in accounts.items()])
+        known = {bot: self.identify(bot, account) for bot, account in accounts.items()}
+        if others := [name for bot, name in known.items() if name != bot]:
+            raise BotsTaken(self._who_has(others))
+
+    def identify(self, bot: str, account: str | None) -> str:
+        if account is None:
+            return bot
+        for (known,) in self._fetch("SELECT bot FROM sheep WHERE account = ?", (account,)):
+            return str(known)
+        is_another = self._fetch("SELECT 1 FROM sheep WHERE bot = ? AND account IS NOT NULL", (bot,))
+        return numbered(bot, account) if is_another else bot
 
     def _row(self, bot: str) -> int:
         """Return the id of the bot's row, which is added if there is none."""
@@ -286,6 +246,8 @@ class SqliteJournal:
             if not (found := self._fetch("SELECT id FROM sheep WHERE bot = ?", (bot,))):
                 self._write([(_ADD, (bot,))])
                 found = self._fetch("SELECT id FROM sheep WHERE bot = ?", (bot,))
+            if not found:
+                raise JournalError(f"the journal {self.path}: {DAMAGED}")
             self._rows[bot] = int(found[0][0])
         return self._rows[bot]
 
@@ -303,7 +265,9 @@ class SqliteJournal:
         for row in self._fetch(_READ, (bot,)):
             place, standing = Place(*row[: len(Place._fields)]), Standing(*row[len(Place._fields) :])
             if standing.condition not in tuple(Condition):
-                raise JournalError(f"the journal {self.path}: {_DAMAGED} (the condition {standing.condition!r})")
+                raise JournalError(f"the journal {self.path}: {DAMAGED} (the condition {standing.condition!r})")
+            if bot in self._claimed:
+                self._at[self._row(bot)] = place.n, place.piece
             return place, standing._replace(condition=Condition(standing.condition))
         return None
 
@@ -311,36 +275,72 @@ class SqliteJournal:
         if place.intended is None:
             raise Unstorable("the journal cannot store an intent without the time of it (place.intended)")
         row = self._row(bot)
-        self._write(
-            [
-                (_MOVE, (*place, row)),
-                (_INTEND, (row, place.n, place.piece, text, place.intended)),
-                (_PRUNE, (row, place.intended - self._keep, row)),
-            ],
-            flush=True,
-        )
+        add = (_INTEND, (row, place.n, place.piece, text, place.intended))
+        prune = (_PRUNE, self._prune(row, bot, place.intended))
+        self._move(bot, place, (_MOVE, tuple(place)), add, prune, flush=True)
 
     def settle(self, bot: str, settlement: Settlement, place: Place) -> None:
         row = self._row(bot)
         done = (settlement.outcome, settlement.post_id, settlement.why, settlement.at)
-        self._write(
-            [
-                (_KEEP, (*place, *WELL, row)),
-                (_SETTLE, (*done, row, settlement.n, settlement.piece)),
-            ]
-        )
+        settle = (_SETTLE, (*done, row, settlement.n, settlement.piece))
+        self._move(bot, place, (_KEEP, (*place, *WELL)), settle)
+        if settlement.outcome in (Outcome.SAID, Outcome.UNKNOWN):
+            self._counted.add(row)
 
     def keep(self, bot: str, place: Place, standing: Standing) -> None:
         row = self._row(bot)
         withdraw = [(_WITHDRAW, (row, place.n, place.piece))] if place.intended is None else []
-        self._write([(_KEEP, (*place, *standing, row)), *withdraw])
+        self._move(bot, place, (_KEEP, (*place, *standing)), *withdraw)
+
+    def _move(self, bot: str, place: Place, move: Statement, *more: Statement, flush: bool = False) -> None:
+        """Write the bot's row, which must still be as this journal left it if the bot is claimed, and `more`."""
+        row = self._row(bot)
+        statement, values = move
+        left = self._at.pop(row, (None, None))  # an interrupted write may have been committed, or not
+        self._write([(statement, (*values, row, *left)), *more], flush=flush)
+        if bot in self._claimed:
+            self._at[row] = place.n, place.piece
+
+    def _prune(self, row: int, bot: str, now: float) -> tuple[object, ...]:
+        return row, row, now - self._keep, now + self._keep, row, self._counted.of(bot, row)
 
     def latest_posts(self, count: int, bot: str | None = None) -> list[float]:
         """Return when the latest `count` posts were made. Of one bot, this takes time only for these."""
         self._keep = max(self._keep, DAY)
-        of_one, of_all = (_POSTS_OF_BOT, (bot, count)), (_POSTS_OF_ALL, (count,))
-        rows = self._fetch(*of_all) if bot is None else self._fetch(*of_one)
-        return sorted(posted_at for (posted_at,) in rows)
+        if bot is None:
+            rows = self._fetch(_POSTS_OF_ALL, (count,))
+            self._counted.ask_of_all(count, [row for _, row in reversed(rows)])
+        else:
+            rows = self._fetch(_POSTS_OF_BOT, (bot, count))
+            self._counted.ask(count, bot)
+        return sorted(posted_at for posted_at, *_ in rows)
+
+    def look_after(self, now: float) -> None:
+        """See `Journal.look_after`. A change of the files is logged, and every write fails until it is undone."""
+        if self._is_read_only or self._is_closed or self._pid != os.getpid():
+            return
+        try:
+            change = self._custody.find_change()
+        except OSError as error:
+            change = f"it cannot be read any more ({error.strerror}); nothing is posted"
+        self._note(change)
+        if not change:
+            self._checkpoints.make(now)
+
+    def _note(self, change: str) -> None:
+        if change and change != self._change:
+            log.error("the journal %s: %s", self.path, change)
+        elif self._change and not change:
+            log.warning("the journal %s: its files are those again that this flock has open", self.path)
+        self._change = change
+
+    def _checkpoint(self) -> None:
+        """Begin an epoch, and copy what the WAL holds into the file: a copy of it alone is then a recent one."""
+        with suppress(JournalError, OSError):  # the next intent tells
+            epoch = self._custody.next_epoch(*self._fetch("PRAGMA application_id")[0])
+            self._write([(f"PRAGMA application_id = {epoch}", ())])
+            self._fetch("PRAGMA wal_checkpoint(PASSIVE)")
+            self._custody.note_epoch(epoch)
 
     def close(self) -> None:
         """Commit what is queued, flush it to the disk, and free the bots. Later calls raise JournalError.
@@ -354,13 +354,21 @@ class SqliteJournal:
                 return
             self._is_closed = True
             self.commits.close()
-            if not self._is_read_only:
+            if self._is_read_only:
+                return
+            has_file = self._custody.has_file
+            if has_file:  # else SQLite would write into another one, and delete its -wal file
+                with suppress(OSError):
+                    self._custody.release()
                 with suppress(sqlite3.Error):  # then the disk fails, but the WAL still has everything
                     self._writer.execute("PRAGMA wal_checkpoint(PASSIVE)")  # also where another program reads
-                self._writer.close()
-                with self._reading:
-                    self._reader.close()
-            self._claims.close()
+            self._writer.close()
+            with self._reading:
+                self._reader.close()
+            if not has_file:
+                with suppress(OSError):
+                    self._custody.discard()
+            self._custody.close()
 
     def _refuse_forked(self) -> None:
         """A forked child must not use its parent's connections: SQLite's locks are not inherited."""
@@ -382,10 +390,10 @@ class SqliteJournal:
             self._refuse_forked()
             with self._reading:
                 return ask(self._reader)
-        except (UnicodeError, OverflowError) as error:
+        except (UnicodeEncodeError, OverflowError) as error:
             raise Unstorable(f"the journal cannot store this: {error}") from error
-        except (OSError, sqlite3.Error) as error:
-            raise self._trouble(error) from error
+        except (OSError, UnicodeDecodeError, sqlite3.Error) as error:
+            raise trouble(self.path, error) from error
 
     # Writing
 
@@ -397,15 +405,20 @@ class SqliteJournal:
         if self._is_read_only:
             raise JournalError(f"the journal {self.path}: it was opened read-only")
         self._refuse_forked()
+        if self._change:
+            raise JournalError(f"the journal {self.path}: {self._change}")
         write = Write(statements, flush=flush)
         try:
             self.commits.submit(write)
         except Closed:
             raise JournalError(f"the journal {self.path}: it is closed") from None
-        if isinstance(write.error, _UNSTORABLE):
+        if isinstance(write.error, _UNSTORABLE) and not isinstance(write.error, UnicodeDecodeError):
             raise Unstorable(f"the journal cannot store this: {write.error}") from write.error
+        if isinstance(write.error, _TakenBack):
+            self._note(self._custody.overwritten())
+            raise JournalError(f"the journal {self.path}: {self._change}")
         if write.error is not None:
-            raise self._trouble(write.error) from write.error
+            raise trouble(self.path, write.error) from write.error
 
     def _commit(self, group: Sequence[Write]) -> None:
         """Commit the writes in one transaction, and set the `error` of each.
@@ -437,7 +450,8 @@ class SqliteJournal:
             execute("BEGIN IMMEDIATE")
             for write in group:
                 for statement, values in write.statements:
-                    execute(statement, values)
+                    if execute(statement, values).rowcount == 0 and statement in (_MOVE, _KEEP):
+                        raise _TakenBack
             execute("COMMIT")
         except BaseException:
             with suppress(sqlite3.Error):  # SQLite may have rolled back already; the first error says more
@@ -445,12 +459,3 @@ class SqliteJournal:
             raise
         for write in group:
             write.error = None
-
-    def _trouble(self, error: BaseException) -> JournalError:
-        code = getattr(error, "sqlite_errorname", "") or ""
-        for name, advice in _ADVICE:
-            if code.startswith(name):
-                return JournalError(f"the journal {self.path}: {advice}")
-        if code == "SQLITE_ERROR":  # a statement does not fit the tables
-            return JournalError(f"the journal {self.path}: {_DAMAGED} ({error})")
-        return JournalError(f"the journal {self.path}: {getattr(error, 'strerror', None) or error}")

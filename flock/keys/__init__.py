@@ -1,7 +1,7 @@
 """Key files: one JSON file a bot. `docs/keys.md` describes how to write one."""
 
 from flock.keys.credentials import CREDENTIALS, Credentials, XCredentials
-from flock.keys.folder import KeyRing, PracticeNames, key_files, read_keys
+from flock.keys.folder import KeyRing, PracticeNames, key_files, poem_problem, read_keys, shared_poems
 from flock.keys.key import Key, Params, find_poem, read_key
 
 __all__ = [
@@ -14,6 +14,8 @@ __all__ = [
     "XCredentials",
     "find_poem",
     "key_files",
+    "poem_problem",
     "read_key",
     "read_keys",
+    "shared_poems",
 ]

@@ -6,20 +6,24 @@ them, by the validators in their types. All classes have in common:
 - `account_id`: the number of the bot's account, or None where the key file does not say it;
 - `app`: the key of the app that posts for the bot, which several bots may share, or None where there is no app;
 - `own_token`, and `OWN_FIELD` for the field it stands in: the secret that belongs to this one account;
-- `HOW_TO_GET`: what the operator does about a field that is missing;
+- `HOW_TO_GET`: what the operator does about each field that is missing;
 - a `repr` without secrets.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Annotated, ClassVar, Literal, TypeAlias
 
 from pydantic import BeforeValidator, ConfigDict, SecretStr
 
+from flock.keys.hints import trimmed, wrong_in_token
+
 DEFAULT_NETWORK = "twitter"
+_LONGEST_ID = 20  # digits: 64 bits
 
 _KINDS = {bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "an object"}
 
@@ -30,17 +34,21 @@ def kind_of(value: object) -> str:
 
 
 def _token(value: object) -> str:
-    if isinstance(value, str) and (token := value.strip()) and token.isascii() and token.isprintable():
-        return token
-    found = "an empty one" if value in ("", None) else f"{kind_of(value)} that is not a token"
+    wrong = f"{kind_of(value)} that is not a token"
+    if isinstance(value, str):
+        token = trimmed(value)
+        wrong = wrong_in_token(token) if token else ""
+        if token and not wrong:
+            return token
+    found = "an empty one" if value is None or not wrong else wrong
     raise ValueError(f"expected a text in quotes, found {found}; copy it again from the developer portal")
 
 
 def _user_id(value: object) -> str:
     if isinstance(value, str | int) and not isinstance(value, bool):
-        digits = str(value)
-        if digits.isascii() and digits.isdecimal():
-            return digits
+        with suppress(ValueError):  # Python writes no number of more than 4300 digits
+            if (digits := trimmed(str(value))).isascii() and digits.isdecimal() and len(digits) <= _LONGEST_ID:
+                return digits
     raise ValueError("expected the account's number, such as 1234567890; or leave it out")
 
 
@@ -62,7 +70,12 @@ class XCredentials:
     """
 
     OWN_FIELD: ClassVar[str] = "oauth_token"
-    HOW_TO_GET: ClassVar[str] = "copy it from the developer portal"
+    HOW_TO_GET: ClassVar[Mapping[str, str]] = {
+        "consumer_token": "copy it from the developer portal (API Key)",
+        "consumer_token_secret": "copy it from the developer portal (API Key Secret)",
+        "oauth_token": "copy it from the developer portal (Access Token)",
+        "oauth_token_secret": "copy it from the developer portal (Access Token Secret)",
+    }
     __pydantic_config__ = ConfigDict(hide_input_in_errors=True)
 
     consumer_token: Token = field(repr=False)
@@ -108,8 +121,8 @@ def parse_network(value: object) -> str:
 
     Raises ValueError, which lists the known networks, for anything else.
     """
-    if isinstance(value, str) and value in CREDENTIALS:
-        return _SYNONYMS.get(value, value)
+    if isinstance(value, str) and (name := trimmed(value).lower()) in CREDENTIALS:
+        return _SYNONYMS.get(name, name)
     *names, last = (f'"{name}"' for name in CREDENTIALS)
     raise ValueError(f"expected {', '.join(names)} or {last}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import stat
 import threading
@@ -12,10 +13,24 @@ from pathlib import Path
 
 from flock.errors import BadKeys, BadPoem, Problem, printable
 from flock.files import unreadable
-from flock.keys.key import Key, known_fields, nearest, read_key
+from flock.keys.credentials import Credentials
+from flock.keys.hints import about_poem, suspicions
+from flock.keys.key import Key, known_fields, nearest, read_key, secrecy_of, tokens_of
+from flock.keys.names import Reading, field_named, is_of_oauth_2, read_fields
+from flock.keys.secrecy import HIDDEN, looks_like_a_token
 from flock.poem import read_poem
 
-_NAMED = 3  # key files with loose permissions that get a line each; the others are counted
+_NAMED_FIELDS = 20  # unknown fields of one file that get a line each
+_NAMED = 3  # files of one trouble that get a line each; the others are counted
+_LIKE_EXAMPLES = "like the files in keys.example/"
+_NEARLY_KEYS = (  # names, without regard to case, and what to do
+    (r"([^.].*)\.json[ ._]?(txt|rtf|html?|docx?|md)", "rename it to {}"),
+    (r"([^.].*?)[._](json|jsn)[ ._]*", "rename it to {}"),
+    (r"([^.].*)\.(jsonc|json5|hjson)", "write it as plain JSON into {}"),
+    (r"([^.].*)\.(jsonl|ndjson)", "write each of its lines into a file of its own, such as {}"),
+    (r"(.*)\.env(\..*)?", f"write its values into {{}}, {_LIKE_EXAMPLES}"),
+    (r"([^.].*)\.(ya?ml|toml|ini|cfg|conf|properties)", f"write its fields into {{}}, {_LIKE_EXAMPLES}"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +50,20 @@ def key_files(folder: Path) -> list[Path]:
 
     Raises BadKeys when there is none, or the folder cannot be read.
     """
+    return _look_into(folder)[0]
+
+
+def _look_into(folder: Path) -> tuple[list[Path], list[str]]:
+    """Return the folder's key files, and the names of all others, both sorted by name. Raises BadKeys."""
     wrong = ""
     names: list[str] = []
+    others: list[str] = []
     try:
         # pathlib's glob would return nothing for a folder that cannot be read.
-        names = sorted(name for name in os.listdir(folder) if name.endswith(".json") and name[0] != ".")  # noqa: PTH208
-        wrong = "" if names else "no key file; put one .json file a bot into it (see docs/keys.md)"
+        for name in sorted(os.listdir(folder)):  # noqa: PTH208
+            (names if name.lower().endswith(".json") and name[0] != "." else others).append(name)
+        if not names:
+            wrong = f"no key file; put one .json file a bot into it (see docs/keys.md){_found(others)}"
     except (FileNotFoundError, NotADirectoryError):
         what = "expected a folder of key files, found a file" if folder.exists() else "no such folder"
         wrong = f"{what}; give the folder that holds the bots' .json files"
@@ -50,7 +73,37 @@ def key_files(folder: Path) -> list[Path]:
         wrong = "no such folder; give the folder that holds the bots' .json files"
     if wrong:
         raise BadKeys([Problem(folder, "", wrong)])
-    return [folder / name for name in names]
+    return [folder / name for name in names], others
+
+
+def _found(others: list[str]) -> str:
+    """Return what is in a folder that holds no key file: what looks like one, or else whatever there is."""
+    nearly = [f"{_shown(name)}: {advice}" for name in others if (advice := _how_to_make_it_a_key(name))]
+    found = nearly or [_shown(name) for name in others]
+    more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
+    return f"; found {', '.join(found[:_NAMED])}{more}" if found else ""
+
+
+def _shown(name: str) -> str:
+    return HIDDEN if looks_like_a_token(name) else name
+
+
+def _how_to_make_it_a_key(name: str) -> str:
+    """Return what to do about a file that is probably meant as a key file; an empty text for any other."""
+    for pattern, advice in _NEARLY_KEYS:
+        if match := re.fullmatch(pattern, name, re.IGNORECASE):
+            stem = match[1].rstrip(" .") or "bot"
+            return advice.format(f"{_shown(stem)}.json")
+    return ""
+
+
+def _left_out(folder: Path, others: list[str]) -> Iterator[str]:
+    """Warn of files that are no key files by their name, but probably meant as such."""
+    nearly = [(name, advice) for name in others if (advice := _how_to_make_it_a_key(name))]
+    for name, advice in nearly[:_NAMED]:
+        yield str(Problem(folder / _shown(name), "", f"no key file by its name, and left out; {advice}"))
+    if more := len(nearly[_NAMED:]):
+        yield str(Problem(folder, "", f"{more} more files are no key files by their names, and left out"))
 
 
 def read_keys(folder: Path) -> KeyRing:
@@ -63,7 +116,8 @@ def read_keys(folder: Path) -> KeyRing:
     by_token: dict[str, Key] = {}
     problems: list[Problem] = []
     warnings: list[str] = []
-    for file in key_files(folder):
+    files, others = _look_into(folder)
+    for file in files:
         try:
             key = read_key(file)
             _check_poem(key)
@@ -80,7 +134,8 @@ def read_keys(folder: Path) -> KeyRing:
             problems.append(Problem(file, key.credentials.OWN_FIELD, text))
         else:
             keys[bot] = by_token[token] = key
-            warnings += _unknown_fields(key)
+            warnings += _doubtful_fields(key)
+    warnings += _left_out(folder, others)
     warnings += _readable_by_others(keys.values())
     return KeyRing(tuple(keys.values()), tuple(problems), tuple(warnings))
 
@@ -105,20 +160,71 @@ class PracticeNames:
         return key.screen_name if network == key.network else f"{key.screen_name} ({key.network})"
 
 
+def poem_problem(key: Key, error: BadPoem) -> Problem:
+    """Return what is wrong with the key's poem, without the poem's path where that looks like a token."""
+    given = str(read_fields(key.params).given.get("poem_file"))
+    text = about_poem(given, key.poem_file, str(error))
+    if looks_like_a_token(given):
+        text = "cannot be read, and is not shown since it looks like a token; write the path of a text file"
+    return Problem(key.file, "poem_file", text)
+
+
+def shared_poems(keys: Iterable[Key]) -> Iterator[str]:
+    """Warn of each poem that several accounts of one network would post; a practice network allows it."""
+    by_poem: dict[tuple[str, str], list[Key]] = {}
+    for key in keys:
+        if key.network != "pasture":
+            by_poem.setdefault((key.network, os.path.realpath(key.poem_file)), []).append(key)
+    shared = [bots for bots in by_poem.values() if len(bots) > 1]
+    for first, second, *others in shared[:_NAMED]:
+        more = f" and {len(others)} more bots" if others else ""
+        why = "X does not allow several accounts to post the same texts; give each bot a poem of its own"
+        text = f"the same poem as in {second.file}{more}; {why}"
+        yield str(Problem(first.file, "poem_file", text))
+    if more_poems := len(shared[_NAMED:]):
+        yield f"{more_poems} more poems are those of several bots; give each bot a poem of its own"
+
+
 def _check_poem(key: Key) -> None:
     try:
         read_poem(key.poem_file)
     except BadPoem as error:
-        raise BadKeys([Problem(key.file, "poem_file", str(error))]) from None
+        raise BadKeys([poem_problem(key, error)]) from None
 
 
-def _unknown_fields(key: Key) -> Iterator[str]:
-    known = known_fields(type(key.credentials))
-    for name in key.params:
-        if name not in known and name != "file":
-            near = nearest(name, known)
-            hint = f"did you mean {near!r}?" if near else "it is ignored"
-            yield str(Problem(key.file, name, f"unknown field; {hint}"))
+def _doubtful_fields(key: Key) -> Iterator[str]:
+    """Warn of values that are probably another field's, and of fields that are not read."""
+    kind = type(key.credentials)
+    reading = read_fields(key.params)
+    if key.network != "pasture":
+        for name, text in suspicions(tokens_of(reading.given, kind)):
+            yield str(Problem(key.file, name, text))
+    unread = [*_unread(key, reading)]
+    secrecy = secrecy_of(key.params if unread else {}, kind)
+    for name in unread[:_NAMED_FIELDS]:
+        text = _why_unread(name, reading, kind) if secrecy.may_show(name) else "unknown field; it is ignored"
+        yield str(Problem(key.file, secrecy.name(name), text))
+    if more := len(unread[_NAMED_FIELDS:]):
+        yield str(Problem(key.file, "", f"{more} more unknown fields; they are ignored"))
+
+
+def _unread(key: Key, reading: Reading) -> Iterator[str]:
+    """Yield the names of the fields that are neither read nor say the same as one that is."""
+    for name, value in key.params.items():
+        known = field_named(name)
+        says_the_same = known and (name == "file" or value == reading.given.get(known))
+        if name not in reading.names.values() and not says_the_same:
+            yield name
+
+
+def _why_unread(name: str, reading: Reading, credentials: type[Credentials]) -> str:
+    """Return what an unread field is, as far as its name tells."""
+    if is_of_oauth_2(name):
+        return "of OAuth 2.0; flock does not use it"
+    if known := field_named(name):
+        return f"another name for {known!r}, which is there too, with another value; it is ignored"
+    near = nearest(name, [each for each in known_fields(credentials) if each not in reading.given])
+    return f"unknown field; did you mean {near!r}?" if near else "unknown field; it is ignored"
 
 
 def _readable_by_others(keys: Iterable[Key]) -> Iterator[str]:

@@ -11,24 +11,24 @@ from pathlib import Path
 from sys import intern
 from typing import Annotated, Any, NamedTuple
 
-import simplejson as json
 from pydantic import BeforeValidator, ConfigDict, SkipValidation, TypeAdapter, ValidationError
 
-from flock.errors import BadKeys, Problem
-from flock.files import NotPlain, TooLarge, read_plain, unreadable
-from flock.keys.credentials import (
-    CREDENTIALS,
-    DEFAULT_NETWORK,
-    Credentials,
-    field_names,
-    kind_of,
-    parse_network,
-)
+from flock.errors import BadKeys, Problem, printable
+from flock.keys.core_dumps import forbid_core_dumps
+from flock.keys.credentials import CREDENTIALS, DEFAULT_NETWORK, Credentials, field_names, parse_network
+from flock.keys.hints import ONE_BOT, doubts, duration, trimmed, wrong_in_path
+from flock.keys.json_file import read_object
+from flock.keys.names import Reading, field_named, is_of_oauth_2, read_fields
+from flock.keys.secrecy import HIDDEN, Secrecy, looks_like_a_token
+from flock.options import parse_count
 from flock.temperament import Character, parse_temperament
 from flock.units import parse_seconds
 
-LARGEST = 1_000_000  # bytes; a key file has some hundreds
-_COUNT_LIMIT = 2**63  # the journal's database counts in 64 bits
+_LOOKED_AT = 100  # names, for one that was meant for a missing field
+_LONGEST_NAME = 64  # letters; names on X have 15
+_BAD_FILE_NAME = "the name of this file is or holds a token; name it after its bot, such as my_bot.json"
+_PROFILE = re.compile(r"(?:https?://)?(?:(?:www|mobile|m)\.)?(?:x|twitter)\.com/@?(\w+)/?(?:\?.*)?", re.IGNORECASE)
+_TOKEN_AS_NAME = re.compile(r"\d{4,}-\w")  # an access token of X; no name on X has a "-"
 
 
 class Params(Mapping[str, Any]):
@@ -50,34 +50,41 @@ class Params(Mapping[str, Any]):
         return len(self._fields)
 
     def __repr__(self) -> str:
-        return f"Params({', '.join(f'{name}=…' for name in self._fields)})"
+        secrecy = Secrecy(self._fields)
+        names = [name if secrecy.may_show(name) else HIDDEN for name in self._fields]
+        return printable(f"Params({', '.join(f'{name}=…' for name in names)})")
 
 
 def _seconds(value: object) -> float:
-    if isinstance(value, str | int | float):
-        return parse_seconds(value)
-    return parse_seconds("")
+    if isinstance(value, str):
+        text = trimmed(value)
+        seconds = duration(text, parse_seconds)
+        return parse_seconds(text if seconds is None else seconds)
+    return parse_seconds(value if isinstance(value, int | float) else "")
 
 
 def _name(value: object) -> str:
-    if isinstance(value, str) and re.fullmatch(r"@?[\w.-]+(@[\w.-]+)?", value.strip()):
-        return value.strip().removeprefix("@")
+    if isinstance(value, str):
+        profile = _PROFILE.fullmatch(trimmed(value))
+        name = profile[1] if profile else trimmed(value).removeprefix("@")
+        if re.fullmatch(r"[\w.-]+(@[\w.-]+)?", name) and len(name) <= _LONGEST_NAME:
+            return name
     raise ValueError("expected the account's name, such as dolly (letters, digits and _)")
 
 
 def _count(value: object) -> int:
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-        if value < _COUNT_LIMIT:
-            return value
-        raise ValueError("expected a whole number under 2**63, such as 48; leave it out where there is no cap")
-    raise ValueError("expected a whole number, 0 or more, such as 48")
+    return parse_count(trimmed(value) if isinstance(value, str) else value if isinstance(value, int) else "")
 
 
 def _file(value: object) -> Path:
-    if isinstance(value, str) and value.strip() and "\0" not in value:
-        with suppress(RuntimeError):  # what expanduser raises for ~name when the machine has no user of that name
-            return Path(value).expanduser()
-    raise ValueError('expected the path of a text file, such as "../poems/howl.txt"')
+    wrong = ""
+    if isinstance(value, str) and (text := trimmed(value)) and "\0" not in value:
+        wrong = wrong_in_path(text)
+        if not wrong:
+            with suppress(RuntimeError):  # what expanduser raises for ~name when there is no user of that name
+                return Path(text).expanduser()
+    expected = 'expected the path of a text file, such as "../poems/howl.txt"'
+    raise ValueError(f"{expected}, {wrong}" if wrong else expected)
 
 
 Seconds = Annotated[float, BeforeValidator(_seconds)]
@@ -139,11 +146,15 @@ def read_key(file: Path) -> Key:
 
     Raises BadKeys with every problem of the file. The exceptions behind it hold nothing that the file says.
     """
-    params = _parse(file)
-    given = dict(params)
-    if "poem_file" not in given and "file" in given:  # the name that rainbow-mind-machine writes
-        given["poem_file"] = given["file"]
+    forbid_core_dumps()
+    if looks_like_a_token(file.name):
+        raise BadKeys([Problem(file.with_name(f"{HIDDEN}.json"), "", _BAD_FILE_NAME)])
+    params, twice = read_object(file)
+    reading = read_fields(params)
+    given = reading.given
     chosen = _credentials_class(given)
+    if len(reading.bots) > 1:
+        raise BadKeys([_several_bots(file, params, reading, chosen)])
     credentials: Credentials | None = None
     faults: list[_Fault] = []
     if chosen:  # otherwise the network is a fault, and which credentials it takes is unknown
@@ -151,10 +162,60 @@ def read_key(file: Path) -> Key:
     parts = {"file": file, "params": Params(params), "credentials": credentials}
     key: Key | None
     key, others = _validate(_KEY, _part_of(given, _COMMON_FIELDS) | parts)
-    faults = sorted([*faults, *others], key=lambda fault: known_fields(chosen).index(fault.field))
-    if key is None or faults:
-        raise BadKeys(_problem(file, params, fault, chosen) for fault in faults)
+    secrecy = secrecy_of(params, chosen)
+    doubtful = [*_ambiguous(reading, twice), *_misplaced(given, secrecy), *_doubtful(given, params, chosen)]
+    faults = [*doubtful, *faults, *others]
+    if key is None or faults or secrecy.hide(file.name) != file.name:
+        raise BadKeys(_problems(file, params, faults, chosen))
     return replace(key, poem_file=find_poem(key))
+
+
+def tokens_of(given: Mapping[str, Any], credentials: type[Credentials]) -> dict[str, str]:
+    """Return the secrets among the fields, by name, that are texts."""
+    names = (name for name in credentials.HOW_TO_GET if isinstance(given.get(name), str))
+    return {name: trimmed(given[name]) for name in names}
+
+
+def secrecy_of(params: Mapping[str, Any], credentials: type[Credentials] | None) -> Secrecy:
+    """Return what of a key file's fields may be shown."""
+    return Secrecy(params, (*known_fields(credentials), "file"))
+
+
+def _several_bots(
+    file: Path, params: Mapping[str, Any], reading: Reading, credentials: type[Credentials] | None
+) -> Problem:
+    secrecy = secrecy_of(params, credentials)
+    names = [repr(name) for name in reading.bots[:_LOOKED_AT] if secrecy.may_show(name)]
+    shown = f" ({', '.join(names[:3])}{', …' if len(names) > 3 else ''})" if names else ""
+    text = f"expected one bot, found {len(reading.bots)} objects with the same fields{shown}; {ONE_BOT}"
+    return Problem(file, "", text)
+
+
+def _ambiguous(reading: Reading, twice: Iterable[str]) -> Iterator[_Fault]:
+    """Yield a fault for each field that has two values, under two names or under one."""
+    for name, (one, other) in reading.contrary.items():
+        names = f"{one!r} twice" if one == other else f"{one!r} and {other!r}"
+        yield _Fault(name, f"expected one value, found {names} with different ones; keep the right one")
+    for name in filter(None, map(field_named, twice)):
+        yield _Fault(name, "expected one value, found it twice with different ones; keep the right one")
+
+
+def _misplaced(given: Mapping[str, Any], secrecy: Secrecy) -> Iterator[_Fault]:
+    """Yield a fault for each field that is shown, such as the account's name, and holds a secret of the file."""
+    name, poem = given.get("screen_name"), given.get("poem_file")
+    if isinstance(name, str) and (secrecy.has_secret(name) or _TOKEN_AS_NAME.match(name.strip())):
+        yield _Fault("screen_name", "expected the account's name, such as dolly, found a token or a secret")
+    if isinstance(poem, str) and secrecy.hide(poem) != poem:
+        yield _Fault("poem_file", "expected the path of a text file, found a token or a secret in it")
+
+
+def _doubtful(
+    given: Mapping[str, Any], params: Mapping[str, Any], credentials: type[Credentials] | None
+) -> Iterator[_Fault]:
+    """Yield a fault for each value that no network has given to anybody; a practice key may have any value."""
+    if credentials and parse_network(given.get("network", DEFAULT_NETWORK)) != "pasture":
+        tokens, name = tokens_of(given, credentials), given.get("screen_name")
+        yield from (_Fault(*each) for each in doubts(tokens, name, oauth_2=any(map(is_of_oauth_2, params))))
 
 
 def find_poem(key: Key) -> Path:
@@ -201,70 +262,39 @@ def _validate(adapter: TypeAdapter[Any], given: Mapping[str, Any]) -> tuple[Any,
         return None, [_Fault(str(each["loc"][0]), each["msg"], each["type"] == "missing") for each in found]
 
 
-def _problem(
-    file: Path, params: Mapping[str, Any], fault: _Fault, credentials: type[Credentials] | None
-) -> Problem:
-    """Return a fault as the operator reads it: what was expected, or how to get what is missing."""
-    if not fault.is_missing:
-        return Problem(file, fault.field, fault.message.removeprefix("Value error, "))
-    known = known_fields(credentials)
-    near = nearest(fault.field, [other for other in params if other not in known])
-    if near:
-        return Problem(file, fault.field, f"missing; rename {near!r}, if that is it")
-    how = _HOW_TO_GET.get(fault.field) or (credentials.HOW_TO_GET if credentials else "add it")
-    return Problem(file, fault.field, f"missing; {how}")
+def _problems(
+    file: Path, params: Mapping[str, Any], faults: Iterable[_Fault], credentials: type[Credentials] | None
+) -> Iterator[Problem]:
+    """Yield the first fault of each field, in the order of the fields, without a secret of the file."""
+    secrecy = secrecy_of(params, credentials)
+    name = secrecy.hide(file.name)
+    shown = file if name == file.name else file.with_name(name)
+    if shown != file:
+        yield Problem(shown, "", _BAD_FILE_NAME)
+    first = {fault.field: fault for fault in reversed([*faults])}
+    missing = [name for name in known_fields(credentials) if name in first and first[name].is_missing]
+    advice = _how_to_add(missing, params, credentials, secrecy)
+    for fault in filter(None, map(first.get, known_fields(credentials))):
+        text = advice.get(fault.field) or fault.message.removeprefix("Value error, ")
+        yield Problem(shown, fault.field, text)
 
 
-def _parse(file: Path) -> dict[str, Any]:
-    """Return the JSON object in `file`. Raises BadKeys, which says where it is broken but never quotes it."""
-    params: Any = None
-    content, wrong = _read(file)
-    if not wrong:
-        params, wrong = _decode(content)
-    if wrong:  # raised outside of every `except`, so that no exception behind it holds what the file says
-        raise BadKeys([Problem(file, "", wrong)])
-    found: dict[str, Any] = params
-    return found
+def _how_to_add(
+    missing: Iterable[str], params: Mapping[str, Any], credentials: type[Credentials] | None, secrecy: Secrecy
+) -> dict[str, str]:
+    """Return what to do about each missing field: a name in the file that was meant for it, or where to get it.
 
-
-def _read(file: Path) -> tuple[bytes, str]:
-    """Return what is in `file`, and an empty text; or nothing, and what is wrong."""
-    try:
-        return read_plain(file, LARGEST), ""
-    except NotPlain as found:
-        return b"", f"expected a plain file, found {found}; take it out of the folder"
-    except TooLarge:
-        return b"", "too large for a key file (over 1 MB); write it like the files in keys.example/"
-    except OSError as error:
-        return b"", unreadable(error)
-    except ValueError:
-        return b"", "no file can have that name; give the path of a key file"
-
-
-def _decode(content: bytes) -> tuple[Any, str]:
-    """Return the JSON object in `content`, and an empty text; or None, and what is wrong."""
-    text = ""
-    try:
-        text = content.decode("utf-8-sig")
-        value = json.loads(text)
-    except UnicodeDecodeError as error:
-        return None, f"expected UTF-8, found another encoding at byte {error.start + 1}; save it as UTF-8"
-    except json.JSONDecodeError as error:
-        return None, f"broken JSON at line {error.lineno}, column {error.colno}; {_hint(text)}"
-    except (ValueError, RecursionError):
-        wrong = "a number too long or a nesting too deep; write it like the files in keys.example/"
-        return None, f"broken JSON: {wrong}"
-    if not isinstance(value, dict):
-        return None, f"expected one JSON object in braces, found {kind_of(value)}"
-    return value, ""
-
-
-def _hint(text: str) -> str:
-    """Return what is probably wrong with the JSON, for the most frequent mistakes."""
-    if not text.strip():
-        return "the file is empty; copy one from keys.example/"
-    if "\0" in text:
-        return "it looks like UTF-16; save it as UTF-8"
-    if any(mark in text for mark in "“”„«»"):
-        return 'it holds curly quotes; use straight ones (")'
-    return "look for a missing or surplus comma, quote or brace just before it"
+    No name of the file is told for two fields.
+    """
+    how = {**_HOW_TO_GET, **(credentials.HOW_TO_GET if credentials else {})}
+    advice = {name: f"missing; {how.get(name, 'add it')}" for name in missing}
+    first_names = [*params][:_LOOKED_AT]
+    strange = [name for name in first_names if not field_named(name) and secrecy.may_show(name)]
+    oauth_2 = [name for name in strange if is_of_oauth_2(name)]
+    for name in (name for name in strange if name not in oauth_2):
+        near = nearest(name, advice)
+        if near and "rename" not in advice[near]:
+            advice[near] = f"missing; rename {name!r}, if that is it"
+    if oauth_2 and (first := next((name for name in advice if credentials and name in how), None)):
+        advice[first] += f" ({', '.join(map(repr, oauth_2[:4]))}: of OAuth 2.0, which flock does not use)"
+    return advice

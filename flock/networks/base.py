@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -15,6 +17,28 @@ class Post:
 
     id: str
     text: str
+
+
+_LINK = re.compile(r"https?://\S+")
+_LONGEST_ID = 200  # characters; the longest that a network is known to make is a URI of 100
+
+
+def is_post_id(value: object) -> bool:
+    """Return whether `value` can be a post's id: a short text of printable ASCII without spaces."""
+    return (
+        isinstance(value, str)
+        and 0 < len(value) <= _LONGEST_ID
+        and value.isascii()
+        and value.isprintable()
+        and " " not in value
+    )
+
+
+def is_same_text(theirs: str, ours: str) -> bool:
+    """Return whether the network's copy of a text is ours: networks escape HTML, shorten links, tidy spaces, and
+    end a copy that is cut short in an ellipsis."""
+    copy, text = (" ".join(_LINK.sub(" ", each).split()) for each in (html.unescape(theirs), ours))
+    return copy == text or (len(copy) > 1 and copy.endswith("…") and text.startswith(copy[:-1].rstrip()))
 
 
 class Network(Protocol):

@@ -1,45 +1,58 @@
-"""The HTTP session of one service: its TLS context, its bounded pool of connections, its proxy."""
+"""HTTP with one service: its session, its connections, and the bounds of each exchange.
+
+Every failure is a NetworkError. http.client reads an answer through a file on the socket; `BoundedAnswer` gives it
+a file that ends with an error at the deadline, or where headers or body are larger than any that flock needs. What
+a network sends besides its answer never reaches the next request: then the connection is not used again.
+"""
 
 from __future__ import annotations
 
-import os
+import http.client
+import io
+import socket
 import ssl
+import zlib
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
+from http import HTTPStatus
 from queue import LifoQueue
 from threading import Thread, current_thread
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
-import certifi
 import requests
-import requests.utils
 import simplejson
 from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
 from urllib3 import BaseHTTPResponse
 from urllib3.connection import HTTPConnection
 from urllib3.connectionpool import HTTPConnectionPool
-from urllib3.exceptions import (
-    ConnectTimeoutError,
-    HTTPError,
-    LocationValueError,
-    NewConnectionError,
-    ReadTimeoutError,
-    SSLError,
-)
+from urllib3.exceptions import ConnectTimeoutError, DecodeError, HTTPError
 from urllib3.poolmanager import PoolManager
 from urllib3.util import Timeout
 
 from flock.clock import boot_time
-from flock.errors import BadOption
-from flock.options import is_loopback
+from flock.networks.environment import proxies_for, tls_context
+from flock.networks.failures import TooLarge, Unreached, failure
 from flock.threads.slots import POSTS_AT_ONCE
 
-CONNECT_TIMEOUT = 10.0  # seconds
-READ_TIMEOUT = 30.0  # seconds
+EXCHANGE_LIMIT = 60.0  # seconds from the request to the last byte of its answer
+POOL_LIMIT = 60.0  # seconds until one of the connections is free
+CONNECT_LIMIT = 30.0  # seconds for a connection: all addresses of the name, a proxy's tunnel, TLS
+CONNECT_TIMEOUT = 10.0  # seconds for each address of a name
+READ_TIMEOUT = 30.0  # seconds without a byte
+LARGEST_HEADERS = 65_536  # bytes, with all that comes before them
+LARGEST_ANSWER = 1_000_000  # bytes, as they are sent and also after decompression
 IDLE_LIMIT = 45.0  # seconds; servers (nginx: 75), load balancers (AWS: 60) and NATs (AWS: 350) allow more
-_TIMEOUT = Timeout(connect=CONNECT_TIMEOUT, read=READ_TIMEOUT)
 _SWEEP = 1.0  # seconds between two looks for connections that were idle for too long
+_CHUNK = 65_536
+
+_ENCODINGS = {"": None, "identity": None, "gzip": 31, "x-gzip": 31, "deflate": 47}  # and zlib's window bits
+_ASKED_FOR = {"Accept-Encoding": "identity"}  # answers are short, and what is not compressed does not grow
+
+# What the libraries raise for an exchange that failed; requests' own exceptions are OSErrors.
+_FAILURES = (OSError, HTTPError, http.client.HTTPException, ValueError)
 
 
 class Signer(Protocol):
@@ -53,7 +66,8 @@ class Session(requests.Session):
     """A requests session for the service at `root_url`, safe to share between threads.
 
     It carries no cookie and no credentials from one request to another, reads the environment once instead of at
-    each request, and has a timeout for every request. At most `POSTS_AT_ONCE` connections to a host are open.
+    each request, follows no redirect, since that would turn a POST into a GET, and bounds every exchange
+    (see the constants above). At most `POSTS_AT_ONCE` connections to a host are open.
 
     JSON that a `Signer` signs goes straight to urllib3, on the same connections: what requests does before and
     after takes a fifth of a post's CPU (benchmarks/machinery.py). Every other request, and each through a proxy,
@@ -62,18 +76,18 @@ class Session(requests.Session):
     `now` is the clock, in seconds, by which unused connections age.
 
     Honours HTTPS_PROXY and its kin (but not for a loopback address), REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE and
-    SSL_CERT_FILE. Raises BadOption when the CA bundle cannot be read.
+    SSL_CERT_FILE. Raises BadOption when the CA bundle cannot be read, or a proxy cannot be used.
     """
 
     def __init__(self, root_url: str, *, now: Callable[[], float] = boot_time) -> None:
         super().__init__()
-        if not is_loopback(root_url):
-            self.proxies = dict(requests.utils.get_environ_proxies(root_url))
-        adapter = _Adapter(tls_context(), now)
-        self.mount("https://", adapter)
-        self.mount("http://", adapter)
+        self.proxies = proxies_for(root_url)
+        self.headers.update(_ASKED_FOR)
+        connections = Connections(tls_context(), now)
+        self.mount("https://", connections)
+        self.mount("http://", connections)
         self._root = f"{root_url}/"
-        self._manager = adapter.poolmanager
+        self._manager = connections.poolmanager
         self._pool: HTTPConnectionPool | None = None  # of the connections to the root URL
 
     def request(  # type: ignore[override]
@@ -88,52 +102,43 @@ class Session(requests.Session):
     ) -> requests.Response:
         """Send one request; `parts` are those of a requests.Request except cookies and hooks.
 
-        A redirect raises TooManyRedirects, since following it would turn a POST into a GET.
+        Raises Unavailable when no byte of it was sent, and OutcomeUnknown when no whole answer came back.
         """
-        del allow_redirects, proxies  # python-twitter passes them; this session decides
+        del timeout, allow_redirects, proxies  # python-twitter passes them; this session decides
         signer: Any = parts.get("auth")
         content = parts.get("json")
-        if (
-            content is not None
-            and hasattr(signer, "headers_for")
-            and url.startswith(self._root)
-            and not self.proxies
-        ):
-            response = self._send_json(method, url, content, signer)
-        else:
-            response = self._send(method, url, timeout, **parts)
-        if response.is_redirect:
-            raise requests.TooManyRedirects(response=response)
-        return response
+        is_direct = content is not None and hasattr(signer, "headers_for") and not self.proxies
+        try:
+            if is_direct and url.startswith(self._root):
+                return self._send_json(method, url, content, signer)
+            return self._send(method, url, **parts)
+        except _FAILURES as error:
+            raise failure(error, urlsplit(self._root).hostname or self._root) from error
 
     def _send_json(self, method: str, url: str, content: Any, signer: Signer) -> requests.Response:
-        """Send JSON on a connection to the root URL. Raises the same exceptions as requests."""
+        """Send JSON on a connection to the root URL."""
         headers: dict[str, Any] = dict(self.headers)
         headers["Content-Type"] = "application/json"
         headers.update(signer.headers_for(method, url))
-        try:
-            if self._pool is None:
-                self._pool = self._manager.connection_from_url(self._root)
-            answer = self._pool.urlopen(
-                method,
-                url[len(self._root) - 1 :],
-                body=simplejson.dumps(content),
-                headers=headers,
-                redirect=False,
-                retries=False,
-                timeout=_TIMEOUT,
-            )
-        except (HTTPError, OSError) as error:
-            raise _as_requests(error)(error) from error
+        if self._pool is None:
+            self._pool = self._manager.connection_from_url(self._root)
+        answer = self._pool.urlopen(
+            method,
+            url[len(self._root) - 1 :],
+            body=simplejson.dumps(content),
+            headers=headers,
+            redirect=False,
+            retries=False,
+            timeout=Timeout(connect=CONNECT_TIMEOUT, read=READ_TIMEOUT),
+            preload_content=False,
+        )
         return _as_response(url, answer)
 
-    def _send(
-        self, method: str, url: str, timeout: float | tuple[float, float] | None, **parts: Any
-    ) -> requests.Response:
+    def _send(self, method: str, url: str, **parts: Any) -> requests.Response:
         request = self._prepared(method, url, **parts)
-        limits = timeout or (CONNECT_TIMEOUT, READ_TIMEOUT)
-        response = self.get_adapter(url).send(request, timeout=limits, proxies=self.proxies)
-        _ = response.content  # once it is read to its end, the connection goes back to the pool
+        limits = (CONNECT_TIMEOUT, READ_TIMEOUT)
+        response = self.get_adapter(url).send(request, stream=True, timeout=limits, proxies=self.proxies)
+        response._content = content_of(response.raw)
         return response
 
     def _prepared(
@@ -165,30 +170,152 @@ class Session(requests.Session):
         return request
 
 
-def _as_requests(error: Exception) -> type[requests.RequestException]:
-    """Return the class of requests' exceptions that stands for one of urllib3's or of the system."""
-    if isinstance(error, SSLError):
-        return requests.exceptions.SSLError
-    if isinstance(error, ReadTimeoutError):
-        return requests.ReadTimeout
-    if isinstance(error, LocationValueError):
-        return requests.exceptions.InvalidURL
-    is_timeout = isinstance(error, ConnectTimeoutError) and not isinstance(error, NewConnectionError)
-    return requests.ConnectTimeout if is_timeout else requests.ConnectionError
-
-
 def _as_response(url: str, answer: BaseHTTPResponse) -> requests.Response:
     response = requests.Response()
     response.url = url
     response.status_code = answer.status
     response.reason = answer.reason or ""
     response.headers = CaseInsensitiveDict(answer.headers)
-    response._content = answer.data
+    response._content = content_of(answer)
     return response
 
 
-class _Adapter(HTTPAdapter):
-    """Gives every connection the same TLS context: reading the CA bundle takes 15 ms and half a megabyte."""
+class BoundedAnswer(http.client.HTTPResponse):
+    """An answer of http.client that ends in time. Interim answers (1xx) before it are skipped."""
+
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        self._bytes = _Bytes(sock)
+        super().__init__(self._bytes, *args, **kwargs)  # type: ignore[arg-type]  # it asks for `makefile` only
+
+    def begin(self) -> None:
+        super().begin()
+        while self.status < 200 and self.status != HTTPStatus.SWITCHING_PROTOCOLS:
+            self.headers = self.msg = None  # type: ignore[assignment]  # as before the first `begin`
+            super().begin()
+        if self._bytes.is_over or self.headers.defects or not _is_length(self.headers.get("Content-Length")):
+            raise http.client.HTTPException("the answer is no proper HTTP")
+        self._bytes.bound_the_body()
+
+
+def _is_length(text: str | None) -> bool:
+    """Return whether a Content-Length says where the answer ends; urllib3 looks at several of them."""
+    return text is None or (text.isascii() and all(each.strip().isdigit() for each in text.split(",")))
+
+
+class _Bytes(io.RawIOBase):
+    """What comes from a socket from now on: so many bytes at most, until a deadline."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        super().__init__()
+        self._socket = sock
+        self._raw: io.RawIOBase = sock.makefile("rb", buffering=0)  # keeps the socket open until it is closed
+        self._deadline = boot_time() + EXCHANGE_LIMIT
+        self._left = LARGEST_HEADERS
+        self._has_ended = False
+        self.is_over = False  # the server has closed the connection
+
+    def makefile(self, *_: object) -> io.BufferedReader:
+        return _Reader(self)
+
+    def bound_the_body(self) -> None:
+        """Allow a whole body from here, the headers being read."""
+        self._left = LARGEST_ANSWER + _CHUNK  # the lines between chunks, and what is read ahead
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        if self._has_ended:
+            return 0
+        seconds = self._deadline - boot_time()
+        if seconds <= 0:
+            raise TimeoutError("the answer takes too long")
+        if self._left <= 0:
+            raise TooLarge("the answer is too large")
+        self._socket.settimeout(min(READ_TIMEOUT, seconds))
+        count = self._raw.readinto(buffer)
+        self._left -= count or 0
+        self.is_over = not count
+        return count
+
+    def end(self) -> None:
+        """Read no more from the socket."""
+        self._has_ended = True
+
+    def refuse_more(self) -> None:
+        """Make the connection useless: its next use would read what belongs to no request."""
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _Reader(io.BufferedReader):
+    """Closed by http.client at the end of the answer; what is left in it by then belongs to no request."""
+
+    raw: _Bytes
+
+    def __init__(self, raw: _Bytes) -> None:
+        super().__init__(raw)
+
+    def close(self) -> None:
+        if not self.closed:
+            self.raw.end()
+            with suppress(ValueError):  # closed below it
+                if self.peek(1):
+                    self.raw.refuse_more()
+        super().close()
+
+
+def content_of(answer: BaseHTTPResponse) -> bytes:
+    """Read the body of `answer` to its end, decompressed, and give its connection back.
+
+    Raises TooLarge, or one of urllib3's exceptions; then the connection is closed.
+    """
+    try:
+        chunks = []
+        size = 0
+        while chunk := answer.read(_CHUNK, decode_content=False):
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > LARGEST_ANSWER:
+                raise TooLarge("the answer is too large")
+        return _decoded(b"".join(chunks), answer.headers.get("Content-Encoding", ""))
+    except BaseException:
+        answer.close()
+        raise
+    finally:
+        answer.release_conn()
+
+
+def _decoded(content: bytes, encoding: str) -> bytes:
+    """Return `content` decompressed. Raises TooLarge, or DecodeError also where the encoding is not known."""
+    name = encoding.strip().lower()
+    if name not in _ENCODINGS:
+        raise DecodeError("an encoding that was not asked for")
+    window = _ENCODINGS[name]
+    if window is None or not content:
+        return content
+    decompress = zlib.decompressobj(window)
+    try:
+        found = decompress.decompress(content, LARGEST_ANSWER + 1)
+    except zlib.error as error:
+        raise DecodeError("not what its Content-Encoding says") from error
+    if len(found) > LARGEST_ANSWER:
+        raise TooLarge("the answer is too large once it is decompressed")
+    if not decompress.eof:
+        raise DecodeError("the compressed answer has no end")
+    return found
+
+
+class Connections(HTTPAdapter):
+    """At most `POSTS_AT_ONCE` connections to a host, all with one TLS context and bounded answers.
+
+    Reading the CA bundle for each connection would take 15 ms and half a megabyte. `now` is the clock, in seconds,
+    by which unused connections age.
+    """
 
     def __init__(self, context: ssl.SSLContext, now: Callable[[], float]) -> None:
         self._context = context
@@ -217,12 +344,19 @@ class _Adapter(HTTPAdapter):
 
 
 def _adapted(pool: type[HTTPConnectionPool], now: Callable[[], float]) -> type[HTTPConnectionPool]:
-    connection = type(pool.ConnectionCls.__name__, (ThreadedConnection, pool.ConnectionCls), {})
+    connection = type(pool.ConnectionCls.__name__, (BoundedConnection, pool.ConnectionCls), {})
     return type(
         pool.__name__,
-        (pool,),
+        (_PatientPool, pool),
         {"QueueCls": staticmethod(partial(IdleConnections, now=now)), "ConnectionCls": connection},
     )
+
+
+class _PatientPool(HTTPConnectionPool):
+    """Whoever waits for a connection waits so long, and not for ever."""
+
+    def urlopen(self, *args: Any, **kwargs: Any) -> Any:
+        return super().urlopen(*args, **{"pool_timeout": POOL_LIMIT, **kwargs})
 
 
 class IdleConnections(LifoQueue[HTTPConnection | None]):
@@ -263,19 +397,32 @@ class IdleConnections(LifoQueue[HTTPConnection | None]):
                 connection.close()
 
 
-class ThreadedConnection(HTTPConnection):
-    """Connects in a thread of its own, which then ends.
+class BoundedConnection(HTTPConnection):
+    """A connection whose answers are bounded, and which is made in a thread of its own, which then ends.
 
     Looking up a name and a TLS handshake need a deeper stack than all else that a sheep does, and a thread never
-    gives stack memory back: 15 KB a sheep (benchmarks/machinery.py).
+    gives stack memory back: 15 KB a sheep (benchmarks/machinery.py). Also, nothing else ends a lookup in time.
     """
 
+    response_class = BoundedAnswer
+
     def connect(self) -> None:
-        _run_in_thread(super().connect)
+        """Connect. Raises Unreached: http.client sends nothing before."""
+        try:
+            _run_in_thread(super().connect)
+        except Exception as error:
+            raise Unreached(self._proxy_host()) from error
+
+    def _proxy_host(self) -> str | None:
+        socks: dict[str, str] = getattr(self, "_socks_options", {})  # of urllib3's SOCKSConnection
+        return self.proxy.host if self.proxy else socks.get("proxy_host")
 
 
 def _run_in_thread(function: Callable[[], None]) -> None:
-    """Run `function` in a new thread, or in this one where none can be started; raise what it raises."""
+    """Run `function` in a new thread, or in this one where none can be started; raise what it raises.
+
+    Raises ConnectTimeoutError if it is not done within CONNECT_LIMIT.
+    """
     failures: list[BaseException] = []
 
     def run() -> None:
@@ -290,24 +437,8 @@ def _run_in_thread(function: Callable[[], None]) -> None:
     except RuntimeError:
         function()
         return
-    thread.join()
+    thread.join(CONNECT_LIMIT)
+    if thread.is_alive():
+        raise ConnectTimeoutError("not connected in time")
     if failures:
         raise failures.pop()
-
-
-def tls_context() -> ssl.SSLContext:
-    """Return a verifying context for the CA bundle that the environment names, or else certifi's.
-
-    Raises BadOption when the bundle cannot be read.
-    """
-    for variable in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
-        if bundle := os.environ.get(variable):
-            break
-    else:
-        variable, bundle = "certifi", certifi.where()
-    try:
-        if os.path.isdir(bundle):  # noqa: PTH112 - requests takes folders too
-            return ssl.create_default_context(capath=bundle)
-        return ssl.create_default_context(cafile=bundle)
-    except OSError as error:
-        raise BadOption(f"{variable}: cannot read the CA bundle {bundle}: {error.strerror or error}") from None

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from flock.keys import Key, PracticeNames
+from flock.keys.credentials import DEFAULT_NETWORK
 from flock.networks.base import Network
 from flock.networks.dry_run import DryRun
 from flock.networks.service import Service
@@ -32,6 +33,7 @@ class Networks:
         self._services: dict[str, Service] = {}
         self._pasture: Pasture | None = None
         self._practice_names = PracticeNames()
+        self._namesakes: dict[str, dict[str, None]] = {}  # a name, and the networks that have a bot of that name
         self._lock = threading.Lock()
 
     def realm(self, key: Key) -> str:
@@ -46,8 +48,29 @@ class Networks:
         `pasture:name (network)`; the bots take their names in the order of the key files.
         """
         realm = self.realm(key)
+        self._namesakes.setdefault(key.screen_name.casefold(), {}).setdefault(key.network)
         name = self._practice_names.of(key) if realm == "pasture" else key.screen_name
         return f"{realm}:{name.casefold()}"
+
+    def account(self, key: Key) -> str | None:
+        """Return the number of the bot's account on its network, as `network:number`, or None if it is not known.
+
+        A bot that practises has its number on the real network, behind `pasture:`.
+        """
+        realm, number = self.realm(key), key.credentials.account_id
+        if number is None:
+            return None
+        return f"{realm}:{number}" if realm == key.network else f"{realm}:{key.network}:{number}"
+
+    def label(self, key: Key) -> str:
+        """Return what the bot is called in logs, and draws its random numbers by: its screen name.
+
+        Where bots of several networks have that name, so far as `bot` was asked for them, one keeps it: that on X,
+        or the first. The others have their network before it, such as "pasture:dolly".
+        """
+        networks = self._namesakes.get(key.screen_name.casefold(), {key.network: None})
+        first = DEFAULT_NETWORK if DEFAULT_NETWORK in networks else next(iter(networks))
+        return key.screen_name if key.network == first else f"{key.network}:{key.screen_name}"
 
     def connect(self, key: Key) -> Network:
         """Return `key`'s connection to its network. Raises BadOption when the environment makes that

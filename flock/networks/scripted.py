@@ -27,13 +27,14 @@ class ScriptedNetwork:
     `trouble` holds an error or None for each post to come, and `always` an error for every one. With
     `stores_first` a post is stored before its error is raised, like an answer that is lost on its way. `timeline`
     replaces the account's own posts as what `recent` returns, or is the error that it raises. `posts` are the
-    stored texts, `times` and `tries` the steady times (seconds) of stored posts and of all requests, `asked` the
-    `since_id` of each look at the latest posts.
+    stored texts, whose ids count from `first_id`, `times` and `tries` the steady times (seconds) of stored posts
+    and of all requests, `asked` the `since_id` of each look at the latest posts.
     """
 
     clock: Clock = field(default_factory=SystemClock)
     service: Service = field(default_factory=lambda: Service("a script"))
     limit: int = 280  # characters that fit into a post
+    first_id: int = 1
     refuses_duplicates: bool = False
     trouble: list[NetworkError | None] = field(default_factory=list)
     always: NetworkError | None = None
@@ -43,6 +44,7 @@ class ScriptedNetwork:
     times: list[float] = field(default_factory=list)
     tries: list[float] = field(default_factory=list)
     asked: list[str | None] = field(default_factory=list)
+    _ids: list[str] = field(default_factory=list)  # of all that was ever stored, also of `posts` taken out since
 
     def fits(self, text: str) -> bool:
         return len(text) <= self.limit
@@ -54,9 +56,10 @@ class ScriptedNetwork:
             raise error
         self.posts.append(text)
         self.times.append(self.clock.now())
+        self._ids.append(str(self.first_id + len(self._ids)))
         if error:
             raise error
-        return Post(str(len(self.posts)), text)
+        return Post(self._ids[-1], text)
 
     def recent(self, since_id: str | None = None) -> Sequence[Post]:
         self.asked.append(since_id)
@@ -64,7 +67,7 @@ class ScriptedNetwork:
             raise self.timeline
         if self.timeline is not None:
             return self.timeline
-        return [Post(str(number), text) for number, text in enumerate(self.posts, start=1)][::-1]
+        return [Post(number, text) for number, text in zip(self._ids[::-1], self.posts[::-1], strict=False)]
 
 
 class ScriptedNetworks(Networks):

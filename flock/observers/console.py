@@ -53,7 +53,7 @@ class Console:
         if isinstance(self._stream, Writer):
             writer = self._stream
             writer.when_closed(on_closed)
-            writer.tell_dropped = lambda lines: self._line(Dropped(at=time.time(), lines=lines, why=writer.slow))
+            writer.tell_dropped = lambda lines: self._line(Dropped(at=time.time(), lines=lines, why=writer.why))
 
     def __call__(self, event: Event) -> None:
         if event.level < self._level:

@@ -10,15 +10,21 @@ from typing import TextIO
 
 from flock.errors import BadOption
 from flock.events import Called, Dropped, Event
+from flock.files import create_private
 from flock.observers.console import SYSLOG, LogFormat, is_journald, iso, json_line
 from flock.observers.wording import describe, harmless
 from flock.observers.writer import GRACE, Stream, Writer
 
 log = logging.getLogger(__name__)
 
+_APPENDING = os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+
 
 class LogFile(Writer):
     """A text file that is opened anew at a SIGHUP, so that logrotate may move it away.
+
+    Its owner alone can read a file that is created; one that is there keeps its mode. A FIFO needs no reader: it
+    keeps lines for the next one until it is full; then lines are dropped.
 
     As a writer it stands wherever a stream is written to; as an observer it opens its path anew at the event
     Called, after what was written before. Raises BadOption when the file cannot be opened.
@@ -35,7 +41,7 @@ class LogFile(Writer):
 
     @property
     def slow(self) -> str:
-        """Why lines are dropped, for people."""
+        """Why lines are dropped when none is lost by a failed write, for people."""
         return f"{self._path} could not be written fast enough"
 
     def close(self, grace: float = GRACE) -> bool:
@@ -57,7 +63,13 @@ class LogFile(Writer):
 
     def _open(self) -> TextIO:
         try:
-            return self._path.open("a", encoding="utf-8")
+            create_private(self._path)
+            # With both ends of a FIFO open, neither open() nor write() needs a reader. No other file may wait for
+            # its other side either, nor become the terminal of this process.
+            how = os.O_RDWR if self._path.is_fifo() else os.O_WRONLY
+            descriptor = os.open(self._path, how | _APPENDING, 0o600)
+            os.set_blocking(descriptor, True)
+            return os.fdopen(descriptor, "a", encoding="utf-8")
         except OSError as error:
             raise BadOption(f"--log-file {self._path}: cannot be written: {error.strerror}") from None
 
@@ -125,7 +137,7 @@ def _handler(handler: logging.StreamHandler[Stream], log_format: LogFormat) -> l
     formatter = LogFormatter(log_format, journald=stream is not None and is_journald(stream, os.environ))
     handler.setFormatter(formatter)
     if isinstance(stream, Writer):
-        stream.tell_dropped = lambda lines: formatter.format(_warning(lines, stream.slow)) + "\n"
+        stream.tell_dropped = lambda lines: formatter.format(_warning(lines, stream.why)) + "\n"
     return handler
 
 

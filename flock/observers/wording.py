@@ -17,6 +17,7 @@ from flock.events import (
     Out,
     Penned,
     PickedUp,
+    PoemChanged,
     Released,
     Rounds,
     Said,
@@ -74,7 +75,8 @@ def _birthday(event: Birthday) -> str:
 
 @describe.register
 def _skipped(event: Skipped) -> str:
-    return f"skips a line: {event.why}: {event.text}"
+    what = "the rest of a line" if event.piece else "a line"
+    return f"skips {what}: {event.why}: {event.text}"
 
 
 @describe.register
@@ -84,7 +86,8 @@ def _unsure(event: Unsure) -> str:
 
 @describe.register
 def _backing_off(event: BackingOff) -> str:
-    return f"tries again in {roughly(event.seconds)}: {event.why}"
+    advice = f"; if that lasts: {event.advice}" if event.advice else ""
+    return f"tries again in {roughly(event.seconds)}: {event.why}{advice}"
 
 
 @describe.register
@@ -129,6 +132,11 @@ def _nobody_quiet(_event: NobodyQuiet) -> str:
 @describe.register
 def _picked_up(event: PickedUp) -> str:
     return f"finds its poem edited, and goes on at line {event.line + 1}: {event.text}"
+
+
+@describe.register
+def _poem_changed(event: PoemChanged) -> str:
+    return f"has another poem than before, and begins at its top: {event.text}"
 
 
 @describe.register

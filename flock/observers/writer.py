@@ -37,9 +37,10 @@ class Writer:
     """Writes to `stream` in a daemon thread of its own; stands wherever a text stream is written to.
 
     `write` never blocks. When `capacity` lines are waiting, further lines are dropped and counted until the thread
-    has written those that wait; then it writes what `tell_dropped` returns for the count. When the reader has
-    closed its end of the pipe, all later lines are dropped (see `when_closed`). A failed write (no space, terminal
-    gone) loses its line and nothing else. A `stream` of None takes nothing: that is what Python makes of a
+    has written those that wait; then it writes what `tell_dropped` returns for the count. A failed write (no
+    space, terminal gone) loses its line and nothing else. Such lines are counted with the others, and told when a
+    write succeeds again. When the reader has closed its end of the pipe, all later lines are dropped (see
+    `when_closed`). A `stream` of None takes nothing: that is what Python makes of a
     standard stream that was closed when the process started.
 
     `name` is what messages call the stream.
@@ -47,25 +48,32 @@ class Writer:
 
     def __init__(self, stream: Stream | None, name: str, *, capacity: int = CAPACITY) -> None:
         self.name = name
-        self.tell_dropped: Callable[[int], str] = lambda lines: f"{lines} lines were dropped: {self.slow}\n"
+        self.tell_dropped: Callable[[int], str] = lambda lines: f"{lines} lines were dropped: {self.why}\n"
         self._stream = stream
         self._capacity = capacity
-        self._lock = threading.Lock()  # guards the next six; not held during a write
+        self._lock = threading.Lock()  # guards the next seven; not held during a write
         self._waiting = 0  # lines in the queue
-        self._dropped = 0
+        self._dropped = 0  # lines since they were last told; while there are some, the queue takes no more
+        self._lost = 0  # lines whose write failed, since they were last told
         self._is_closed = stream is None
         self._is_read = True
         self._on_closed: Callable[[], None] = lambda: None
         self._queue: SimpleQueue[str | Callable[[], None] | None] = SimpleQueue()
         self._is_torn = False  # the last write failed within its line
+        self._failure = ""  # why the last write failed that did
         self._thread = threading.Thread(target=self._run, name=f"flock: writer of {name}", daemon=True)
         if stream is not None:
             self._thread.start()
             atexit.register(self.close)
 
     @property
-    def slow(self) -> str:
+    def why(self) -> str:
         """Why lines are dropped, for people."""
+        return f"{self.name} could not be written: {self._failure}" if self._failure else self.slow
+
+    @property
+    def slow(self) -> str:
+        """Why lines are dropped when none is lost by a failed write, for people."""
         return f"the reader of {self.name} did not keep up"
 
     def write(self, text: str) -> int:
@@ -127,31 +135,38 @@ class Writer:
         while (item := self._queue.get()) is not None:
             try:
                 if isinstance(item, str):
-                    self._write(item)
-                    self._count_written(_lines(item))
+                    self._count(_lines(item), is_written=self._write(item))
                 else:
                     item()
             except Exception:
                 log.exception("the writer of %s failed, and goes on", self.name)
 
-    def _count_written(self, lines: int) -> None:
-        """Make room for so many lines; once all that waited is written, tell how many were dropped meanwhile."""
+    def _count(self, lines: int, *, is_written: bool) -> None:
+        """Make room for so many lines. Once all that waited is written, tell how many lines were not."""
         with self._lock:
             self._waiting -= lines
-            dropped = 0 if self._waiting else self._dropped
+            self._lost += 0 if is_written else lines
+            dropped, lost = (0, 0) if self._waiting else (self._dropped, self._lost)
             self._dropped -= dropped
-        if dropped:
-            self._write(self.tell_dropped(dropped))
+            self._lost += dropped
+        if is_written and dropped + lost and self._write(self.tell_dropped(dropped + lost)):
+            with self._lock:
+                self._lost -= dropped + lost
+            self._failure = ""
 
-    def _write(self, text: str) -> None:
+    def _write(self, text: str) -> bool:
+        """Write the text; return False if the write failed, but True if there is nothing to write to."""
         if self._stream is None:
-            return
+            return True
         try:
             self._write_whole(self._stream, text)
         except BrokenPipeError:
             self._let_go(self._stream)
-        except Exception:  # noqa: BLE001 - logging it would write again, and fail again
-            """No space, the terminal is gone, the stream was closed: the line is lost, and the flock goes on."""
+        except Exception as error:  # noqa: BLE001 - logging it would write again, and fail again
+            # No space, the terminal is gone, the stream was closed: the line is lost, and the flock goes on.
+            self._failure = getattr(error, "strerror", None) or str(error)
+            return False
+        return True
 
     def _write_whole(self, stream: Stream, text: str) -> None:
         """Write all of `text`, to the descriptor where there is one.
@@ -173,7 +188,7 @@ class Writer:
                 try:
                     left -= os.write(descriptor, data[-left:])
                 except BlockingIOError:  # some other process has made the pipe non-blocking
-                    _wait_until_writable(descriptor)
+                    wait_until_writable(descriptor)
         finally:
             self._is_torn = 0 < left < len(data) or (self._is_torn and left > 0)
 
@@ -181,11 +196,7 @@ class Writer:
         """Write nothing from now on, and let the program's own prints to that descriptor succeed."""
         self._stream = None
         with suppress(OSError, ValueError):
-            null = os.open(os.devnull, os.O_WRONLY)
-            try:
-                os.dup2(null, stream.fileno())
-            finally:
-                os.close(null)
+            lead_to_null(stream.fileno())
         with self._lock:
             self._is_read = False
             call = self._on_closed
@@ -227,7 +238,17 @@ def _lines(text: str) -> int:
     return max(1, text.count("\n"))
 
 
-def _wait_until_writable(descriptor: int) -> None:
+def lead_to_null(descriptor: int) -> None:
+    """Have the descriptor lead to /dev/null. Raises OSError."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(null, descriptor)
+    finally:
+        os.close(null)
+
+
+def wait_until_writable(descriptor: int) -> None:
+    """Wait until a pipe that does not block can be written."""
     pipe = select.poll()
     pipe.register(descriptor, select.POLLOUT)
     pipe.poll()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 import sys
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from pathlib import Path
 import simplejson as json
 from pydantic import SecretStr
 
-from flock.errors import BadKeys
+from flock.errors import BadKeys, printable
 from flock.keys import PracticeNames, read_keys
 from flock.pasture.accounts import Account
 from flock.pasture.server import Pasture
@@ -19,14 +20,14 @@ from flock.pasture.server import Pasture
 _MADE_UP = Account(
     screen_name="black_sheep",
     user_id="1000",
-    consumer_key="not-a-real-consumer-token",
-    consumer_secret=SecretStr("not-a-secret-of-the-consumer"),
-    token="1000-not-a-real-token-of-black-sheep",  # noqa: S106 - made up
-    token_secret=SecretStr("not-a-secret-of-black-sheep"),
+    consumer_key="practice-consumer-token",
+    consumer_secret=SecretStr("practice-secret-of-the-consumer"),
+    token="1000-practice-token-of-black-sheep",  # noqa: S106 - made up
+    token_secret=SecretStr("practice-secret-of-black-sheep"),
 )
 
 
-def serve(keys: Path | None, *, host: str, port: int, state: Path | None, say: Callable[[str], None]) -> None:
+def serve(keys: Path | None, *, host: str, port: int, state: Path | None, say: Callable[[str], object]) -> None:
     """Run a pasture until SIGTERM or SIGINT; `say` gets the lines for the operator.
 
     It has an account for each key file in the folder `keys`; without `keys` it has one made-up account, and prints
@@ -42,7 +43,7 @@ def serve(keys: Path | None, *, host: str, port: int, state: Path | None, say: C
             command = Path(sys.executable).with_name(
                 "flock"
             )  # the full path: a bare `flock` is the one of util-linux
-            say(f"try it: {command} run {keys} --base-url {pasture.url}")
+            say(f"try it: {command} run {shlex.quote(printable(str(keys)))} --base-url {pasture.url}")
         say(f"read along: {pasture.url}/")
         signal.sigwait({signal.SIGTERM, signal.SIGINT})
     say("the pasture is closed")

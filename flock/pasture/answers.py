@@ -11,6 +11,14 @@ from typing import Any
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
+# A browser takes an answer for nothing but what it is, and runs nothing in it.
+SAFE_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+
 _PROBLEMS = "https://api.twitter.com/2/problems/"
 
 
@@ -115,6 +123,10 @@ DUPLICATE = Refusal(
 )
 
 NOT_FOUND = Refusal(V1(404, 34, "Sorry, that page does not exist."), V2(404, "Not Found"))
+_MISDIRECTED = (
+    "The Host header names another server: use this one's address, or start it with --host and that name."
+)
+MISDIRECTED = Refusal(V1(421, 214, _MISDIRECTED), V2(421, _MISDIRECTED))
 INTERNAL_ERROR = Refusal(V1(500, 131, "Internal error"), V2(500, "Internal Server Error"))
 
 
@@ -135,4 +147,4 @@ def from_http_exception(error: HTTPException) -> Refusal:
 
 def json_response(body: object, status: int = 200) -> Response:
     """Return a response with `body` as JSON."""
-    return Response(json.dumps(body), status, content_type="application/json; charset=utf-8")
+    return Response(json.dumps(body), status, SAFE_HEADERS, content_type="application/json; charset=utf-8")

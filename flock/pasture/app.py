@@ -16,17 +16,21 @@ from flock.pasture.answers import (
     DUPLICATE,
     INTERNAL_ERROR,
     LOCKED,
+    MISDIRECTED,
     NOT_FOUND,
     RATE_LIMITED,
     SUSPENDED,
     Refused,
     Version,
     from_http_exception,
+    invalid,
     json_response,
 )
 from flock.pasture.drafts import Draft
+from flock.pasture.hosts import is_own
 from flock.pasture.limits import Allowance, RateLimit, RateLimiter
 from flock.pasture.page import timeline_page
+from flock.pasture.serving import MOST_BODY
 from flock.pasture.signatures import Signatures
 from flock.pasture.store import Post, SaidJustNow, Store
 
@@ -36,21 +40,22 @@ _POSTS_ON_PAGE = 50
 
 
 class _Request(Request):
-    max_content_length = 64 * 1024  # bytes; ten times the largest useful post
+    max_content_length = MOST_BODY
 
     allowance: Allowance | None = None
 
 
 class PastureApp:
-    """The endpoints. `clock` returns seconds since the epoch."""
+    """The endpoints of the pasture at `host`. `clock` returns seconds since the epoch."""
 
     def __init__(
-        self, accounts: Accounts, store: Store, *, rate_limit: RateLimit, clock: Callable[[], float]
+        self, accounts: Accounts, store: Store, *, host: str, rate_limit: RateLimit, clock: Callable[[], float]
     ) -> None:
         self._accounts = accounts
         self._store = store
+        self._host = host
         self._clock = clock
-        self._signatures = Signatures(accounts, clock)
+        self._signatures = Signatures(accounts, store, clock)
         self._limiter = RateLimiter(rate_limit)
         rules = [
             Rule("/", methods=["GET"], endpoint=self._page),
@@ -73,6 +78,7 @@ class PastureApp:
     def _respond(self, request: _Request) -> Response:
         version = Version.of(request.path)
         try:
+            self._check_host(request)
             if "Transfer-Encoding" in request.headers:
                 raise LengthRequired
             request.get_data()  # raises RequestEntityTooLarge before any endpoint reads the body
@@ -86,6 +92,13 @@ class PastureApp:
             LOGGER.exception("a bug in the pasture")
             return INTERNAL_ERROR.response(version)
         return response
+
+    def _check_host(self, request: _Request) -> None:
+        host = request.headers.get("Host")
+        if host is None:
+            raise Refused(invalid("The Host header is missing"))
+        if not is_own(host, own=(self._host, request.environ["SERVER_NAME"])):
+            raise Refused(MISDIRECTED)
 
     def _page(self, request: _Request) -> Response:  # noqa: ARG002
         return timeline_page(self._store.newest(_POSTS_ON_PAGE))

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from flock.networks.x.length import FORBIDDEN, fits_a_tweet
 from flock.pasture.answers import EMPTY, TOO_LONG, Refused, invalid
 
+_LONGEST = 10_000  # code points; a longer text is refused before it is normalized and its links are looked for
+
 
 @dataclass(frozen=True)
 class Draft:
@@ -23,6 +25,8 @@ def checked_text(text: str) -> str:
     Raises Refused for a text that is blank, is longer than 280 weighted characters by twitter-text's rules, or
     holds a code point that twitter-text forbids (U+FEFF, U+FFFE, U+FFFF).
     """
+    if len(text) > _LONGEST:
+        raise Refused(TOO_LONG)
     normal = unicodedata.normalize("NFC", text)
     if not normal.strip():
         raise Refused(EMPTY)

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from markupsafe import Markup
 from werkzeug.wrappers import Response
 
+from flock.pasture.answers import SAFE_HEADERS
 from flock.pasture.store import Post
 
 _STYLE = """
@@ -37,15 +38,17 @@ _POST = Markup(
 )
 _NO_POSTS = Markup('<p class="none">Nothing has been said yet.</p>')
 
-_HEADERS = {
-    "Content-Security-Policy": (
-        f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
+_POLICY = SAFE_HEADERS["Content-Security-Policy"]
+_HEADERS = SAFE_HEADERS | {
+    "Content-Security-Policy": _POLICY.replace("'none';", f"'none'; style-src 'sha256-{_STYLE_HASH}';", 1)
 }
+
+# Controls, but for tab and line feed; line separators; what reorders text (bidi). They are shown, not obeyed.
+_HIDDEN = (
+    *(code for code in (*range(0x20), *range(0x7F, 0xA0)) if code not in (0x09, 0x0A)),
+    *(0x061C, 0x200E, 0x200F, 0x2028, 0x2029, *range(0x202A, 0x202F), *range(0x2066, 0x206A)),
+)
+_SHOWN = {code: f"\\u{code:04x}" for code in _HIDDEN}
 
 
 def timeline_page(posts: Sequence[Post]) -> Response:
@@ -62,8 +65,8 @@ def timeline_page(posts: Sequence[Post]) -> Response:
 def _item(post: Post) -> Markup:
     moment = datetime.fromtimestamp(post.created_at, UTC)
     return _POST.format(
-        text=post.text,
-        name=post.screen_name,
+        text=post.text.translate(_SHOWN),
+        name=post.screen_name.translate(_SHOWN),
         iso=moment.isoformat(timespec="seconds"),
         when=moment.strftime("%Y-%m-%d %H:%M:%S"),
     )

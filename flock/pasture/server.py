@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Self
 from wsgiref.types import WSGIApplication
 
-from flock.errors import BadOption
+from flock.errors import BadOption, printable
 from flock.pasture.accounts import Account, Accounts, Standing
 from flock.pasture.app import PastureApp
 from flock.pasture.limits import RateLimit
@@ -48,7 +48,9 @@ class Pasture:
         self._port = port
         self._server: Server | None = None
         self.store = Store(state)
-        self._app: WSGIApplication = PastureApp(self._accounts, self.store, rate_limit=rate_limit, clock=clock)
+        self._app: WSGIApplication = PastureApp(
+            self._accounts, self.store, host=host, rate_limit=rate_limit, clock=clock
+        )
         if wrap is not None:
             self._app = wrap(self._app)
 
@@ -117,9 +119,11 @@ def _listener(host: str, port: int) -> socket.socket:
         raise BadOption(f"the pasture cannot listen on port {port}: ports are 0 to 65535, 0 for a free one")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
+        socket.getaddrinfo(host or None, port, family)  # create_server loses a socket when the host is no host
         return socket.create_server((host, port), family=family, backlog=BACKLOG)
     except OSError as error:
         cause = "in use" if error.errno == errno.EADDRINUSE else error.strerror
-        raise BadOption(
-            f"the pasture cannot listen on {host} port {port}: {cause}; choose another port, or 0 for a free one"
-        ) from error
+        advice = "choose another port, or 0 for a free one"
+    except ValueError:  # a host such as "a..b"
+        cause, advice = "this is no host", "give a name or an address of this machine"
+    raise BadOption(f"the pasture cannot listen on {printable(host)} port {port}: {cause}; {advice}")

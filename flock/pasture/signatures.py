@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from threading import Lock
 
 from oauthlib.common import Request as SignedRequest
 from oauthlib.oauth1 import RequestValidator, ResourceEndpoint
@@ -14,6 +13,7 @@ from werkzeug.wrappers import Request
 
 from flock.pasture.accounts import Account, Accounts, Standing
 from flock.pasture.answers import BAD_SIGNATURE, BAD_TOKEN, NO_SIGNATURE, STALE_TIMESTAMP, Refusal, Refused
+from flock.pasture.store import Store
 
 WINDOW_SECONDS = 300
 _UNKNOWN = "unknown"  # the stand-in that oauthlib checks an unknown client against
@@ -21,13 +21,16 @@ _FRESH = "fresh"
 
 
 class Signatures:
-    """Finds the account that signed a request. `clock` returns seconds since the epoch."""
+    """Finds the account that signed a request. `clock` returns seconds since the epoch.
 
-    def __init__(self, accounts: Accounts, clock: Callable[[], float]) -> None:
+    The store keeps the nonces, so that a request cannot be repeated after a restart either.
+    """
+
+    def __init__(self, accounts: Accounts, store: Store, clock: Callable[[], float]) -> None:
         self._accounts = accounts
+        self._store = store
         self._clock = clock
         self._endpoint = ResourceEndpoint(_Validator(accounts, clock))
-        self._nonces = Nonces()
 
     def verify(self, request: Request) -> Account:
         """Return the account that signed a request.
@@ -38,8 +41,8 @@ class Signatures:
         signed = self._signed_parameters(request)
         token, nonce, timestamp = (signed[name] for name in ("oauth_token", "oauth_nonce", "oauth_timestamp"))
         account = self._accounts.with_token(token)
-        # Only nonces with a good signature are stored, so that other requests cannot fill the memory.
-        unseen = self._nonces.add(nonce, int(timestamp), token, now=self._clock())
+        # Only nonces with a good signature are stored, so that other requests cannot fill the store.
+        unseen = self._store.add_nonce(nonce, int(timestamp), token, oldest=self._clock() - WINDOW_SECONDS)
         if account is None or not unseen:
             raise Refused(BAD_SIGNATURE)
         return account
@@ -59,27 +62,6 @@ class Signatures:
             raise Refused(_refusal(signed.validator_log))
         parameters: dict[str, str] = signed.oauth_params
         return parameters
-
-
-class Nonces:
-    """The nonces seen, kept while their timestamps are accepted: at most ten minutes."""
-
-    def __init__(self) -> None:
-        self._seen: dict[int, set[tuple[str, str]]] = {}
-        self._lock = Lock()
-
-    def __len__(self) -> int:
-        return sum(map(len, self._seen.values()))
-
-    def add(self, nonce: str, timestamp: int, token: str, *, now: float) -> bool:
-        """Store a nonce, and return whether it is new."""
-        with self._lock:
-            for expired in [second for second in self._seen if second < now - WINDOW_SECONDS]:
-                del self._seen[expired]
-            seen = self._seen.setdefault(timestamp, set())
-            unseen = (token, nonce) not in seen
-            seen.add((token, nonce))
-            return unseen
 
 
 class _Validator(RequestValidator):

@@ -1,7 +1,8 @@
-"""The posts of the pasture, in SQLite: in a file or in memory."""
+"""The posts of the pasture, and the nonces it has seen, in SQLite: in a file or in memory."""
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,13 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
-from flock.errors import BadOption
+from flock.errors import BadOption, printable
+from flock.journal.files import make_private
 from flock.journal.transaction import transaction
 from flock.pasture.accounts import Account
 from flock.pasture.drafts import Draft
 
 LARGEST_ID = 2**63 - 1
 _TWITTER_EPOCH_MS = 1_288_834_974_657  # X's ids count milliseconds from here
+_LAST_DATED_ID = LARGEST_ID - 2**41  # X's ids end in July 2080; after that, or with such a clock, ids rise by one
 _COLUMNS = "id, user_id, screen_name, text, in_reply_to, created_at"
 
 # Each entry migrates the schema by one version. A released entry is never edited.
@@ -32,6 +35,15 @@ _MIGRATIONS: tuple[tuple[str, ...], ...] = (
         )
         """,
         "CREATE INDEX posts_of_user ON posts (user_id, id)",
+    ),
+    (
+        """
+        CREATE TABLE nonces (
+            timestamp INTEGER NOT NULL,
+            digest    BLOB NOT NULL,
+            PRIMARY KEY (timestamp, digest)
+        ) WITHOUT ROWID
+        """,
     ),
 )
 
@@ -62,16 +74,20 @@ class SaidJustNow(Exception):
 
 
 class Store:
-    """The posts. All threads share one connection under a lock. The store must be closed.
+    """The posts, and the nonces of requests. All threads share one connection under a lock. It must be closed.
 
-    A post is in the file when `add` returns, but a power cut may lose it (`synchronous=NORMAL`), which is enough
-    for practice. Raises BadOption if the file cannot be used.
+    Its owner alone can read the file. A post is in it when `add` returns, but a power cut may lose the post
+    (`synchronous=NORMAL`), which is enough for practice. Raises BadOption if the file cannot be used.
     """
 
     def __init__(self, path: Path | None = None) -> None:
         self._lock = Lock()
         try:
+            if path:
+                make_private(path)  # SQLite gives its -wal and -shm files the mode of this one
             self._db = sqlite3.connect(path or ":memory:", isolation_level=None, check_same_thread=False)
+        except OSError as error:
+            raise _unusable(path, error.strerror or str(error)) from error
         except sqlite3.Error as error:
             raise _unusable(path, str(error)) from error
         try:
@@ -104,6 +120,19 @@ class Store:
                 (post.id, post.user_id, post.screen_name, post.text, post.in_reply_to, post.created_at),
             )
         return post
+
+    def add_nonce(self, nonce: str, timestamp: int, token: str, *, oldest: float) -> bool:
+        """Store the nonce of a signed request, and return whether it is new. Forget nonces from before `oldest`.
+
+        The file gets a digest, and no token.
+        """
+        digest = hashlib.sha256(repr((nonce, token)).encode(errors="backslashreplace")).digest()
+        with self._transaction() as db:
+            db.execute("DELETE FROM nonces WHERE timestamp < ?", (oldest,))
+            added = db.execute(
+                "INSERT OR IGNORE INTO nonces (timestamp, digest) VALUES (?, ?)", (timestamp, digest)
+            )
+            return added.rowcount == 1
 
     def posts(self, screen_name: str | None = None) -> list[Post]:
         """Return all posts, or those of one account, earliest first."""
@@ -156,8 +185,8 @@ class Store:
 
 
 def _snowflake(now: float) -> int:
-    return (int(now * 1000) - _TWITTER_EPOCH_MS) << 22
+    return min((int(now * 1000) - _TWITTER_EPOCH_MS) << 22, _LAST_DATED_ID)
 
 
 def _unusable(path: Path | None, cause: str) -> BadOption:
-    return BadOption(f"the pasture cannot keep its posts in {path}: {cause}")
+    return BadOption(f"the pasture cannot keep its posts in {printable(str(path))}: {cause}")

@@ -41,11 +41,15 @@ class Allowance:
 
 def allowance(cap: int | None, clock: Clock, journal: Journal, bot: str | None = None) -> Allowance | None:
     """Return the posts a day of `bot`, or of the whole flock, less those that the journal knows of; None for no
-    cap."""
+    cap.
+
+    Posts dated in the future, since the clock was wrong, count as made now.
+    """
     if cap is None:
         return None
-    offset = clock.now() - clock.wall()
-    return Allowance(cap, [time + offset for time in journal.latest_posts(cap, bot)])
+    now = clock.now()
+    offset = now - clock.wall()
+    return Allowance(cap, [min(time + offset, now) for time in journal.latest_posts(cap, bot)])
 
 
 def take_from_all(allowances: Sequence[Allowance], now: float) -> float | None:

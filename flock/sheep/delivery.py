@@ -3,19 +3,19 @@ settlements."""
 
 from __future__ import annotations
 
-import html
-import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from flock.clock import Clock
-from flock.errors import NetworkError, Refused, printable
+from flock.errors import NetworkError, OutcomeUnknown, printable
 from flock.events import Event, Said, Skipped, Unsure
 from flock.journal import Journal, Outcome, Place, Settlement, Standing
-from flock.networks.base import Network, Post
-from flock.sheep.recovery import Asked, Verdict, verdict
+from flock.networks.base import Network, Post, is_same_text
+from flock.sheep import recovery
+from flock.sheep.recovery import REFUSAL, Asked, Verdict, is_blamed, is_newer, verdict
+from flock.sheep.standing import shifted
+from flock.units import roughly
 
-_LINK = re.compile(r"https?://\S+")
 _ENDED = {
     Verdict.SAID: Outcome.SAID,
     Verdict.SKIPPED: Outcome.SKIPPED,
@@ -26,11 +26,11 @@ _ENDED = {
 class Delivery:
     """The posts of one bot. `place` is where the bot is, with `due` in the clock's steady time.
 
-    `network` may be replaced by another connection of the same account. `tell` is called with an event for each
-    post that has ended, exactly once.
+    `network` may be replaced by another connection of the same account, and `name` by the account's new name.
+    `tell` is called with an event for each post that has ended, exactly once; `ended` counts them.
     """
 
-    __slots__ = ("_bot", "_clock", "_journal", "_name", "_owed", "_tell", "network", "place")
+    __slots__ = ("_bot", "_clock", "_journal", "_landed", "_owed", "_tell", "ended", "name", "network", "place")
 
     def __init__(
         self,
@@ -43,14 +43,27 @@ class Delivery:
         clock: Clock,
         tell: Callable[[Event], None],
     ) -> None:
-        self.place = place
         self.network = network
+        self.ended = 0
         self._bot = bot
-        self._name = name
+        self.name = name
         self._journal = journal
         self._clock = clock
         self._tell = tell
         self._owed: tuple[Settlement, Place, Event] | None = None  # what the journal could not write yet
+        self.resume(place)
+
+    def resume(self, place: Place) -> None:
+        """Go on at `place`. A post that another process has begun is looked for when it has had time to land."""
+        self.place = place
+        sent = self._clock.wall() if place.intended is None else place.intended
+        age = max(0.0, self._clock.wall() - sent)  # a clock that was set back must not delay the look for hours
+        self._landed = self._clock.now() + max(0.0, recovery.LANDING - age)
+
+    @property
+    def looks_at(self) -> float:
+        """The steady time before which a post without an answer is not looked for; 0 when there is none."""
+        return 0.0 if self.place.intended is None or self.owes else self._landed
 
     @property
     def owes(self) -> bool:
@@ -58,25 +71,38 @@ class Delivery:
         return self._owed is not None
 
     def deliver(
-        self, text: str, *, line: str, onward: Callable[[Place, str | None], Place], about: dict[str, Any]
+        self,
+        text: str,
+        *,
+        line: str,
+        onward: Callable[[Place, str | None], Place],
+        about: dict[str, Any],
+        held: float = 0.0,
     ) -> Outcome:
         """Post `text`, a piece of `line`, at `place`; settle it, move on, and return how it ended.
 
         `onward` makes the next place out of this one, without its intent, and the post's id; `about` holds the
-        fields of `Said` that are known before. Raises NetworkError when the post is to be tried again later, and
+        fields of `Said` that are known before; `held` is for `recovery.is_blamed`.
+        After a refused piece the place that `onward` gets says no line any more: the rest of it is not posted.
+        Raises NetworkError when the post is to be tried again later, and
         JournalError when the journal cannot be written: then nothing was posted, or the settlement is owed (see
-        `owes` and `settle`).
+        `owes` and `settle`). Before `looks_at` it raises OutcomeUnknown, and asks the network nothing.
         """
         if self.place.intended is None:
             self._intend(text, line)
-            post_id, outcome, why = self._post(text, Asked.FIRST_POST)
+            post_id, outcome, why = self._post(text, Asked.FIRST_POST, held)
         else:
-            post_id, outcome, why = self._look_for(text) or self._post(text, Asked.REPEATED_POST)
+            post_id, outcome, why = self._look_for(text) or self._post(text, Asked.REPEATED_POST, held)
         if outcome is Outcome.SAID:
-            self.place = self.place._replace(refusals=0)
+            self.place = self.place._replace(refusals=0, trials=0)
+        if outcome is not Outcome.SKIPPED:
+            self.place = self.place._replace(passed=0)
         here = self.place
         settlement = Settlement(here.n, here.piece, outcome, self._clock.wall(), post_id, why and printable(why))
-        after = onward(here._replace(intended=None), post_id)
+        done = here._replace(intended=None)
+        if outcome is Outcome.SKIPPED:
+            done = done._replace(saying=None, skipped=here.skipped + (here.piece == 0))
+        after = onward(done, post_id)
         self._owed = settlement, after, self._event(settlement, text, about)
         self.settle()
         return outcome
@@ -88,12 +114,12 @@ class Delivery:
         settlement, after, event = self._owed
         self._journal.settle(self._bot, settlement, self.in_wall_time(after))
         self.place, self._owed = after, None
+        self.ended += 1
         self._tell(event)
 
     def keep(self, standing: Standing) -> None:
-        """Write down how the sheep fares; `standing.until` is in steady time. Raises JournalError."""
-        kept = standing._replace(until=standing.until and standing.until + self._offset())
-        self._journal.keep(self._bot, self.in_wall_time(self.place), kept)
+        """Write down how the sheep fares; its times are in steady time. Raises JournalError."""
+        self._journal.keep(self._bot, self.in_wall_time(self.place), shifted(standing, self._offset()))
 
     def in_wall_time(self, place: Place) -> Place:
         """Return `place` as the journal keeps it: due times in wall-clock time, which the next process
@@ -108,25 +134,35 @@ class Delivery:
         self._journal.intend(self._bot, self.in_wall_time(place), text)
         self.place = place
 
-    def _post(self, text: str, asked: Asked) -> tuple[str | None, Outcome, str]:
+    def _post(self, text: str, asked: Asked, held: float) -> tuple[str | None, Outcome, str]:
         """Post `text`; return the post's id, how it ended, and why. Raises what is to be tried again later."""
         place = self.place
+        self._landed = self._clock.now() + recovery.LANDING
         try:
             post = self.network.post(text)
         except NetworkError as error:
-            refusals = place.refusals + isinstance(error, Refused)
-            self.place = place._replace(refusals=refusals)
-            what = verdict(error, asked, refusals=refusals)
+            what = verdict(error, asked, blames_text=is_blamed(place, error, held=held))
+            if isinstance(error, REFUSAL):
+                passed = place.passed + (what is Verdict.SKIPPED and place.piece == 0)
+                self.place = place._replace(refusals=place.refusals + 1, passed=passed)
+            elif what is Verdict.SKIPPED:
+                self.place = place._replace(passed=0)
             if what is Verdict.LATER:
                 self.place = self.place._replace(intended=None)
             if what not in _ENDED:
                 raise
             return None, _ENDED[what], "" if what is Verdict.SAID else str(error)
-        return post.id, Outcome.SAID, ""
+        what = verdict(post, asked, last_id=place.last_id, refuses_duplicates=self.network.refuses_duplicates)
+        why = "the answer names an earlier post"
+        if what not in _ENDED:
+            raise OutcomeUnknown(why)
+        return (post.id, Outcome.SAID, "") if what is Verdict.SAID else (None, _ENDED[what], why)
 
     def _look_for(self, text: str) -> tuple[str | None, Outcome, str] | None:
         """Look for an unanswered post among the account's latest; return how it ended, or None to post it
         again."""
+        if (seconds := self.looks_at - self._clock.now()) > 0:
+            raise OutcomeUnknown(f"a post was not answered, and is looked for in {roughly(seconds)}")
         since_id = self.place.last_id
         try:
             posts = self.network.recent(since_id)
@@ -137,15 +173,17 @@ class Delivery:
             if what is Verdict.POST:
                 return None
             return None, Outcome.UNKNOWN, f"no answer, and the timeline cannot be read: {error}"
-        landed = next((post for post in _newer(posts, since_id) if _same(post.text, text)), None)
+        landed = next((post for post in _newer(posts, since_id) if is_same_text(post.text, text)), None)
         return (landed.id, Outcome.SAID, "") if landed else None
 
     def _event(self, settlement: Settlement, text: str, about: dict[str, Any]) -> Event:
         at, n = settlement.at, settlement.n
         if settlement.outcome is Outcome.SAID:
-            return Said(at=at, bot=self._name, text=text, n=n, post_id=settlement.post_id, **about)
-        kind = Skipped if settlement.outcome is Outcome.SKIPPED else Unsure
-        return kind(at=at, bot=self._name, text=text, n=n, why=settlement.why)
+            return Said(at=at, bot=self.name, text=text, n=n, post_id=settlement.post_id, **about)
+        if settlement.outcome is Outcome.SKIPPED:
+            whole = {name: about[name] for name in ("piece", "pieces") if name in about}
+            return Skipped(at=at, bot=self.name, text=text, n=n, why=settlement.why, **whole)
+        return Unsure(at=at, bot=self.name, text=text, n=n, why=settlement.why)
 
 
 def _newer(posts: Iterable[Post], since_id: str | None) -> Iterator[Post]:
@@ -154,15 +192,6 @@ def _newer(posts: Iterable[Post], since_id: str | None) -> Iterator[Post]:
     Networks are asked for newer posts only, but not all of them listen.
     """
     for post in posts:
-        if post.id == since_id or (since_id and _is_older(post.id, since_id)):
+        if not is_newer(post.id, since_id):
             return
         yield post
-
-
-def _is_older(post_id: str, than: str) -> bool:
-    return post_id.isdecimal() and than.isdecimal() and int(post_id) < int(than)
-
-
-def _same(theirs: str, ours: str) -> bool:
-    """Return whether the network's copy of a text is ours: networks escape HTML and shorten links."""
-    return _LINK.sub("", html.unescape(theirs)).strip() == _LINK.sub("", ours).strip()

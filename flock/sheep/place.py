@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from flock.journal import Place
 from flock.poem import find_again, is_alike
 from flock.temperament import Recitation
+
+_NEAR = 10  # lines around its old place in which a line in slightly other words is looked for
+_SLIGHTLY = 0.8  # similarity (0 to 1, by difflib) from which on it is found
 
 Recite = Callable[[int], Recitation]  # the number of a recitation, from 0 -> the recitation
 
@@ -20,9 +25,10 @@ def onward(here: Place, *, post_id: str | None, pieces: int, recite: Recite, due
     last_id = post_id or here.last_id
     if here.piece + 1 < pieces:
         return here._replace(n=here.n + 1, piece=here.piece + 1, last_id=last_id)
-    line, recitations = here.line + 1, here.recitations
-    if line >= len(recite(recitations).utterances):
-        line, recitations = 0, recitations + 1
+    line, recitations, skipped, silent = here.line + 1, here.recitations, here.skipped, here.silent
+    lines = len(recite(recitations).utterances)
+    if line >= lines:
+        line, recitations, skipped, silent = 0, recitations + 1, 0, silent + (skipped >= lines)
     return Place(
         n=here.n + 1,
         line=line,
@@ -32,7 +38,74 @@ def onward(here: Place, *, post_id: str | None, pieces: int, recite: Recite, due
         prior_line=here.next_line,
         last_id=last_id,
         refusals=here.refusals,
+        passed=here.passed,
+        trials=here.trials,
+        skipped=skipped,
+        silent=silent,
     )
+
+
+def back(here: Place, recite: Recite) -> Place:
+    """Return the place of the first of the lines that were passed over on trial, and count the trial as failed.
+
+    The line at `here` is refused, too, so that the texts are not to blame.
+    """
+    line, recitations, silent = here.line - here.passed, here.recitations, here.silent
+    while line < 0 and recitations > 0:
+        recitations -= 1
+        silent -= line <= -len(recite(recitations).utterances)  # all of it was passed over
+        line += len(recite(recitations).utterances)
+    line = max(0, line)
+    texts = [utterance.text for utterance in recite(recitations).utterances[: line + 1]]
+    return here._replace(
+        line=line,
+        recitations=recitations,
+        piece=0,
+        saying=None,
+        next_line=texts[-1],
+        prior_line=texts[-2] if line else "",
+        refusals=1,
+        passed=0,
+        trials=here.trials + 1,
+        skipped=max(0, here.skipped - here.passed),
+        silent=max(0, silent),
+    )
+
+
+def has_birthday(before: Place, after: Place, recite: Recite) -> bool:
+    """Return whether a recitation ended with the post at `before`, of which something was said.
+
+    It ends later where its last lines are passed over on trial: with the trial.
+    """
+    if after.passed:
+        return False
+    over = before.passed - max(0, before.line)  # so many lines of earlier recitations were passed over on trial
+    if over > 0:
+        return over < len(recite(before.recitations - 1).utterances)
+    return after.recitations > before.recitations and after.silent == before.silent
+
+
+def age_at(here: Place, recitation: Recitation) -> float:
+    """Return the age of a sheep in recitations, at its place in the present one."""
+    return here.recitations + max(0, here.line) / len(recitation.utterances)
+
+
+def about(here: Place, recitation: Recitation, *, pieces: int, now: float) -> dict[str, Any]:
+    """Return what is known of the post at `here`, one of `pieces`, before it is made: fields of `events.Said`."""
+    line = max(0, here.line)
+    utterance = recitation.utterances[line]
+    return {
+        "line": line,
+        "lines": len(recitation.utterances),
+        "piece": here.piece,
+        "pieces": pieces,
+        "age": age_at(here, recitation),
+        "late": max(0.0, now - here.due),
+        "mood": utterance.mood,
+        "source": utterance.line,
+        "memory": recitation.memory,
+        "entropy": recitation.entropy,
+    }
 
 
 def interval_after(here: Place, recite: Recite, line_interval: float, poem_interval: float) -> float:
@@ -64,15 +137,37 @@ def next_due(due: float, interval: float, now: float) -> float:
     return due + interval if due + interval > now else now + interval
 
 
-def found_again(here: Place, texts: Sequence[str]) -> Place:
-    """Return `here` with its line moved to where an edited poem, now `texts`, goes on.
+def found_again(here: Place, texts: Sequence[str], poem: Sequence[str] = ()) -> Place:
+    """Return `here` with its line moved to where an edited poem goes on. Another poem begins at its top.
 
-    A line that is under way is finished as it was. Where the poem no longer has it, the line before it becomes the
-    place, so that the line that follows is not skipped.
+    `texts` is what the sheep makes of the edited `poem` in the present recitation. A line that is under way is
+    finished as it was. Where the poem no longer has it, the line before it becomes the place, so that the line
+    after it is not skipped. Before the first line that is -1, with no text of its own. A line of which nothing was
+    sent is not under way: it is said in its new words.
     """
-    if texts[here.line : here.line + 1] == [here.next_line]:
+    if here.line < 0 or texts[here.line : here.line + 1] == [here.next_line]:
         return here
-    line = find_again(texts, here.line, here.next_line, here.prior_line)
-    if here.saying is not None and line > 0 and not is_alike(here.next_line, texts[line]):
+    here = here._replace(passed=0)
+    if here.piece == 0 and here.intended is None:
+        here = here._replace(saying=None)
+    if is_another(here, texts, poem):
+        line, here = 0, here._replace(prior_line="", skipped=0)
+    else:
+        line = find_again(texts, here.line, here.next_line, here.prior_line)
+    if here.saying is not None and not is_alike(here.next_line, texts[line]):
         line -= 1
-    return here._replace(line=line, next_line=texts[line])
+    return here._replace(line=line, next_line=texts[line] if line >= 0 else "")
+
+
+def is_another(here: Place, texts: Sequence[str], poem: Sequence[str] = ()) -> bool:
+    """Return whether a poem has little in common with the one that the sheep was in.
+
+    `texts` and `poem` are as for `found_again`. Of an edited poem, the next line or the one before is still there,
+    or is in slightly other words near its old place.
+    """
+    before = [line for line in (here.next_line, here.prior_line) if line]
+    if any(line in texts or line in poem for line in before):
+        return False
+    near = slice(max(0, here.line - _NEAR), here.line + _NEAR)
+    lines = (*texts[near], *poem[near])
+    return not any(difflib.get_close_matches(line, lines, n=1, cutoff=_SLIGHTLY) for line in before)

@@ -4,31 +4,49 @@ An intent in the journal without a settlement means that a post may be out: the 
 came. `verdict` says what follows from what the network answers, when it is asked for the first time, when it is
 asked to repeat an unanswered post, and when it is asked for the account's latest posts.
 
-| answer                            | first post | repeated post | latest posts             |
-|-----------------------------------|------------|---------------|--------------------------|
-| the post                          | SAID       | SAID          | SAID                     |
-| posts, but not this one           |            |               | POST                     |
-| OutcomeUnknown                    | LOOK       | LOOK          | LOOK                     |
-| Unavailable                       | LATER      | LOOK          | LOOK                     |
-| Duplicate                         | SKIPPED    | SAID          | POST or UNKNOWN (*)      |
-| TooLong                           | SKIPPED    | UNKNOWN       | POST or UNKNOWN (*)      |
-| Refused, once or twice in a row   | SKIPPED    | UNKNOWN       | POST or UNKNOWN (*)      |
-| Refused, from the third on        | LATER      | LOOK          | POST or UNKNOWN (*)      |
-| RateLimited                       | LATER      | LOOK          | POST or LOOK (*)         |
-| another Wait, a Pen               | LATER      | LOOK          | POST or UNKNOWN (*)      |
+| answer                            | first post | repeated post       | latest posts             |
+|-----------------------------------|------------|---------------------|--------------------------|
+| the post                          | SAID       | SAID                | SAID                     |
+| the post, with an id of before    | LOOK       | LOOK or UNKNOWN (*) |                          |
+| posts, but not this one           |            |                     | POST                     |
+| OutcomeUnknown                    | LOOK       | LOOK                | LOOK                     |
+| Unavailable                       | LATER      | LOOK                | LOOK                     |
+| Duplicate                         | SKIPPED    | SAID                | POST or UNKNOWN (*)      |
+| TooLong                           | SKIPPED    | UNKNOWN             | POST or UNKNOWN (*)      |
+| Refused, and the text is to blame | SKIPPED    | UNKNOWN             | POST or UNKNOWN (*)      |
+| Refused, whatever the text        | LATER      | LOOK                | POST or UNKNOWN (*)      |
+| NotPermitted, because of the text | SKIPPED    | UNKNOWN             | POST or UNKNOWN (*)      |
+| NotPermitted, whatever the text   | LATER      | LOOK                | POST or UNKNOWN (*)      |
+| RateLimited                       | LATER      | LOOK                | POST or LOOK (*)         |
+| another Wait, a Pen               | LATER      | LOOK                | POST or UNKNOWN (*)      |
 
-(*) POST where the network refuses duplicates: a repeat does no harm there, and its answer tells. Elsewhere a
+(*) The first where the network refuses duplicates: a repeat does no harm there, and its answer tells. Elsewhere a
 repeat could be a second post.
+
+Which of the two it is, `is_blamed` says. A line that is skipped because of it is passed over on trial: if
+the next line is refused, too, the sheep goes back to it (`place.back`).
+
+The latest posts are looked at no earlier than `LANDING` seconds after the post was sent: until then it may be on
+its way.
 """
 
 from __future__ import annotations
 
 from enum import Enum, auto
 
-from flock.errors import Duplicate, NetworkError, OutcomeUnknown, RateLimited, Refused, Retry, Skip
+from flock.errors import Duplicate, NetworkError, NotPermitted, OutcomeUnknown, RateLimited, Refused, Retry, Skip
+from flock.journal import Place
 from flock.networks.base import Post
+from flock.units import DAY, HOUR
 
-REFUSALS = 3  # in a row after which the network's rules are taken to have changed, and the line is kept
+LANDING = 10.0  # seconds from sending a post until it is looked for, if it was not answered
+REFUSALS = 3  # of one line, and
+HELD = HOUR  # seconds after the first of them: then the line is passed over on trial,
+HELD_LONG = DAY  # or later, where the words of the network are not about the text. Each trial doubles it, up to
+DOUBLINGS = 5
+
+
+REFUSAL = (Refused, NotPermitted)  # the network may refuse everything
 
 
 class Asked(Enum):
@@ -51,14 +69,21 @@ class Verdict(Enum):
 
 
 def verdict(
-    answer: Post | NetworkError | None, asked: Asked, *, refusals: int = 0, refuses_duplicates: bool = False
+    answer: Post | NetworkError | None,
+    asked: Asked,
+    *,
+    last_id: str | None = None,
+    blames_text: bool = False,
+    refuses_duplicates: bool = False,
 ) -> Verdict:
     """Return what follows from `answer`: a post, an error, or None for "this text is not among the latest posts".
 
-    `refusals` counts the `Refused` answers in a row, with this one; `refuses_duplicates` is the network's.
+    `last_id` is the id of the latest post that was known before, `blames_text` is whether the text is the likely
+    reason of a refusal, and `refuses_duplicates` is the network's.
     """
     if isinstance(answer, Post):
-        return Verdict.SAID
+        is_ours = asked is Asked.LATEST_POSTS or is_newer(answer.id, last_id)
+        return Verdict.SAID if is_ours else _after_an_odd_answer(asked, refuses_duplicates=refuses_duplicates)
     if asked is Asked.LATEST_POSTS:
         return _after_looking(answer, refuses_duplicates=refuses_duplicates)
     is_first = asked is Asked.FIRST_POST
@@ -66,9 +91,13 @@ def verdict(
         return Verdict.LOOK
     if isinstance(answer, Duplicate):
         return Verdict.SKIPPED if is_first else Verdict.SAID
-    if isinstance(answer, Skip) and not (isinstance(answer, Refused) and refusals >= REFUSALS):
+    if blames_text if isinstance(answer, REFUSAL) else isinstance(answer, Skip):
         return Verdict.SKIPPED if is_first else Verdict.UNKNOWN
     return Verdict.LATER if is_first else Verdict.LOOK
+
+
+def _after_an_odd_answer(asked: Asked, *, refuses_duplicates: bool) -> Verdict:
+    return Verdict.LOOK if asked is Asked.FIRST_POST or refuses_duplicates else Verdict.UNKNOWN
 
 
 def _after_looking(answer: NetworkError | None, *, refuses_duplicates: bool) -> Verdict:
@@ -79,3 +108,39 @@ def _after_looking(answer: NetworkError | None, *, refuses_duplicates: bool) -> 
     if refuses_duplicates:
         return Verdict.POST
     return Verdict.LOOK if isinstance(answer, RateLimited) else Verdict.UNKNOWN
+
+
+def is_blamed(place: Place, answer: NetworkError, *, held: float) -> bool:
+    """Return whether `answer` refuses the text at `place`, and the text is passed over: it may be to blame.
+
+    It is where the network took the post before; not where the bot has no post yet. A line that was refused for an
+    hour is passed over on trial, so that it does not hold up the poem for ever. When the next line is refused as
+    well, the network refuses everything: the sheep goes back. Each further trial comes after twice the time, and
+    passes over one line more. `held` is for how many seconds texts have been refused.
+    """
+    if not isinstance(answer, REFUSAL):
+        return False
+    if place.refusals == 0:
+        return isinstance(answer, Refused) and place.last_id is not None
+    if 0 < place.passed <= place.trials:
+        return True
+    longest = HELD if isinstance(answer, Refused) else HELD_LONG
+    return place.refusals + 1 >= REFUSALS and held >= longest * 2.0 ** min(place.trials, DOUBLINGS)
+
+
+def is_newer(post_id: str, than: str | None) -> bool:
+    """Return whether a post may have been made after the post `than`, by their ids.
+
+    Ids that are decimal numbers grow. Other ids only differ, so that an earlier post is not recognised by them.
+    """
+    if than is None:
+        return True
+    if all(each.isascii() and each.isdecimal() for each in (post_id, than)):
+        return _size(post_id) > _size(than)
+    return post_id != than
+
+
+def _size(digits: str) -> tuple[int, str]:
+    """Return what sorts as the number does; int() refuses thousands of digits."""
+    digits = digits.lstrip("0")
+    return len(digits), digits

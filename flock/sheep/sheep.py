@@ -21,10 +21,22 @@ from flock.networks.base import Network
 from flock.poem import cut, read_poem
 from flock.sheep.allowance import allowance, take_from_all
 from flock.sheep.delivery import Delivery
-from flock.sheep.place import found_again, interval_after, interval_before, next_due, onward
-from flock.sheep.standing import PEN_CHECK, RATE_LIMIT_WAIT, troubled
+from flock.sheep.keyfile import KeyFile
+from flock.sheep.place import (
+    about,
+    age_at,
+    back,
+    found_again,
+    has_birthday,
+    interval_after,
+    interval_before,
+    is_another,
+    next_due,
+    onward,
+)
+from flock.sheep.recovery import REFUSAL
+from flock.sheep.standing import PEN_CHECK, RATE_LIMIT_WAIT, REFUSING, believable, shifted, troubled
 from flock.temperament import TEMPERAMENTS, Recitation, Temperament, seed_of
-from flock.units import DAY
 
 log = logging.getLogger(__name__)
 
@@ -55,10 +67,9 @@ class Sheep:
         "_calls_heard",
         "_delivery",
         "_given_intervals",
-        "_key_stamp",
+        "_key_file",
         "_pieces",
         "_recited",
-        "_rejected_stamp",
         "api",
         "bot",
         "busy",
@@ -89,32 +100,32 @@ class Sheep:
         self.json_file = Path(json_file)
         self.context = context or shared_context()
         self._given_intervals = (line_interval, poem_interval)
-        self._use(_stamp(self.json_file), key or read_key(self.json_file))
+        self._key_file = KeyFile(self.json_file)
+        self._use(key or read_key(self.json_file))
         self.setup_api()
         self.memory: list[str] = []
         self.memorize()
         self.temperament: Temperament = self.key.temperament or self.context.options.temperament or STEADFAST
-        self.seed = seed_of(self.context.options.seed, self.name)
+        is_renamed = self.bot != self.context.networks.bot(self.key)  # its random numbers stay those that it had
+        self.seed = seed_of(self.context.options.seed, self.bot.partition(":")[2] if is_renamed else self.name)
         self._recited: dict[int, Recitation] = {}
         self._pieces: tuple[str, list[str]] | None = None  # the line under way, and its posts
         self.sleeping = False
         self.busy = False
         self.standing = WELL
         self.moved = self.context.clock.now()
-        self._rejected_stamp = ""
         self._calls_heard = self.context.calls
         self._remember()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}, age {self.age:.2f}>"
 
-    def _use(self, stamp: str, key: Key) -> None:
-        self._key_stamp = stamp  # taken before the file was read: a later change is noticed
+    def _use(self, key: Key) -> None:
         self.key = key
         self.params: Params = key.params
         self._app = key.credentials.app
-        self.name = key.screen_name
-        self.bot = self.context.networks.bot(key)
+        self.bot = self.context.bot(key)
+        self.name = self.context.networks.label(key)
         line_interval, poem_interval = self._given_intervals
         self.line_interval = line_interval if key.line_interval is None else key.line_interval
         self.poem_interval = poem_interval if key.poem_interval is None else key.poem_interval
@@ -130,7 +141,7 @@ class Sheep:
     def _remember(self) -> None:
         """Go on where the journal says that this bot was."""
         journal, clock = self.context.journal, self.context.clock
-        journal.claim([self.bot])
+        self.context.claim([self.key])
         cap = self.key.posts_per_day
         cap = self.context.options.posts_per_day if cap is None else cap
         own = allowance(cap, clock, journal, self.bot)
@@ -151,20 +162,25 @@ class Sheep:
 
     def _pick_up(self, place: Place, standing: Standing) -> None:
         """Go on at `place`, as `standing`, both in wall-clock time."""
-        clock = self.context.clock
+        clock, wall = self.context.clock, self.context.clock.wall()
         texts = [utterance.text for utterance in self._recite(place.recitations).utterances]
-        if (found := found_again(place, texts)) is not place:
+        if (found := found_again(place, texts, self.memory)) is not place:
+            if is_another(place, texts, self.memory):
+                self._tell(events.PoemChanged, text=texts[0])
+            else:
+                line = max(0, found.line)
+                self._tell(events.PickedUp, line=line, text=texts[line])
             place = found
-            self._tell(events.PickedUp, line=place.line, text=texts[place.line])
         intervals = (self.line_interval, self.poem_interval)
         longest = max(*intervals, interval_before(place, self._recite, *intervals))
-        due = clock.now() + min(place.due - clock.wall(), longest)  # a clock set back must not silence the bot
-        self._delivery.place = place._replace(due=due)
-        if standing.key_stamp and standing.key_stamp != self._key_stamp:
+        if standing.key_stamp and standing.key_stamp != self._key_file.stamp:
             standing = WELL  # the key file has changed since: the account gets as many tries as a new one
-        if standing.until:
-            standing = standing._replace(until=clock.now() + min(standing.until - clock.wall(), DAY))
-        self.standing = standing
+        believed = believable(place, standing, wall=wall, longest=longest)
+        here, fares = believed
+        self._delivery.resume(here._replace(due=clock.now() + here.due - wall))
+        self.standing = shifted(fares, clock.now() - wall)
+        if believed != (place, standing):
+            self._delivery.keep(self.standing)  # so that the runs of cron do not each wait anew
 
     # Where it is
 
@@ -179,7 +195,7 @@ class Sheep:
 
     @property
     def wake(self) -> float:
-        return max(self._delivery.place.due, self.standing.until)
+        return max(self._delivery.place.due, self._delivery.looks_at, self.standing.until)
 
     @property
     def recitation(self) -> Recitation:
@@ -188,7 +204,7 @@ class Sheep:
     @property
     def age(self) -> float:
         place = self._delivery.place
-        return place.recitations + place.line / len(self._recite(place.recitations).utterances)
+        return age_at(place, self._recite(place.recitations))
 
     @property
     def tot_tweet_tracker(self) -> int:
@@ -200,7 +216,7 @@ class Sheep:
 
     @property
     def mod_tweet_tracker(self) -> int:
-        return self._delivery.place.line
+        return max(0, self._delivery.place.line)
 
     @mod_tweet_tracker.setter
     def mod_tweet_tracker(self, line: int) -> None:
@@ -248,9 +264,11 @@ class Sheep:
             if self.is_penned and not self._may_leave(is_called=is_called):
                 self.standing = self.standing._replace(until=clock.now() + PEN_CHECK)
                 return
-            due = self.due
+            if self.standing.strikes and self._key_file.has_changed and self._renew_key(is_called=is_called):
+                self.standing = WELL  # the account gets as many tries as a new one
+            due, ended = self.due, self._delivery.ended
             self.tweet_something()
-            if self.due == due:  # a subclass that posts in its own way leaves the schedule to us
+            if (self.due, self._delivery.ended) == (due, ended):  # a subclass that posts in its own way
                 self.postpone(next_due(due, self._own_interval(), clock.now()))
             self._cheer_up()
         except NetworkError as error:
@@ -263,9 +281,12 @@ class Sheep:
             self.busy = False
 
     def is_due(self) -> bool:
-        """Return whether the next try may be made now, or so soon that cron would come too late for it."""
-        slack = min(_CRON_SLACK, self.line_interval / 2)
-        return self.wake <= self.context.clock.now() + slack
+        """Return whether the next try may be made now, or so soon that cron would come too late for it.
+
+        A post without an answer is never looked for too soon: that is left to the next run.
+        """
+        now, slack = self.context.clock.now(), min(_CRON_SLACK, self.line_interval / 2)
+        return self._delivery.looks_at <= now and self.wake <= now + slack
 
     def decide(self) -> str:
         """Return what to say next: the recitation's line, faithful or not so faithful."""
@@ -279,8 +300,9 @@ class Sheep:
         """
         delivery = self._delivery
         if delivery.owes:
+            before = delivery.place
             delivery.settle()
-            self._go_on()
+            self._go_on(before)
             if delivery.place.saying is None:
                 return  # the line had ended, and its interval holds
         line = self.decide() if delivery.place.saying is None else delivery.place.saying
@@ -301,44 +323,46 @@ class Sheep:
             until = again - now + clock.wall()
             raise DailyLimit("the posts that it may make in a day are made", until=until)
         piece = min(here.piece, len(pieces) - 1)
-        utterance = recitation.utterances[here.line]
-        about = {
-            "line": here.line,
-            "lines": len(recitation.utterances),
-            "piece": here.piece,
-            "pieces": len(pieces),
-            "age": self.age,
-            "late": max(0.0, now - here.due),
-            "mood": utterance.mood,
-            "source": utterance.line,
-            "memory": recitation.memory,
-            "entropy": recitation.entropy,
-        }
         outcome = None
         try:
             onward = partial(self._onward, len(pieces))
-            outcome = delivery.deliver(pieces[piece], line=line, onward=onward, about=about)
+            outcome = delivery.deliver(
+                pieces[piece],
+                line=line,
+                onward=onward,
+                about=about(here, recitation, pieces=len(pieces), now=now),
+                held=now - self.standing.since if self.standing.since else 0.0,
+            )
+        except REFUSAL:
+            if delivery.place.passed and delivery.place.intended is None:
+                delivery.place = back(delivery.place, self._recite)
+            raise
         finally:
             is_out = (
                 outcome is not Outcome.SKIPPED if outcome else delivery.owes or delivery.place.intended is not None
             )
             for each in () if is_out else takes:
                 each.give_back(now)
-        self._go_on()
+        self._go_on(here)
 
     def _onward(self, pieces: int, here: Place, post_id: str | None) -> Place:
-        """Return the place after the post at `here`; the next due time counts from now on if that is later."""
+        """Return the place after the post at `here`; the next due time counts from now on if that is later.
+
+        Where `here` says no line any more, this post has ended it: the rest of a refused line is not posted.
+        """
+        pieces = pieces if here.saying is not None else here.piece + 1
         interval = interval_after(here, self._recite, self.line_interval, self.poem_interval)
         due = next_due(here.due, interval, self.context.clock.now())
         return onward(here, post_id=post_id, pieces=pieces, recite=self._recite, due=due)
 
-    def _go_on(self) -> None:
-        """Note that a post has ended; tell of a birthday when the poem has ended with it."""
+    def _go_on(self, before: Place) -> None:
+        """Note that the post at `before` has ended; tell of a birthday when the poem has ended with it, unless
+        nothing of it was said."""
         self.moved = self.context.clock.now()
         place = self._delivery.place
-        if place.saying is None and place.line == 0:
+        if has_birthday(before, place, self._recite):
             rest = self.poem_interval * self._recite(place.recitations - 1).rest
-            self._tell(events.Birthday, age=place.recitations, rest=rest)
+            self._tell(events.Birthday, age=place.recitations - place.silent, rest=rest)
 
     def _cheer_up(self) -> None:
         """Note that all went well; what was told of as broken is told of as mended."""
@@ -373,10 +397,11 @@ class Sheep:
             now=clock.now(),
             wall=clock.wall(),
             jitter=random.random(),  # noqa: S311
+            earliest=self._delivery.looks_at,
         )
         self.standing = self.standing._replace(trouble=printable(self.standing.trouble))
         if self.standing.strikes:
-            self.standing = self.standing._replace(key_stamp=self._key_stamp)
+            self.standing = self.standing._replace(key_stamp=self._key_file.stamp)
         if isinstance(error, NetworkError):
             event = self.api.service.introduce(event, error, self._app)
         elif isinstance(error, JournalError):
@@ -392,27 +417,40 @@ class Sheep:
         return self.standing.condition is Condition.PENNED
 
     @property
+    def is_refused(self) -> bool:
+        """Whether the network refuses what the sheep says, or refuses to let it say anything."""
+        return self.place.refusals > 0 or self.standing.kind in REFUSING
+
+    @property
     def is_waiting(self) -> bool:
         """Whether the sheep waits for a limit to end, as against backing off."""
         return self.standing.condition is Condition.WAITING
 
     def _may_leave(self, *, is_called: bool) -> bool:
         """Leave the pen if the key file has changed, or the shepherd has called; return whether it did."""
-        stamp = _stamp(self.json_file)
-        if not is_called and stamp in (self._key_stamp, self._rejected_stamp):
+        if not ((is_called or self._key_file.has_changed) and self._renew_key(is_called=is_called)):
             return False
-        try:
-            key = read_key(self.json_file)
-            if self.context.networks.bot(key) != self.bot:
-                raise BadInput("its key file names another bot now; start the flock anew")
-            self._use(stamp, key)
-            self.setup_api()
-        except BadInput as error:
-            self._rejected_stamp = stamp  # told once for each change
-            log.warning("%s stays in the pen: %s", self.name, error)
-            return False
-        self._delivery.network = self.api
         self._leave_the_pen("the shepherd calls" if is_called else "its key file has changed")
+        return True
+
+    def _renew_key(self, *, is_called: bool) -> bool:
+        """Connect with the key that is in the key file now; return whether it can be used."""
+
+        def use(key: Key) -> None:
+            if self.context.bot(key) != self.bot:
+                raise BadInput("its key file names another bot now; start the flock anew")
+            before = self.key
+            self._use(key)
+            try:
+                self.setup_api()
+            except BaseException:
+                self._use(before)
+                raise
+
+        complaint = f"{self.name} {'stays in the pen' if self.is_penned else 'keeps its old key'}"
+        if not self._key_file.renew(use, complaint=complaint, again=is_called):
+            return False
+        self._delivery.network, self._delivery.name = self.api, self.name
         return True
 
     def _leave_the_pen(self, why: str) -> None:
@@ -426,7 +464,7 @@ class Sheep:
         return self._calls_heard != self.context.calls
 
     def _is_called_while_it_waits(self) -> bool:
-        return self._is_called() and (self.is_waiting or self.is_penned)
+        return self._is_called() and (self.is_waiting or self.is_penned or self.standing.strikes > 0)
 
     def start_afresh(self) -> None:
         """Give a sheep that was penned, backs off, or waits for hours another try: things may be mended."""
@@ -437,15 +475,6 @@ class Sheep:
 
     def _tell(self, kind: type[Event], **fields: Any) -> None:
         self.context.events.tell(kind(at=self.context.clock.wall(), bot=self.name, **fields))
-
-
-def _stamp(file: Path) -> str:
-    """Return what changes when `file` does; "gone" while it is away."""
-    try:
-        status = file.stat()
-    except OSError:
-        return "gone"
-    return f"{status.st_mtime_ns} {status.st_size}"
 
 
 def runsheep(sheep: Sheep) -> None:

@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from flock.cli import cli
 from flock.cli.run import run
 from flock.options import PARSERS
+from tests.conftest import TIMEOUT
 from tests.endtoend.conftest import Flock, Folder
 
 Start = Callable[..., Flock]
@@ -112,6 +113,9 @@ def test_skip_bad_runs_the_others(make_folder: Callable[..., Folder], start: Sta
         (["keys", "--line-interval", "soon"], 2, "90s"),
         (["keys", "--api", "3"], 2, "expected 2 or 1.1"),
         (["keys", "--base-url", "api.x.com"], 2, "https://api.x.com"),
+        (["keys", "--base-url", "http://a..b"], 2, "a host name or an address that cannot be"),
+        (["keys", "--posts-per-day", str(2**63)], 2, "expected a whole number under 2**63"),
+        (["keys", "--flock-posts-per-day", "٧"], 2, "expected a whole number, 0 or more"),
         (["keys", "--pasture", "--dry-run"], 2, "exclude each other"),
         (["keys", "--pasture", "--base-url", "http://localhost"], 2, "exclude each other"),
         (["keys", "-q", "-v"], 2, "exclude each other"),
@@ -134,6 +138,20 @@ def test_what_cannot_be_done_is_one_line_and_a_named_code(
     assert "Traceback" not in errors
 
 
+def test_nothing_is_imported_from_the_folder_that_one_stands_in(make_folder: Callable[..., Folder]) -> None:
+    """The command itself, in a folder that may be anybody's; --sheep finds its module there, and no more."""
+    folder = make_folder(1).path.parent
+    for name in ("flock", "simplejson", "random", "resource", "numpy", "sitecustomize"):
+        (folder / f"{name}.py").write_text("open('marked', 'a').write(__name__ + ' ')\n")
+    (folder / "own.py").write_text("import resource, random, numpy, flock\nclass Own(flock.Sheep):\n    pass\n")
+    command = [str(Path(sys.executable).with_name("flock")), "run", "keys", "--once", "--dry-run"]
+
+    for more in ([], ["--sheep", "own:Own"]):
+        subprocess.run([*command, *more], cwd=folder, check=True, capture_output=True, timeout=TIMEOUT)
+
+    assert not (folder / "marked").exists()
+
+
 def test_a_bad_variable_is_named(make_folder: Callable[..., Folder], start: Start) -> None:
     """A typo in a unit file's Environment= is found, too."""
     make_folder(1)
@@ -142,6 +160,41 @@ def test_a_bad_variable_is_named(make_folder: Callable[..., Folder], start: Star
 
     assert 2 == code
     assert "FLOCK_SEED" in errors
+
+
+@pytest.mark.parametrize("url", ["http://me:sesame@localhost", "http://me:ses ame@[::1", "me:sesame@localhost"])
+def test_a_password_in_an_address_is_not_printed(
+    make_folder: Callable[..., Folder], start: Start, url: str
+) -> None:
+    """As an option and as a variable."""
+    make_folder(1)
+
+    for flock in (start("run", "keys", "--base-url", url), start("run", "keys", FLOCK_BASE_URL=url)):
+        code, output, errors = flock.end()
+        assert (2, "") == (code, output)
+        assert "a user name or a password" in errors.splitlines()[-1]
+        assert "ses" not in errors
+
+
+def test_key_files_are_read_as_other_programs_write_them(
+    make_folder: Callable[..., Folder], start: Start, tmp_path: Path
+) -> None:
+    """From the portal's names in an object to the first post of the bot."""
+    folder = make_folder(1)
+    file = tmp_path / "keys" / "bot0.json"
+    account = folder.accounts[0]
+    values = {
+        "API Key": account.consumer_key,
+        "API Key Secret": account.consumer_secret.get_secret_value(),
+        "Access Token": f" {account.token}\n",
+        "Access Token Secret": account.token_secret.get_secret_value(),
+    }
+    file.write_text(json.dumps({"twitter": values, "username": "@bot0", "poem_file": "bot0.txt"}))
+
+    code, output, errors = start("run", "keys", "--pasture", "--once", "--state", "flock.db").end()
+
+    assert (0, "") == (code, errors)
+    assert f"bot0: {folder.poems['bot0'][0]}" in output
 
 
 def test_completion_is_bound_to_the_full_path(start: Start) -> None:

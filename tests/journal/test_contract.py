@@ -33,6 +33,10 @@ HERE = Place(
     prior_line="bleat",
     last_id="99",
     refusals=2,
+    passed=1,
+    trials=3,
+    skipped=4,
+    silent=5,
 )
 UNDER_WAY = HERE._replace(intended=10.0)
 AILING = Standing(
@@ -43,6 +47,7 @@ AILING = Standing(
     failures=3,
     strikes=1,
     key_stamp="1/2",
+    since=55.0,
 )
 
 TEXTS = st.text(st.characters(codec="utf-8"))
@@ -60,6 +65,10 @@ PLACES = st.builds(
     prior_line=TEXTS,
     last_id=st.none() | TEXTS,
     refusals=st.integers(0, 10**6),
+    passed=st.integers(0, 10**6),
+    trials=st.integers(0, 10**6),
+    skipped=st.integers(0, 10**6),
+    silent=st.integers(0, 10**9),
 )
 STANDINGS = st.builds(
     Standing,
@@ -70,6 +79,7 @@ STANDINGS = st.builds(
     failures=st.integers(0, 10**6),
     strikes=st.integers(0, 9),
     key_stamp=TEXTS,
+    since=TIMES,
 )
 
 
@@ -229,6 +239,20 @@ class TestJournal:
         journal.claim([DOLLY])
         journal.claim([])
         assert (UNDER_WAY, WELL) == journal.read(DOLLY)
+
+    def test_a_bot_is_known_by_its_account(self, journal: Journal) -> None:
+        """By the name that the account had first; another account of that name is another bot."""
+        journal.claim(["x:lamb", "x:ram"], {"x:lamb": "x:1"})
+
+        assert "x:lamb" == journal.identify("x:lamb", "x:1") == journal.identify("x:sheep", "x:1")
+        assert "x:lamb" == journal.identify("x:lamb", None)
+        assert "x:lamb (2)" == journal.identify("x:lamb", "x:2")
+        assert "x:ram" == journal.identify("x:ram", "x:3")
+        assert "x:sheep" == journal.identify("x:sheep", "x:4") == journal.identify("x:sheep", None)
+
+        journal.claim(["x:lamb (2)"], {"x:lamb (2)": "x:2"})
+        journal.claim(["x:lamb"], {"x:lamb": "x:9"})
+        assert ["x:lamb", "x:lamb (2)"] == [journal.identify("x:lamb", account) for account in ("x:1", "x:2")]
 
     @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(PLACES, STANDINGS, TIMES)

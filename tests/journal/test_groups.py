@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from flock.journal.sqlite import Closed, GroupCommit, Write
+from flock.journal.groups import Closed, GroupCommit, Write
 from tests.conftest import TIMEOUT, until
 
 

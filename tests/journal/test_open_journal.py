@@ -10,8 +10,10 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from flock.errors import BadOption, BotsTaken, JournalError
+from flock.errors import BadOption, BotsTaken, JournalError, Unstorable
 from flock.journal import (
     WELL,
     Condition,
@@ -373,6 +375,78 @@ def test_a_table_lost_while_the_journal_is_open_is_told_in_a_line(path: Path, re
             journal.latest_posts(1)
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "ALTER TABLE tweet RENAME TO old; CREATE VIEW tweet AS SELECT * FROM old",
+        "ALTER TABLE sheep RENAME TO old; CREATE VIEW sheep AS SELECT * FROM old;"
+        "CREATE TRIGGER t INSTEAD OF INSERT ON sheep BEGIN SELECT 1; END",
+        "CREATE TRIGGER t BEFORE INSERT ON tweet BEGIN SELECT RAISE(ABORT, 'no'); END",
+        "CREATE TRIGGER t BEFORE UPDATE ON sheep BEGIN SELECT RAISE(IGNORE); END",
+        "CREATE TRIGGER t AFTER INSERT ON sheep BEGIN DELETE FROM sheep; END",
+        "CREATE TRIGGER t BEFORE INSERT ON sheep BEGIN INSERT INTO gone VALUES (1); END",
+        "DELETE FROM tweet; ALTER TABLE tweet ADD COLUMN more TEXT CHECK (more IS NOT NULL)",
+        "DELETE FROM tweet; ALTER TABLE tweet ADD COLUMN more TEXT DEFAULT 'a' CHECK (more <> 'a')",
+        "CREATE UNIQUE INDEX i ON sheep (line) WHERE line = 0 AND bot > 'x:t'",
+        "CREATE UNIQUE INDEX i ON tweet (n + piece, bot)",
+        "PRAGMA writable_schema = ON; UPDATE sqlite_master SET sql = 'CREATE TABLE sheep (' WHERE name = 'sheep'",
+        "PRAGMA writable_schema = ON; UPDATE sqlite_master SET rootpage = 99 WHERE name = 'sheep'",
+        "PRAGMA writable_schema = ON; UPDATE sqlite_master SET rootpage = 2 WHERE name = 'tweet'",
+        "PRAGMA writable_schema = ON; DELETE FROM sqlite_master WHERE name LIKE 'sqlite_autoindex%'",
+        "PRAGMA writable_schema = ON; DELETE FROM sqlite_master",
+    ],
+)
+def test_a_schema_that_cannot_take_a_post_is_told_at_the_start(path: Path, damage: str) -> None:
+    """In one line, and never as a bug of flock."""
+    restore(path)
+    with closing(open_journal(path)) as journal:
+        journal.claim(list(THEN))
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(damage)
+    with pytest.raises(JournalError) as error:
+        open_journal(path)
+    assert line(error).startswith(f"the journal {path}: it is ")
+    assert "damaged" in line(error)
+    assert line(error).isprintable()
+
+
+@pytest.mark.parametrize("page", range(6))
+def test_a_damaged_page_is_told_in_a_line(path: Path, page: int) -> None:
+    """At the start, or when it is met with."""
+    with closing(open_journal(path)) as journal:
+        journal.claim([f"x:{n}" for n in range(300)])
+        for n in range(300):
+            journal.intend(f"x:{n}", Place(intended=1.0), "baa")
+    content = bytearray(path.read_bytes())
+    start = page * 4096 + (100 if not page else 0)
+    content[start : start + 64] = b"\xff" * 64
+    path.write_bytes(content)
+
+    def use() -> None:
+        with closing(open_journal(path)) as journal:
+            for n in range(300):
+                journal.claim([f"x:{n}"])
+                journal.read(f"x:{n}")
+                journal.intend(f"x:{n}", Place(n=1, intended=2.0), "baa")
+
+    with pytest.raises(JournalError) as error:
+        use()
+    assert "damaged" in line(error)
+
+
+def test_a_text_that_is_not_utf_8_is_told_in_a_line(path: Path) -> None:
+    """Another program wrote it; the line shows none of it."""
+    with closing(open_journal(path)) as journal:
+        journal.claim(["x:dolly"])
+    with closing(sqlite3.connect(path)) as other, other:
+        other.execute("UPDATE sheep SET spoken = 1, saying = CAST(x'c3280a' AS TEXT)")
+    with closing(open_journal(path)) as journal, pytest.raises(JournalError) as error:
+        journal.read("x:dolly")
+    assert line(error).endswith(
+        "it is damaged; restore a copy, or move it away and all bots start over (a text in it is not UTF-8)"
+    )
+
+
 @pytest.mark.parametrize("read_only", [False, True])
 def test_a_condition_that_no_flock_writes_is_told_in_a_line(path: Path, read_only: bool) -> None:
     """Another program wrote it; no other exception ends the sheep that reads it."""
@@ -433,3 +507,46 @@ def test_the_latest_posts_of_a_bot_are_found_by_primary_key(path: Path, monkeypa
         asked.clear()
         journal.latest_posts(48)
         assert ["SCAN tweet", "USE TEMP B-TREE FOR ORDER BY"] == asked
+
+
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(st.tuples(st.integers(0, 2**15), st.binary(min_size=1, max_size=40)), max_size=4),
+    st.none() | st.integers(0, 2**15),
+)
+def test_whatever_is_in_the_file_is_used_or_told_in_a_line(
+    path: Path, wounds: list[tuple[int, bytes]], cut: int | None
+) -> None:
+    """Random bytes in random places, and a file that ends too soon: never another error than that of a journal."""
+    for file in path.parent.glob("*") if path.parent.exists() else ():
+        file.unlink()
+    with closing(open_journal(path)) as journal:
+        journal.claim(list(THEN))
+        for bot, (place, _) in THEN.items():
+            journal.intend(bot, place._replace(intended=1.0), "baa")
+    content = bytearray(path.read_bytes())
+    for offset, wound in wounds:
+        start = offset % len(content)
+        content[start : start + len(wound)] = wound
+    path.write_bytes(content[:cut])
+
+    def use(journal: Journal, *, writes: bool) -> None:
+        if writes:
+            journal.claim(list(THEN))
+        for bot, (place, standing) in THEN.items():
+            journal.read(bot)
+            journal.latest_posts(3, bot)
+            if writes:
+                journal.intend(bot, place._replace(intended=2.0), "baa")
+                journal.settle(bot, Settlement(place.n, place.piece, Outcome.SAID, 2.0), place)
+                journal.keep(bot, place, standing)
+        journal.latest_posts(9)
+
+    told: list[str] = []
+    for writes in (False, True):
+        try:
+            with closing(open_journal(path, read_only=not writes)) as journal:
+                use(journal, writes=writes)
+        except (JournalError, Unstorable) as error:
+            told.append(str(error))
+    assert told == [line for line in told if line.startswith("the journal ") and line.isprintable()]

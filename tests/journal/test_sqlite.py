@@ -308,7 +308,7 @@ def test_a_folder_that_cannot_be_made_is_refused_in_a_line(tmp_path: Path) -> No
 def test_a_folder_in_the_journals_place_is_refused_in_a_line(path: Path) -> None:
     """As when --state names the folder and not the file."""
     path.mkdir(parents=True)
-    expected = f"the journal {path}: it cannot be opened; check --state, and the permissions of its folder"
+    expected = f"the journal {path}: it is no file; give --state the path of a file"
     assert expected == refusal(lambda: SqliteJournal(path))
 
 
@@ -414,6 +414,18 @@ def test_closing_one_journal_leaves_the_claims_of_another(path: Path) -> None:
         assert "claimed" == answer
     with closing(SqliteJournal(path)) as journal:
         journal.claim(["x:dolly", "x:ewe"])
+
+
+@claims
+def test_two_names_of_one_account_are_not_claimed_at_once(path: Path) -> None:
+    """Two flocks start in the same moment, and neither finds the account in the journal yet."""
+    with closing(SqliteJournal(path)) as first, closing(SqliteJournal(path)) as second:
+        names = [journal.identify(bot, "x:1") for journal, bot in ((first, "x:dolly"), (second, "x:molly"))]
+        assert ["x:dolly", "x:molly"] == names
+
+        first.claim(["x:dolly"], {"x:dolly": "x:1"})
+        with pytest.raises(BotsTaken, match="already runs dolly"):
+            second.claim(["x:molly"], {"x:molly": "x:1"})
 
 
 @claims
@@ -575,3 +587,33 @@ def test_a_day_is_remembered_where_a_cap_is_counted_from_it(
     journal.close()
 
     assert expected == kept
+
+
+FAR = 10 * 365 * 86400.0
+
+
+@pytest.mark.parametrize("of_flock", [False, True])
+@pytest.mark.parametrize("wrong", [FAR, -FAR], ids=["ahead", "behind"])
+def test_what_a_cap_counts_is_kept_whatever_the_clock_says(path: Path, wrong: float, of_flock: bool) -> None:
+    """The clock is wrong for some posts, and then right again; skipped lines are not counted."""
+    cap, now, ends = 12, FAR + 1e6, (Outcome.SAID, Outcome.SKIPPED)
+    with closing(SqliteJournal(path, keep=3600.0)) as journal:
+        journal.claim(["x:dolly", "x:ewe"])
+        assert [] == journal.latest_posts(cap, None if of_flock else "x:dolly")
+        for n in range(60):
+            at = now + n + (wrong if 30 <= n < 50 else 0.0)
+            for bot in ("x:dolly", "x:ewe"):
+                journal.intend(bot, Place(n=n, intended=at), "baa")
+                journal.settle(bot, Settlement(n, 0, ends[n % 2], at), Place(n=n + 1))
+        kept = rows(path, "SELECT n FROM tweet WHERE outcome = 'said' AND bot = 1 ORDER BY n DESC")
+    latest = [(n,) for n in range(58, -1, -2)][: cap // 2 if of_flock else cap]
+    assert latest == kept[: len(latest)]
+
+
+def test_posts_dated_in_the_future_do_not_keep_the_file_from_staying_small(path: Path) -> None:
+    """Pruning begins with the oldest posts, also where the clock was wrong at the first."""
+    with closing(SqliteJournal(path, keep=3600.0)) as journal:
+        for n in range(200):
+            journal.intend("x:dolly", Place(n=n, intended=n * 600.0 + (FAR if n < 40 else 0.0)), "baa")
+            journal.settle("x:dolly", Settlement(n, 0, Outcome.SAID, n * 600.0), Place(n=n + 1))
+        assert [(7, 193)] == rows(path, "SELECT count(*), min(n) FROM tweet")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from flock.errors import BadKeys
-from flock.keys import Key, read_keys
+from flock.keys import Key, read_keys, shared_poems
 from tests.conftest import no_more_files
 from tests.keys.conftest import WriteKey, lines
 
@@ -89,6 +89,66 @@ def test_a_folder_without_keys_is_refused(tmp_path: Path) -> None:
         with pytest.raises(BadKeys) as caught:
             read_keys(folder)
         assert str(caught.value).startswith(f"{folder}: {text}")
+
+
+NEARLY_KEYS = [
+    *[
+        (name, "rename it to dolly.json")
+        for name in ("dolly.json.txt", "dolly.JSON.TXT", "dolly.json ", "dolly_json")
+    ],
+    *[(f"dolly.{ending}", "write its fields into dolly.json") for ending in ("yml", "yaml", "toml", "ini")],
+    *[(".env", "write its values into bot.json"), ("dolly.env", "write its values into dolly.json")],
+    *[("dolly.jsonc", "write it as plain JSON into dolly.json"), ("dolly.jsonl", "write each of its lines into")],
+]
+
+
+@pytest.mark.parametrize(("name", "advice"), NEARLY_KEYS)
+def test_a_file_with_another_ending_is_told(write_key: WriteKey, name: str, advice: str) -> None:
+    """It is left out with a warning; where there is no key file, it is what was found."""
+    good = write_key("good.json")
+    folder = good.parent
+    (folder / name).write_text("{}")
+    assert (f"{folder / name}: no key file by its name, and left out; {advice}",) == tuple(
+        warning[: len(f"{folder / name}: no key file by its name, and left out; {advice}")]
+        for warning in read_keys(folder).warnings
+    )
+    good.unlink()
+    with pytest.raises(BadKeys, match="no key file; put one") as caught:
+        read_keys(folder)
+    assert f"; found {name}: {advice}" in str(caught.value)
+
+
+def test_other_files_in_the_folder_are_no_trouble(write_key: WriteKey) -> None:
+    """Poems, backups, hidden files; where there is no key file, they are what was found."""
+    good = write_key("good.JSON")
+    for name in ("dolly.json.bak", ".dolly.json", "._good.json", "README.md", "dolly.txt"):
+        good.with_name(name).write_text("baa")
+    assert () == read_keys(good.parent).warnings
+    good.unlink()
+    with pytest.raises(BadKeys, match=r"; found \._good\.json, \.dolly\.json, README\.md and 3 more$"):
+        read_keys(good.parent)
+
+
+def test_many_files_with_another_ending_are_counted(write_key: WriteKey) -> None:
+    """The first three have a line each."""
+    folder = write_key().parent
+    for number in range(9):
+        (folder / f"{number}.yml").write_text("a: b")
+    assert 4 == len(read_keys(folder).warnings)
+    assert "6 more files are no key files by their names" in read_keys(folder).warnings[3]
+
+
+def test_a_poem_of_two_accounts_is_told(write_key: WriteKey) -> None:
+    """X does not allow it; the practice server does, and two networks do not know of each other."""
+    first = write_key("a.json")
+    second = write_key("b.json", screen_name="b", oauth_token="b", poem_file="./poem.txt")
+    third = write_key("c.json", screen_name="c", oauth_token="c", network="pasture")
+    keys = read_keys(first.parent).keys
+    (line,) = shared_poems(keys)
+    assert line.startswith(f"{first}: poem_file: the same poem as in {second}; X does not allow several accounts")
+    assert [] == [*shared_poems([keys[0], keys[2]])]
+    write_key("d.json", screen_name="d", oauth_token="d", network="pasture")
+    assert 1 == len([*shared_poems(read_keys(third.parent).keys)])
 
 
 def test_a_folder_that_cannot_be_read_is_not_called_empty(write_key: WriteKey) -> None:

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from flock.errors import BadKeys
 from flock.keys import KeyRing, Params, XCredentials, find_poem, read_key, read_keys
-from flock.keys.key import LARGEST, known_fields
+from flock.keys.json_file import LARGEST
+from flock.keys.key import known_fields
 from tests.conftest import no_more_files
 from tests.keys.conftest import SECRET, WriteKey, all_that_shows, lines
 
@@ -81,9 +82,13 @@ def test_a_poem_may_be_in_the_home_directory(
     assert tmp_path / "poem.txt" == read_key(write_key("keys/dolly.json", poem_file="~/poem.txt")).poem_file
 
 
-NESTED: Any = []  # as far down as Python reads JSON without a complaint
+NESTED: Any = []
 for _ in range(300):
     NESTED = [NESTED]
+
+TOO_DEEP: Any = NESTED
+for _ in range(300):
+    TOO_DEEP = [TOO_DEEP]
 
 BAD_FIELDS = [
     ({"screen_name": ...}, "screen_name", "missing; add the account's name"),
@@ -100,6 +105,7 @@ BAD_FIELDS = [
     ({"oauth_token_secret": True}, "oauth_token_secret", "expected a text in quotes, found true or false"),
     ({"oauth_token_secret": "sesame\nsesame"}, "oauth_token_secret", "found a text that is not a token"),
     ({"oauth_token_secret": "sésame"}, "oauth_token_secret", "found a text that is not a token"),
+    ({"oauth_token_secret": "sesame" * 1000}, "oauth_token_secret", "found a text that is not a token"),
     ({"poem_file": ...}, "poem_file", "missing; add the path of the poem"),
     ({"poem_file": 7}, "poem_file", "expected the path of a text file"),
     ({"poem_file": " "}, "poem_file", "expected the path of a text file"),
@@ -125,6 +131,12 @@ BAD_FIELDS = [
     ({"user_id": True}, "user_id", "expected the account's number"),
     ({"user_id": "dolly"}, "user_id", "expected the account's number"),
     ({"user_id": -4}, "user_id", "expected the account's number"),
+    ({"user_id": 10**30}, "user_id", "expected the account's number"),
+    ({"user_id": "9" * 5000}, "user_id", "expected the account's number"),
+    ({"screen_name": "a" * 65}, "screen_name", "expected the account's name"),
+    ({"line_interval": "٣٠"}, "line_interval", "expected seconds, 0 or more"),
+    ({"mood": TOO_DEEP}, "", "broken JSON: a number too long or a nesting too deep"),
+    ({"temperament": {"forget": TOO_DEEP}}, "", "broken JSON: a number too long or a nesting too deep"),
     ({"user_id": "١٢٣"}, "user_id", "expected the account's number"),
     ({"network": "mastodon"}, "network", 'expected "x", "twitter" or "pasture"'),
     ({"network": None}, "network", 'expected "x", "twitter" or "pasture"'),
@@ -148,7 +160,7 @@ def test_a_bad_field_is_one_line_that_names_file_and_field_and_what_to_do(
     ring = read_keys(file.parent)
     assert () == ring.keys
     (line,) = lines(ring)
-    assert line.startswith(f"{file}: {field}: ")
+    assert line.startswith(f"{file}: {field}: " if field else f"{file}: ")
     assert text in line
     assert 1 == len(line.splitlines())
     assert 1 == len(ring.problems)
@@ -165,6 +177,7 @@ BAD_FILES = [
     ('{"line_interval": NaN, "oauth_token": "sesame"}', "broken JSON at line 1, column 19"),
     ('{"line_interval": ' + "9" * 5000 + "}", "broken JSON"),
     ("[" * 100_000, "broken JSON"),
+    (json.dumps({"sesame": [[1] * 4000] * 3}), "more than 10,000 values, which is too many for one bot"),
     ('["sesame"]', "expected one JSON object in braces, found a list"),
     ('"sesame"', "expected one JSON object in braces, found a text"),
     ("null", "expected one JSON object in braces, found nothing"),
@@ -251,6 +264,20 @@ def test_a_file_that_becomes_a_pipe_while_it_is_read_does_not_block(
     os.mkfifo(file)
     monkeypatch.setattr(Path, "stat", lambda *_, **__: plain)
     assert "expected a plain file, found a named pipe; take it out of the folder" == refusal_of(file)
+
+
+def test_a_file_that_becomes_a_folder_while_it_is_read_leaves_nothing_open(
+    write_key: WriteKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is exchanged between the look at it and the opening."""
+    file = write_key()
+    plain = file.stat()
+    file.unlink()
+    file.mkdir()
+    monkeypatch.setattr(Path, "stat", lambda *_, **__: plain)
+    before = os.listdir("/dev/fd")  # noqa: PTH208
+    assert refusal_of(file).startswith("expected a plain file, found a folder")
+    assert before == os.listdir("/dev/fd")  # noqa: PTH208
 
 
 def test_a_file_over_a_megabyte_is_not_read(write_key: WriteKey) -> None:

@@ -12,17 +12,16 @@ from typing import Any
 
 import certifi
 import pytest
-import requests
 from hypothesis import given
 from hypothesis import strategies as st
 from urllib3.connection import HTTPConnection
 from urllib3.util.connection import create_connection
 
-from benchmarks.ground import make_certificate
 from flock.clock import VirtualClock
-from flock.errors import BadOption
+from flock.errors import BadOption, Unavailable
 from flock.networks import http as flock_http
-from flock.networks.http import IDLE_LIMIT, IdleConnections, Session, tls_context
+from flock.networks.environment import tls_context
+from flock.networks.http import IDLE_LIMIT, IdleConnections, Session
 
 TOGETHER = 5
 
@@ -114,12 +113,6 @@ def host() -> Iterator[Host]:
     """Run a server for a test."""
     with serving() as server:
         yield server
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Make a certificate for localhost; return it with its key, and the CA bundle that trusts it."""
-    return make_certificate(tmp_path_factory.mktemp("certificate"))
 
 
 @pytest.fixture
@@ -257,8 +250,8 @@ def test_a_request_to_another_host_goes_there(host: Host) -> None:
 def test_a_redirect_is_not_followed(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     """A POST would become a GET."""
     monkeypatch.setattr(Guest, "status", 302)
-    with Session(host.url) as session, pytest.raises(requests.TooManyRedirects):
-        session.post(host.url, allow_redirects=True)
+    with Session(host.url) as session:
+        assert 302 == session.post(host.url, allow_redirects=True).status_code
     assert ["POST"] == [verb for verb, _, _ in host.asked]
 
 
@@ -283,7 +276,7 @@ def test_nothing_is_sent_to_a_server_that_cannot_prove_its_name(
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
     with serving(mine) as host:
         url = host.url.replace("localhost", name)
-        with Session(url) as session, pytest.raises(requests.exceptions.SSLError):
+        with Session(url) as session, pytest.raises(Unavailable):
             session.post(url)
         assert [] == host.asked
 

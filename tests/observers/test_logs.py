@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -92,6 +93,47 @@ def test_a_log_file_that_cannot_be_opened_anew_goes_on_as_it_is(
     assert (
         f"--log-file {folder}/flock.log: cannot be written: No such file or directory; the log goes on" in warning
     )
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o277, 0o777])
+def test_a_log_file_is_its_owner_s_alone_whatever_the_umask(tmp_path: Path, umask: int) -> None:
+    """One that flock makes, also where a link leads; one that is there keeps its mode."""
+    here, there, link = (tmp_path / name for name in ("here", "there", "link"))
+    there.touch(0o640)
+    link.symlink_to(tmp_path / "linked")
+    before = os.umask(umask)
+    try:
+        for path in (here, there, link):
+            assert LogFile(path).close()
+    finally:
+        os.umask(before)
+    modes = [oct(path.stat().st_mode & 0o777) for path in (here, there)]
+    assert ["0o600", "0o640"] == modes
+    assert not link.stat().st_mode & 0o177
+
+
+def test_a_fifo_without_a_reader_is_no_trouble(tmp_path: Path) -> None:
+    """It is opened at once, takes lines until it is full, and the reader that comes later gets them."""
+    path = tmp_path / "flock.log"
+    os.mkfifo(path)
+    file = LogFile(path)
+    console = Console(file)
+    for number in range(3_000):
+        console(said(f"line {number}"))
+    with path.open(encoding="utf-8") as reader:
+        lines = [reader.readline().rpartition(": ")[2] for _ in range(3_000)]
+    assert file.close()
+    assert [f"line {number}\n" for number in range(3_000)] == lines
+
+
+@pytest.mark.parametrize("device", ["/dev/null", "/dev/zero", "/dev/full"])
+def test_a_device_is_no_trouble(device: str) -> None:
+    """Lines go where they go."""
+    file = LogFile(Path(device))
+    console = Console(file)
+    for number in range(100):
+        console(said(f"line {number}"))
+    assert file.close()
 
 
 @pytest.mark.parametrize("log_format", ["text", "json"])

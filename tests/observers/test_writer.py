@@ -228,9 +228,26 @@ def test_after_a_line_that_was_cut_short_the_next_begins_on_its_own(tmp_path: Pa
         writer.write("D" * 40 + "\n")
         writer.write("E" * 40 + "\n")
         assert writer.close()
-    assert [("A", 40), ("B", 19), ("D", 40), ("E", 40)] == [
-        (line[0], len(line)) for line in path.read_text().splitlines()
-    ]
+    lines = [line for line in path.read_text().splitlines() if "dropped" not in line]
+    assert [("A", 40), ("B", 19), ("D", 40), ("E", 40)] == [(line[0], len(line)) for line in lines]
+
+
+def test_lines_that_a_full_disk_lost_are_counted_and_told_when_it_has_room(tmp_path: Path) -> None:
+    """Once, with the reason; a later loss is counted anew."""
+    path = tmp_path / "log"
+    with path.open("w", encoding="utf-8") as stream:
+        writer = Writer(stream, "the file")
+        for _ in range(2):
+            with files_up_to(path.stat().st_size):
+                for _ in range(5):
+                    writer.write(LINE)
+                finish(writer)
+            writer.write(LINE)
+            finish(writer)
+        writer.write(LINE)
+        assert writer.close()
+    told = "5 lines were dropped: the file could not be written: File too large\n"
+    assert 2 * (LINE + told) + LINE == path.read_text()
 
 
 def fail() -> None:

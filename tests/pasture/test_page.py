@@ -30,6 +30,21 @@ def test_the_page_escapes_what_was_said(say_v2: Callable[[str], Response], page:
     assert "&lt;script&gt;alert(&#39;&#34;1&#34; &amp; 2&#39;)&lt;/script&gt; {name}" in html
 
 
+@pytest.mark.parametrize(
+    "hidden", ["\x1b", "\x00", "\x85", "\x9b", "\u2028", "\u202e", "\u2066", "\u200f", "\u061c"]
+)
+def test_what_reorders_or_controls_a_text_is_shown(
+    say_v1: Callable[[str], Response], page: Callable[[], Response], hidden: str
+) -> None:
+    """Controls, line separators and bidirectional controls have an escape each; emoji and line feeds stay."""
+    say_v1(f"one{hidden}two\nthree 👩‍👧")
+
+    html = page().text
+
+    assert hidden not in html
+    assert f"one\\u{ord(hidden):04x}two\nthree 👩‍👧" in html
+
+
 def test_the_page_shows_the_newest_first(say_v2: Callable[[str], Response], page: Callable[[], Response]) -> None:
     """It shows fifty posts."""
     for number in range(51):

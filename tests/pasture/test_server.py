@@ -53,6 +53,16 @@ def test_a_port_that_is_none_is_one_line_too(wolf: Account) -> None:
         pytest.fail("no such port")
 
 
+@pytest.mark.parametrize("host", ["a..b", "." * 70, "nowhere.invalid", "x\x00y", "256.1.1.1", "\ud800"])
+def test_a_host_that_is_none_is_one_line_too(wolf: Account, host: str) -> None:
+    """Whatever the resolver thinks of it."""
+    with (
+        pytest.raises(BadOption, match=r"^the pasture cannot listen on .* port 0: .*; "),
+        Pasture([wolf], host=host),
+    ):
+        pytest.fail("no such host")
+
+
 def test_the_address_of_ipv6_is_bracketed(wolf: Account, sign_in: Callable[[Account], OAuth1Session]) -> None:
     """The URL has the address in brackets, and signatures are checked against it."""
     with Pasture([wolf], host="::1") as pasture:

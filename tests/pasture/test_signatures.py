@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
@@ -11,10 +12,9 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
-from requests_oauthlib import OAuth1Session
+from requests_oauthlib import OAuth1, OAuth1Session
 
 from flock.pasture import Account, Pasture
-from flock.pasture.signatures import WINDOW_SECONDS, Nonces
 
 FIELDS = ["consumer_key", "token", "signature", "nonce", "timestamp", "signature_method", "version"]
 VALUES = ["", "app-key", "1001-wolf-token", "HMAC-SHA1", "1.0", "2.0", "0000000000", "%zz"]
@@ -22,6 +22,23 @@ VALUES = ["", "app-key", "1001-wolf-token", "HMAC-SHA1", "1.0", "2.0", "00000000
 V1_ME = "/1.1/account/verify_credentials.json"
 V2_ME = "/2/users/me"
 V2_UNAUTHORIZED = {"title": "Unauthorized", "type": "about:blank", "status": 401, "detail": "Unauthorized"}
+
+
+def signed_headers(account: Account, url: str) -> dict[str, str]:
+    """The headers of a signed GET."""
+    auth = OAuth1(
+        account.consumer_key,
+        account.consumer_secret.get_secret_value(),
+        account.token,
+        account.token_secret.get_secret_value(),
+    )
+    signed = requests.Request("GET", url, auth=auth).prepare().headers
+    return {name: text(value) for name, value in signed.items()}
+
+
+def text(value: str | bytes) -> str:
+    """A header's value as text."""
+    return value.decode() if isinstance(value, bytes) else value
 
 
 def v1_code(response: requests.Response) -> int:
@@ -136,15 +153,18 @@ def test_a_tampered_text_is_refused(pasture: Pasture, session: OAuth1Session) ->
     assert pasture.store.posts() == []
 
 
-def test_nonces_are_forgotten_after_their_window() -> None:
-    """The store of nonces does not grow for years, and keeps each nonce while it could be replayed."""
-    nonces = Nonces()
-    for second in range(10_000):
-        assert nonces.add("nonce", second, "token", now=second)
+def test_a_request_cannot_be_repeated_after_a_restart(tmp_path: Path, wolf: Account) -> None:
+    """The nonces are in the file with the posts: the same request is refused by the pasture that comes next."""
+    answers = []
+    port = 0
+    headers: dict[str, str] = {}
+    for _ in range(2):
+        with Pasture([wolf], state=tmp_path / "pasture.db", port=port) as pasture:
+            port = int(pasture.url.rpartition(":")[2])
+            headers = headers or signed_headers(wolf, pasture.url + V2_ME)
+            answers.append(requests.get(pasture.url + V2_ME, headers=headers).status_code)
 
-    assert len(nonces) == WINDOW_SECONDS + 1
-    assert not nonces.add("nonce", 9_999 - WINDOW_SECONDS, "token", now=9_999)
-    assert nonces.add("nonce", 9_999, "another token", now=9_999)
+    assert [200, 401] == answers
 
 
 @given(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -15,7 +17,7 @@ from requests_oauthlib import OAuth1Session
 from flock.errors import BadOption
 from flock.pasture import Account, Pasture
 from flock.pasture.drafts import Draft
-from flock.pasture.store import SaidJustNow, Store
+from flock.pasture.store import SaidJustNow, Span, Store
 
 NOW = 1_790_000_000.25
 
@@ -84,7 +86,7 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
     """A missing file is created, but a missing folder is not."""
-    with pytest.raises(BadOption, match="unable to open database file"):
+    with pytest.raises(BadOption, match=r"pasture\.db: No such file or directory"):
         Store(tmp_path / "missing" / "pasture.db")
 
 
@@ -128,3 +130,44 @@ def test_a_post_after_a_failed_one_is_taken(
         store.add(wolf, Draft("kept"), NOW)
 
         assert [post.text for post in store.posts()] == ["kept"]
+
+
+def test_nonces_are_forgotten_after_their_window(tmp_path: Path) -> None:
+    """The file does not grow for years. A nonce is kept while it could be repeated, with its token and second."""
+    path = tmp_path / "pasture.db"
+    with closing(Store(path)) as store:
+        for second in range(1_000):
+            assert store.add_nonce("nonce", second, "token", oldest=second - 300)
+        assert not store.add_nonce("nonce", 699, "token", oldest=699)
+        assert store.add_nonce("nonce", 999, "another token", oldest=699)
+        assert store.add_nonce("another nonce", 999, "token", oldest=699)
+    with closing(sqlite3.connect(path)) as db:
+        assert (303,) == db.execute("SELECT count(*) FROM nonces").fetchone()
+
+
+@pytest.mark.parametrize("year", [2081, 2500, 9998])
+def test_ids_rise_and_fit_after_x_s_own_have_ended(tmp_path: Path, wolf: Account, year: int) -> None:
+    """X's ids are 63 bits until July 2080. A clock of later, set back afterwards, leaves room for many more."""
+    late = datetime(year, 1, 1, tzinfo=UTC).timestamp()
+    ids = []
+    for number, now in enumerate([NOW, late, late + 1, NOW, late]):
+        with closing(Store(tmp_path / "pasture.db")) as store:
+            ids.append(store.add(wolf, Draft(f"line {number}"), now).id)
+            assert ids[::-1] == [post.id for post in store.timeline(wolf.user_id, Span(count=10))]
+
+    assert sorted(set(ids)) == ids
+    assert ids[-1] + 10**12 < 2**63
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o277, 0o777])
+def test_the_files_are_their_owner_s_alone_whatever_the_umask(tmp_path: Path, wolf: Account, umask: int) -> None:
+    """The database, and what SQLite puts beside it."""
+    before = os.umask(umask)
+    try:
+        with closing(Store(tmp_path / "pasture.db")) as store:
+            store.add(wolf, Draft("public"), NOW)
+            modes = {file.name: oct(file.stat().st_mode & 0o777) for file in tmp_path.iterdir()}
+    finally:
+        os.umask(before)
+
+    assert dict.fromkeys(("pasture.db", "pasture.db-wal", "pasture.db-shm"), "0o600") == modes

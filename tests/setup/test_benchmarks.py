@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import gauges, scale, soak
+from benchmarks import faults, gauges, scale, soak
 from benchmarks.forms import SLOTS, STOPS
 from benchmarks.ground import client_environment
 from benchmarks.machinery import Row, side_by_side
@@ -242,6 +242,26 @@ def test_two_forms_are_measured_in_turn() -> None:
     done: list[str] = []
     side_by_side(lambda: done.append("plain"), lambda: done.append("with it"), 100)
     assert (["plain"] * 2 + ["with it"] * 2) * 50 == done
+
+
+@pytest.mark.parametrize(
+    ("posts", "twice", "lost"),
+    [
+        ("", 0, 0),
+        ("abc", 0, 0),
+        ("abbc", 1, 0),
+        ("ababc", 2, 0),
+        ("ac", 0, 1),
+        ("bcd", 0, 1),
+        ("abdc", 0, 1),
+        ("aacc", 2, 1),
+    ],
+)
+def test_a_campaign_counts_what_came_twice_and_what_was_lost(posts: str, twice: int, lost: int) -> None:
+    """Beside the poem "abcd"; lines in another order count as lost."""
+    row = faults.Row("a campaign", "once")
+    row.count("abcd", posts)
+    assert (twice, lost) == (row.twice, row.lost)
 
 
 @pytest.mark.parametrize("form", STOPS)

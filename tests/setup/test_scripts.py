@@ -130,9 +130,22 @@ def make_checkout(path: Path) -> Path:
     (path / "pyproject.toml").write_text(PYPROJECT)
     (path / "backend.py").write_text(BACKEND)
     (path / "stand_in.py").write_text(PROGRAM)
-    for name in ("flock.txt", "test.txt"):
+    for name in ("pip.txt", "flock.txt", "test.txt"):
         (path / "requirements" / name).write_text("# nothing\n")
     return path
+
+
+def make_hostile(path: Path) -> dict[str, str]:
+    """Write modules to `path` that leave a mark when they are imported; return variables that lead there."""
+    base = path / "lib" / "python{}.{}".format(*sys.version_info) / "site-packages"
+    base.mkdir(parents=True)
+    mark = f"open({str(path / 'marked')!r}, 'a').write(__name__ + ' ')\n"
+    for name in ("venv", "ensurepip", "simplejson", "flock", "stand_in", "json", "sitecustomize"):
+        (path / f"{name}.py").write_text(mark)
+    (path / "pip").mkdir()
+    for file in (path / "pip" / "__init__.py", path / "pip" / "__main__.py", base / "usercustomize.py"):
+        file.write_text(mark)
+    return {"PYTHONPATH": str(path), "PYTHONUSERBASE": str(path), "PYTHONSTARTUP": str(path / "json.py")}
 
 
 @pytest.fixture(scope="module")
@@ -152,9 +165,13 @@ def elsewhere(fresh: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def first_runs(fresh: Path, elsewhere: Path) -> list[subprocess.CompletedProcess[str]]:
-    """What came of two flocks and two tests that started at once in a fresh checkout (a real build: seconds)."""
+    """What came of two flocks and two tests that started at once in a fresh checkout (a real build: seconds).
+
+    The folder that they are started from is hostile.
+    """
     flock, test = elsewhere / "flock", fresh / "scripts" / "test"
-    started = [start([script, "hello"], elsewhere) for script in (flock, test, flock, test)]
+    variables = make_hostile(elsewhere)
+    started = [start([script, "hello"], elsewhere, **variables) for script in (flock, test, flock, test)]
     return [finish(process) for process in started]
 
 
@@ -181,6 +198,12 @@ def test_flock_keeps_the_callers_directory_and_the_tests_run_in_the_repository(
     """KEYS is relative to where the caller is; the suite is not."""
     expected = [str(elsewhere), str(fresh), str(elsewhere), str(fresh)]
     assert expected == [json.loads(process.stdout)["cwd"] for process in first_runs]
+
+
+def test_nothing_is_imported_from_the_folder_that_one_stands_in(built: Path, elsewhere: Path) -> None:
+    """Neither while the environment is made, nor later, whatever PYTHON* says: that folder may be anybody's."""
+    assert run([elsewhere / "flock", "hello"], elsewhere).returncode == 0
+    assert not (elsewhere / "marked").exists()
 
 
 @pytest.mark.parametrize("script", ["flock", "test"])
@@ -282,7 +305,7 @@ def test_without_any_python_the_refusal_is_one_line(checkout: Path, bare_path: P
 def test_a_shim_that_leads_nowhere_is_passed_over(checkout: Path, bare_path: Path) -> None:
     """A pyenv shim for a version that is not selected exists, and fails: the next Python is taken."""
     script(bare_path / "python3.13", "echo pyenv: python3.13: command not found >&2; exit 127")
-    script(bare_path / "python3.12", 'case $1 in -c) exit 0 ;; *) echo "chosen: $0"; exit 5 ;; esac')
+    script(bare_path / "python3.12", 'case $2 in -c) exit 0 ;; *) echo "chosen: $0"; exit 5 ;; esac')
     done = run([checkout / "scripts" / "flock", "hello"], checkout, FLOCK_PYTHON="", PATH=str(bare_path))
     assert (done.returncode, done.stdout, done.stderr) == (5, f"chosen: {bare_path}/python3.12\n", "")
 
@@ -290,7 +313,7 @@ def test_a_shim_that_leads_nowhere_is_passed_over(checkout: Path, bare_path: Pat
 def test_the_newest_python_that_was_tried_is_taken(checkout: Path, bare_path: Path) -> None:
     """Before an older one, and before a python3 that may be newer: that is taken when there is no other."""
     for name in ("python3", "python3.14", "python3.12"):
-        script(bare_path / name, 'case $1 in -c) exit 0 ;; *) echo "chosen: $0"; exit 5 ;; esac')
+        script(bare_path / name, 'case $2 in -c) exit 0 ;; *) echo "chosen: $0"; exit 5 ;; esac')
     for name in ("python3.14", "python3.12", "python3"):
         done = run([checkout / "scripts" / "flock", "hello"], checkout, FLOCK_PYTHON="", PATH=str(bare_path))
         assert (done.returncode, done.stdout, done.stderr) == (5, f"chosen: {bare_path}/{name}\n", "")
@@ -315,7 +338,8 @@ class Recorder:
 
     def ran(self) -> list[str]:
         """What was done, in a word a command."""
-        kinds = {"-m venv": "venv", "flock.txt": "flock", "--editable": "project", "test.txt": "test"}
+        kinds = {"-m venv": "venv", "flock.txt": "flock", "--editable": "project"}
+        kinds |= {f"{stage}.txt": stage for stage in ("pip", "test")}
         return [next(kind for sign, kind in kinds.items() if sign in command) for command in self.commands]
 
 
@@ -338,7 +362,7 @@ def test_what_the_tests_need_is_added_to_what_flock_needs(checkout: Path) -> Non
     """A flock that runs meanwhile loses nothing, and going back and forth does nothing."""
     venv = helper.Venv(root=checkout, path=checkout / ".venv")
     venv.path.mkdir()
-    assert bring_up(venv, "flock") == ["venv", "flock", "project"]
+    assert bring_up(venv, "flock") == ["venv", "pip", "flock", "project"]
     assert bring_up(venv, "test") == ["test"]
     assert bring_up(venv, "flock") == []
     assert bring_up(venv, "test") == []
@@ -351,7 +375,7 @@ def test_a_python_newer_than_those_tried_is_warned_of_in_one_line_and_used(
     monkeypatch.setattr(helper, "NEWEST_TRIED", (3, 10))
     venv = helper.Venv(root=checkout, path=checkout / ".venv")
     venv.path.mkdir()
-    assert bring_up(venv, "flock") == ["venv", "flock", "project"]
+    assert bring_up(venv, "flock") == ["venv", "pip", "flock", "project"]
     assert bring_up(venv, "test") == ["test"]
     warnings = [line for line in capsys.readouterr().err.splitlines() if "newer than those" in line]
     assert len(warnings) == 1
@@ -370,6 +394,10 @@ def change_pyproject(venv: Any) -> None:
     (venv.root / "pyproject.toml").write_text("# changed\n")
 
 
+def change_the_pip(venv: Any) -> None:
+    venv.requirements("pip").write_text("# changed\n")
+
+
 def change_what_flock_needs(venv: Any) -> None:
     venv.requirements("flock").write_text("# changed\n")
 
@@ -381,8 +409,9 @@ def change_what_the_tests_need(venv: Any) -> None:
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        (change_pyproject, ["flock", "project", "test"]),
-        (change_what_flock_needs, ["flock", "project"]),
+        (change_pyproject, ["pip", "flock", "project", "test"]),
+        (change_the_pip, ["pip", "flock", "project", "test"]),
+        (change_what_flock_needs, ["pip", "flock", "project"]),
         (change_what_the_tests_need, ["test"]),
     ],
 )
@@ -443,7 +472,7 @@ def test_an_environment_that_cannot_be_trusted_is_made_anew(venv: Any, happens: 
     (venv.path / helper.LOCK).touch()
     (venv.path / "left over").mkdir()
     (venv.path / "link").symlink_to(venv.root)
-    assert bring_up(venv, "test") == ["venv", "flock", "project", "test"]
+    assert bring_up(venv, "test") == ["venv", "pip", "flock", "project", "test"]
     left = {path.name for path in venv.path.iterdir()}
     assert left == {"bin", helper.LOCK, ".flock.stamp", ".test.stamp"}
     assert (venv.root / "pyproject.toml").exists()
@@ -586,7 +615,7 @@ def test_the_lock_is_in_step_with_pyproject(name: str, python: str, system: str)
             assert found[0] in requirement.specifier
 
 
-@pytest.mark.parametrize("name", ["flock.txt", "test.txt"])
+@pytest.mark.parametrize("name", ["flock.txt", "test.txt", "pip.txt", "lock.txt"])
 def test_the_lock_has_hashes_and_names_no_place(name: str) -> None:
     """It is for every machine: no index, no link, no path of the one it was made on."""
     lines = (ROOT / "requirements" / name).read_text().splitlines()

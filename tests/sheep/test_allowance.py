@@ -47,6 +47,18 @@ def test_posts_of_the_day_before_count() -> None:
     assert allowance(None, clock, journal) is None
 
 
+def test_posts_dated_in_the_future_count_as_made_now() -> None:
+    """The clock was ten years ahead when they were made: the bot waits for a day, and not for ten years."""
+    clock, journal = VirtualClock(500.0), MemoryJournal()
+    clock.skew = 10_000.0
+    for n, at in enumerate((clock.wall() - 100, clock.wall() + 3650 * DAY)):
+        journal.settle("x:ann", Settlement(n, 0, Outcome.SAID, at), Place(n=n + 1))
+
+    for capped in (allowance(1, clock, journal, "x:ann"), allowance(1, clock, journal)):
+        assert capped
+        assert clock.now() + DAY == capped.take(clock.now())
+
+
 def test_a_post_that_was_not_made_is_given_back() -> None:
     """The next one may be made in its place; what was not taken cannot be given back."""
     one = Allowance(1)

@@ -10,48 +10,57 @@ from hypothesis import strategies as st
 
 from flock import errors
 from flock.errors import NetworkError
+from flock.journal import Place
 from flock.networks.base import Post
 from flock.sheep import recovery
-from flock.sheep.recovery import REFUSALS, Asked, Verdict, verdict
+from flock.sheep.recovery import HELD, HELD_LONG, Asked, Verdict, is_blamed, is_newer, verdict
 
 COLUMNS = {
     "first post": Asked.FIRST_POST,
     "repeated post": Asked.REPEATED_POST,
     "latest posts": Asked.LATEST_POSTS,
 }
-Answers = list[tuple[Post | NetworkError | None, int]]  # each with the refusals in a row
+Answers = list[tuple[Post | NetworkError | None, bool]]  # each with whether the text is to blame
+LAST_ID = "100"  # of the latest post that was known before
 SEVERAL: dict[
     str, Answers
 ] = {  # the rows that are about more than one answer, or about one in certain circumstances
-    "the post": [(Post("1", "baa"), 0)],
-    "posts, but not this one": [(None, 0)],
-    "Refused, once or twice in a row": [(errors.Refused("no"), 1), (errors.Refused("no"), 2)],
-    "Refused, from the third on": [(errors.Refused("no"), 3), (errors.Refused("no"), 4)],
+    "the post": [(Post(each, "baa"), False) for each in ("101", "1000", "0101", "y", "9" * 5000)],
+    "the post, with an id of before": [(Post(each, "baa"), False) for each in ("100", "99", "0", "0100")],
+    "posts, but not this one": [(None, False)],
+    "Refused, and the text is to blame": [(errors.Refused("no"), True)],
+    "Refused, whatever the text": [(errors.Refused("no"), False)],
+    "NotPermitted, because of the text": [(errors.NotPermitted("no"), True)],
+    "NotPermitted, whatever the text": [(errors.NotPermitted("no"), False)],
     "another Wait, a Pen": [
-        (kind("x"), 0)
+        (kind("x"), False)
         for kind in (
             *(errors.DailyLimit, errors.LooksAutomated, errors.OutOfCredits, errors.ClockWrong),
-            *(errors.Unauthorized, errors.Suspended, errors.Locked, errors.AppRefused),
+            *(errors.Unauthorized, errors.Revoked, errors.Suspended, errors.Locked),
+            errors.AppRefused,
         )
     ],
 }
-CELLS = [  # answer, first post, repeated post, latest posts where duplicates are refused, and elsewhere
-    ("the post", "SAID", "SAID", "SAID", "SAID"),
-    ("posts, but not this one", "", "", "POST", "POST"),
-    ("OutcomeUnknown", "LOOK", "LOOK", "LOOK", "LOOK"),
-    ("Unavailable", "LATER", "LOOK", "LOOK", "LOOK"),
-    ("Duplicate", "SKIPPED", "SAID", "POST", "UNKNOWN"),
-    ("TooLong", "SKIPPED", "UNKNOWN", "POST", "UNKNOWN"),
-    ("Refused, once or twice in a row", "SKIPPED", "UNKNOWN", "POST", "UNKNOWN"),
-    ("Refused, from the third on", "LATER", "LOOK", "POST", "UNKNOWN"),
-    ("RateLimited", "LATER", "LOOK", "POST", "LOOK"),
-    ("another Wait, a Pen", "LATER", "LOOK", "POST", "UNKNOWN"),
+CELLS = [  # answer, first post, repeated post, latest posts; each where duplicates are refused, and elsewhere
+    ("the post", ("SAID", "SAID"), ("SAID", "SAID"), ("SAID", "SAID")),
+    ("the post, with an id of before", ("LOOK", "LOOK"), ("LOOK", "UNKNOWN"), ("", "")),
+    ("posts, but not this one", ("", ""), ("", ""), ("POST", "POST")),
+    ("OutcomeUnknown", ("LOOK", "LOOK"), ("LOOK", "LOOK"), ("LOOK", "LOOK")),
+    ("Unavailable", ("LATER", "LATER"), ("LOOK", "LOOK"), ("LOOK", "LOOK")),
+    ("Duplicate", ("SKIPPED", "SKIPPED"), ("SAID", "SAID"), ("POST", "UNKNOWN")),
+    ("TooLong", ("SKIPPED", "SKIPPED"), ("UNKNOWN", "UNKNOWN"), ("POST", "UNKNOWN")),
+    ("Refused, and the text is to blame", ("SKIPPED", "SKIPPED"), ("UNKNOWN", "UNKNOWN"), ("POST", "UNKNOWN")),
+    ("Refused, whatever the text", ("LATER", "LATER"), ("LOOK", "LOOK"), ("POST", "UNKNOWN")),
+    ("NotPermitted, because of the text", ("SKIPPED", "SKIPPED"), ("UNKNOWN", "UNKNOWN"), ("POST", "UNKNOWN")),
+    ("NotPermitted, whatever the text", ("LATER", "LATER"), ("LOOK", "LOOK"), ("POST", "UNKNOWN")),
+    ("RateLimited", ("LATER", "LATER"), ("LOOK", "LOOK"), ("POST", "LOOK")),
+    ("another Wait, a Pen", ("LATER", "LATER"), ("LOOK", "LOOK"), ("POST", "UNKNOWN")),
 ]
 
 
 def answers(row: str) -> Answers:
     """Return the answers that a row of the table is about."""
-    return SEVERAL[row] if row in SEVERAL else [(getattr(errors, row)("x"), 0)]
+    return SEVERAL[row] if row in SEVERAL else [(getattr(errors, row)("x"), False)]
 
 
 @pytest.mark.parametrize(
@@ -59,21 +68,17 @@ def answers(row: str) -> Answers:
     [
         (row, asked, refuses_duplicates, expected)
         for row, *cells in CELLS
-        for asked, refuses_duplicates, expected in (
-            (Asked.FIRST_POST, False, cells[0]),
-            (Asked.FIRST_POST, True, cells[0]),
-            (Asked.REPEATED_POST, False, cells[1]),
-            (Asked.REPEATED_POST, True, cells[1]),
-            (Asked.LATEST_POSTS, True, cells[2]),
-            (Asked.LATEST_POSTS, False, cells[3]),
-        )
+        for asked, pair in zip(COLUMNS.values(), cells, strict=True)
+        for refuses_duplicates, expected in zip((True, False), pair, strict=True)
         if expected
     ],
 )
 def test_each_answer_has_its_verdict(row: str, asked: Asked, *, refuses_duplicates: bool, expected: str) -> None:
     """Exactly once rests on these."""
-    for answer, refusals in answers(row):
-        found = verdict(answer, asked, refusals=refusals, refuses_duplicates=refuses_duplicates)
+    for answer, blames_text in answers(row):
+        found = verdict(
+            answer, asked, last_id=LAST_ID, blames_text=blames_text, refuses_duplicates=refuses_duplicates
+        )
         assert Verdict[expected] is found, answer
 
 
@@ -91,8 +96,8 @@ def test_the_table_of_the_docstring_names_the_same_cells() -> None:
     found = []
     for row, cells in table():
         assert set(COLUMNS) == set(cells)
-        yes, _, no = cells["latest posts"].removesuffix("(*)").strip().partition(" or ")
-        found.append((row, cells["first post"], cells["repeated post"], yes, no or yes))
+        pairs = [cells[column].removesuffix("(*)").strip().partition(" or ") for column in COLUMNS]
+        found.append((row, *((yes, no or yes) for yes, _, no in pairs)))
 
     assert CELLS == found
 
@@ -117,13 +122,73 @@ def leaves(kind: type[NetworkError]) -> Iterator[type[NetworkError]]:
 
 @given(
     answer=st.sampled_from([kind("x") for kind in leaves(NetworkError)]),
-    refusals=st.integers(0, REFUSALS + 2),
+    blames_text=st.booleans(),
     refuses_duplicates=st.booleans(),
 )
 def test_a_post_that_may_be_out_is_neither_withdrawn_nor_skipped(
-    answer: NetworkError, refusals: int, *, refuses_duplicates: bool
+    answer: NetworkError, *, blames_text: bool, refuses_duplicates: bool
 ) -> None:
     """However its repeat, or the look at the latest posts, is answered."""
     for asked in (Asked.REPEATED_POST, Asked.LATEST_POSTS):
-        found = verdict(answer, asked, refusals=refusals, refuses_duplicates=refuses_duplicates)
+        found = verdict(answer, asked, blames_text=blames_text, refuses_duplicates=refuses_duplicates)
         assert found not in (Verdict.LATER, Verdict.SKIPPED)
+
+
+ACCEPTED = Place(last_id="9")  # the network took the post before
+
+
+@pytest.mark.parametrize(
+    ("place", "held", "expected"),
+    [
+        (ACCEPTED, 0.0, True),
+        (Place(), 0.0, False),
+        (Place(), 9e9, False),  # it is the first refusal, however long other trouble has lasted
+        (Place(refusals=1), HELD, False),
+        (Place(refusals=2), HELD - 1, False),
+        (Place(refusals=2), HELD, True),
+        (ACCEPTED._replace(refusals=2, trials=1), HELD, False),
+        (ACCEPTED._replace(refusals=2, trials=1), 2 * HELD, True),
+        (ACCEPTED._replace(refusals=2, trials=3), 8 * HELD, True),
+        (ACCEPTED._replace(refusals=2, trials=3000), 32 * HELD, True),
+        (ACCEPTED._replace(refusals=1, passed=1), 0.0, False),
+        (
+            ACCEPTED._replace(refusals=2, passed=1),
+            HELD,
+            True,
+        ),  # the sheep cannot go back from a post that may be out
+        (ACCEPTED._replace(refusals=1, passed=1, trials=1), 0.0, True),
+        (ACCEPTED._replace(refusals=1, passed=2, trials=1), 0.0, False),
+    ],
+)
+def test_a_text_is_blamed_only_where_the_network_takes_others(
+    place: Place, held: float, *, expected: bool
+) -> None:
+    """Or on trial, after it was refused for an hour, and longer each time."""
+    assert expected is is_blamed(place, errors.Refused("no"), held=held)
+
+
+def test_a_text_is_blamed_later_where_the_networks_words_are_not_about_it() -> None:
+    """Never at once: after a day, since words may be wrong."""
+    error, held = errors.NotPermitted("no"), ACCEPTED._replace(refusals=2)
+
+    assert not is_blamed(ACCEPTED, error, held=0.0)
+    assert [False, True] == [is_blamed(held, error, held=seconds) for seconds in (HELD_LONG - 1, HELD_LONG)]
+    assert is_blamed(held._replace(passed=1, trials=1), error, held=0.0)
+
+
+@given(last=st.integers(0, 10**20), later=st.integers(1, 10**20))
+def test_ids_that_are_numbers_grow(last: int, later: int) -> None:
+    """An answer with the id of an earlier post is about another post, wherever it got mixed up."""
+    assert is_newer(str(last + later), str(last))
+    assert not is_newer(str(last), str(last + later))
+    assert not is_newer(str(last), str(last))
+
+
+def test_ids_that_are_no_numbers_only_differ() -> None:
+    """Without an earlier post every id is new."""
+    assert [True, False, True, True] == [
+        is_newer("a", "b"),
+        is_newer("b", "b"),
+        is_newer("1", None),
+        is_newer("١", "7"),  # a digit, but none that a network numbers with
+    ]

@@ -13,12 +13,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flock.errors import BadKeys, BadPoem
-from flock.events import Birthday, PickedUp, Said, Stumbled
+from flock.errors import BadKeys, BadPoem, Suspended
+from flock.events import Birthday, PickedUp, PoemChanged, Said, Stumbled
 from flock.journal import SqliteJournal
+from flock.observers.wording import describe
 from flock.options import Options
 from flock.sheep.sheep import Sheep
-from flock.temperament import Recitation, Utterance
+from flock.shepherd import Shepherd
+from flock.temperament import TEMPERAMENTS, Recitation, Utterance
 from tests.conftest import TIMEOUT
 from tests.world import START, World
 
@@ -111,6 +113,18 @@ def test_a_clock_set_between_two_runs_costs_an_interval_at_most(
     assert times == [time - START for time in world.stage().times[3:]]
 
 
+def test_a_clock_set_back_costs_cron_an_interval_at_most(world: World) -> None:
+    """Each run is a process of its own, which must not wait for a time that only the old clock had."""
+    for minute in range(6):
+        world.clock.advance_to(START + 60 * minute)
+        world.clock.skew = -3600 if minute > 2 else 0
+        world.anew()
+        if (sheep := world.raise_sheep(lines=100, intervals=(60, 60))).is_due():
+            sheep.beat()
+
+    assert [0, 60, 120, 240, 300] == [time - START for time in world.stage().times]
+
+
 def test_a_restart_keeps_place_age_and_due_time(make_world: Callable[..., World], tmp_path: Path) -> None:
     """A new process goes on with the next line, when it was due."""
     world = make_world(journal=SqliteJournal(tmp_path / "flock.db"))
@@ -176,7 +190,7 @@ def test_a_half_said_line_is_finished_after_a_restart(world: World, monkeypatch:
     monkeypatch.undo()
     (world.folder / "dolly.txt").write_text("something else\nand more")
     world.anew()
-    world.live(0, world.raise_sheep())
+    world.live(10, world.raise_sheep())
 
     assert len(whole) > 3
     assert whole == world.stage().posts[: len(whole)]
@@ -193,6 +207,24 @@ def test_an_edited_poem_is_picked_up_at_the_same_line(world: World) -> None:
 
     assert "dolly 3" == sheep.decide()
     assert [5] == [event.line for event in world.told(PickedUp) if isinstance(event, PickedUp)]
+
+
+def test_another_poem_is_begun_at_its_top_and_that_is_said(world: World) -> None:
+    """Two poems in turn, in one file: each starts with its first line."""
+    poem = world.folder / "dolly.txt"
+    poems = [[f"{name} {line} of many" for line in range(5)] for name in ("wolves", "shepherds")]
+    for number in range(4):
+        poem.write_text("\n".join(poems[number % 2]))
+        world.live(179, world.raise_sheep())
+        world.anew()
+
+    said = [text for number in range(4) for text in poems[number % 2][:3]]
+    assert said == world.stage().posts
+    assert [f"{name} 0 of many" for name in ("shepherds", "wolves", "shepherds")] == [
+        event.text for event in world.told(PoemChanged) if isinstance(event, PoemChanged)
+    ]
+    assert "begins at its top: shepherds 0 of many" in describe(world.told(PoemChanged)[0])
+    assert [] == world.told(PickedUp)
 
 
 def test_a_line_rewritten_in_an_edited_poem_is_said_after_the_one_before_it(world: World) -> None:
@@ -238,6 +270,85 @@ def test_a_subclass_may_post_by_itself(world: World) -> None:
 
     assert [0, 60, 660] == [time - START for time in world.stage().times]
     assert ["dolly 0", "dolly 1", "dolly 0"] == world.stage().posts
+
+
+def test_a_temperament_may_leave_out_a_pause(make_world: Callable[..., World]) -> None:
+    """Two lines without a pause come at once, and the schedule stays the sheep's own."""
+
+    def breathless(poem: tuple[str, ...], recitation: int, seed: int) -> Recitation:
+        return Recitation([Utterance(line, place, pause=place % 2) for place, line in enumerate(poem)])
+
+    world = make_world(options=Options(temperament=breathless))
+
+    world.live(130, world.raise_sheep(lines=9))
+
+    assert [0, 0, 60, 60, 120, 120] == [time - START for time in world.stage().times]
+
+
+def test_bots_of_one_name_on_two_networks_are_told_apart(make_world: Callable[..., World]) -> None:
+    """Their names in the log differ, and so do their random numbers; the bot on X keeps those that it had."""
+    world = make_world(options=Options(temperament=TEMPERAMENTS["senile"]))
+    alone = world.raise_sheep("dolly", lines=30)
+    practising = world.raise_sheep("aaa", lines=30, screen_name="dolly", network="pasture", oauth_token="other")
+    world.anew()
+
+    flock = {sheep.bot: sheep for sheep in Shepherd(world.folder, context=world.context).all_sheep}
+
+    assert {"twitter:dolly": "dolly", "pasture:dolly": "pasture:dolly"} == {
+        bot: sheep.name for bot, sheep in flock.items()
+    }
+    assert alone.seed == flock["twitter:dolly"].seed != flock["pasture:dolly"].seed
+    assert practising.bot == "pasture:dolly"
+
+
+def rename(world: World, new: str) -> None:
+    """Give dolly's account another name, as its operator does in the key file."""
+    file = world.folder / "dolly.json"
+    file.write_text(file.read_text().replace('"dolly"', f'"{new}"'))
+
+
+@pytest.mark.parametrize("known_by", [{"user_id": "1001"}, {"oauth_token": "1001-token"}])
+def test_a_renamed_account_goes_on(make_world: Callable[..., World], known_by: dict[str, Any]) -> None:
+    """With its place, its age and its random numbers: a bot is its account, not its name."""
+    world = make_world(options=Options(temperament=TEMPERAMENTS["senile"]))
+    sheep = world.raise_sheep(lines=30, **known_by)
+    world.live(150, sheep)
+    rename(world, "molly")
+    world.anew()
+
+    renamed = Sheep(sheep.json_file, 60, 600, context=world.context)
+
+    assert ("molly", sheep.bot, sheep.seed) == (renamed.name, renamed.bot, renamed.seed)
+    assert (sheep.place.line, sheep.place.n) == (renamed.place.line, renamed.place.n) == (3, 3)
+    assert [] == world.told(PickedUp)
+
+
+def test_an_account_that_takes_the_old_name_of_another_is_a_bot_of_its_own(world: World) -> None:
+    """It has said nothing yet; the renamed account keeps its place, whichever starts first."""
+    sheep = world.raise_sheep(lines=30, oauth_token="1001-token")
+    world.live(150, sheep)
+    rename(world, "molly")
+    sheep.json_file.rename(world.folder / "molly.json")
+    world.anew()
+    world.raise_sheep("dolly", oauth_token="1002-other")
+    world.anew()
+
+    flock = {sheep.name: sheep for sheep in Shepherd(world.folder, context=world.context).all_sheep}
+
+    assert {"dolly": 0, "molly": 3} == {name: each.place.n for name, each in flock.items()}
+    assert {"twitter:dolly (1002)", "twitter:dolly"} == {each.bot for each in flock.values()}
+
+
+def test_a_penned_bot_may_be_renamed(world: World) -> None:
+    """Its key file gets a new token and the new name at once; events have the new name from then on."""
+    sheep = world.raise_sheep(oauth_token="1001-token")
+    world.stage().trouble = [Suspended("403")]
+    world.live(60, sheep)
+
+    rename(world, "molly")
+    world.live(60, sheep)
+
+    assert ["molly"] == [event.bot for event in world.told(Said)]
 
 
 def test_intervals_in_the_key_file_override_the_flocks(world: World) -> None:

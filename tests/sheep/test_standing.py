@@ -9,16 +9,29 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flock import errors, events
-from flock.errors import JournalError, NetworkError, Pen, RateLimited, Unauthorized, Unavailable, Wait
-from flock.journal import WELL, Condition, Standing
+from flock.errors import (
+    JournalError,
+    NetworkError,
+    NotPermitted,
+    Pen,
+    RateLimited,
+    Refused,
+    Unauthorized,
+    Unavailable,
+    Wait,
+)
+from flock.journal import WELL, Condition, Place, Standing
 from flock.sheep.standing import (
+    CLOCK_WAIT,
+    DOUBT,
+    FIRST_HOLD,
     LONG_WAIT,
     LONGEST_BACK_OFF,
     PEN_CHECK,
     RATE_LIMIT_WAIT,
     RESET_SLACK,
-    STRIKES,
     back_off,
+    believable,
     troubled,
 )
 
@@ -31,8 +44,8 @@ def after(error: Exception, before: Standing = WELL, **given_: Any) -> tuple[Sta
     return troubled(error, before, bot="dolly", **{"now": NOW, "wall": WALL, "jitter": 0.5, **given_})
 
 
-@pytest.mark.parametrize("error", [errors.Suspended("403"), errors.Locked("403")])
-def test_a_suspended_or_locked_account_is_penned_at_once(error: Pen) -> None:
+@pytest.mark.parametrize("error", [errors.Suspended("403"), errors.Locked("403"), errors.Revoked("403")])
+def test_a_suspended_or_locked_account_and_a_revoked_token_are_penned_at_once(error: Pen) -> None:
     """Another try would only make it worse."""
     standing, event = after(error)
 
@@ -40,29 +53,61 @@ def test_a_suspended_or_locked_account_is_penned_at_once(error: Pen) -> None:
     assert events.Penned(at=WALL, bot="dolly", why="403", advice=error.advice) == event
 
 
-@pytest.mark.parametrize("kind", [errors.Unauthorized, errors.AppRefused])
-def test_refused_tokens_are_tried_three_times(kind: type[Pen]) -> None:
-    """Networks refuse good tokens now and then."""
-    standing, conditions, told = WELL, [], []
-    for _ in range(STRIKES):
-        standing, event = after(kind("401"), standing)
+def after_all(*errors_at: tuple[NetworkError, float]) -> list[Condition]:
+    """Return how dolly fares after each of the errors, which come so many seconds after NOW."""
+    standing, conditions = WELL, []
+    for error, seconds in errors_at:
+        standing, _ = after(error, standing, now=NOW + seconds)
         conditions.append(standing.condition)
-        told.append(type(event))
+    return conditions
 
-    assert [Condition.BACKING_OFF, Condition.BACKING_OFF, Condition.PENNED] == conditions
-    assert [events.BackingOff, events.BackingOff, events.Penned] == told
+
+@pytest.mark.parametrize("kind", [errors.Unauthorized, errors.AppRefused])
+@pytest.mark.parametrize(
+    ("tries", "is_penned"),
+    [
+        ([0, 1, 3], False),
+        ([0, 1, 3, DOUBT - 1], False),
+        ([0, DOUBT], False),
+        ([0, 1, DOUBT], True),
+        ([0, DOUBT + 5, DOUBT + 6], True),
+    ],
+)
+def test_refused_tokens_are_tried_for_an_hour(kind: type[Pen], tries: list[float], *, is_penned: bool) -> None:
+    """And three times at least: networks refuse good tokens now and then."""
+    *before, last = after_all(*((kind("401"), seconds) for seconds in tries))
+
+    assert {Condition.BACKING_OFF} == set(before)
+    assert is_penned is (last is Condition.PENNED)
 
 
 def test_other_trouble_between_two_refusals_does_not_forgive_the_first() -> None:
     """Only a success does, and that is WELL again."""
-    standing = WELL
-    for error in (Unauthorized("401"), Unavailable("503"), Unauthorized("401"), RateLimited("429")):
-        standing, _ = after(error, standing)
-    assert 2 == standing.strikes
+    token, away, limit = Unauthorized("401"), Unavailable("503"), RateLimited("429")
 
-    standing, _ = after(Unauthorized("401"), standing)
+    conditions = after_all((token, 0), (away, 10), (token, 20), (limit, 30), (token, DOUBT))
 
-    assert Condition.PENNED is standing.condition
+    assert Condition.PENNED is conditions[-1]
+
+
+def test_the_hour_of_a_token_begins_with_its_first_refusal() -> None:
+    """Not with trouble of another kind before it."""
+    token, away = Unauthorized("401"), Unavailable("503")
+
+    assert Condition.PENNED not in after_all(
+        (away, 0), (Refused("no"), 1), *((token, DOUBT + n) for n in range(5))
+    )
+
+
+def test_a_refusal_of_everything_is_waited_out_ever_longer() -> None:
+    """A minute, two, four, up to an hour; another trouble in between starts anew."""
+    standing, seconds = WELL, []
+    for kind in [NotPermitted] * 8 + [Refused] * 2:
+        standing, _ = after(kind("403"), standing)
+        seconds.append(standing.until - NOW)
+
+    assert [60, 120, 240, 480, 960, 1920, 3600, 3600, 60, 120] == seconds
+    assert Condition.WAITING is standing.condition
 
 
 @given(st.lists(st.sampled_from([errors.RateLimited, errors.Unavailable, errors.OutcomeUnknown, errors.Refused])))
@@ -93,7 +138,8 @@ def test_a_wait_lasts_until_the_networks_reset(wall: float, until: float) -> Non
         (errors.DailyLimit, LONG_WAIT),
         (errors.LooksAutomated, LONG_WAIT),
         (errors.OutOfCredits, LONG_WAIT),
-        (errors.ClockWrong, LONG_WAIT),
+        (errors.NotPermitted, FIRST_HOLD),
+        (errors.ClockWrong, CLOCK_WAIT),
     ],
 )
 def test_a_wait_without_a_reset_is_long_enough(kind: type[Wait], expected: float) -> None:
@@ -153,3 +199,23 @@ def test_what_is_not_the_networks_fault_is_told_as_such(error: Exception, expect
         standing.strikes,
         standing.kind,
     )
+
+
+TIMES = st.integers(0, 10**6).map(float)
+
+
+@given(wall=TIMES, due=TIMES, intended=st.none() | TIMES, until=TIMES, failures=st.integers(0, 40))
+def test_no_time_of_a_clock_that_was_set_back_is_believed(
+    wall: float, due: float, intended: float | None, until: float, failures: int
+) -> None:
+    """What was begun is past, and what is waited for comes within its longest pause."""
+    backing_off = Standing(Condition.BACKING_OFF, until=until, failures=failures)
+
+    place, standing = believable(Place(due=due, intended=intended), backing_off, wall=wall, longest=600)
+
+    assert (place.intended is None) is (intended is None)
+    assert (place.intended or 0.0) <= wall
+    assert place.due <= min(due, wall + 600)
+    assert standing.until <= min(until, wall + LONGEST_BACK_OFF)
+    if max(due - 600, until - 10, intended or 0.0) <= wall:
+        assert (Place(due=due, intended=intended), backing_off) == (place, standing)

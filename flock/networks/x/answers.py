@@ -1,19 +1,18 @@
-"""Translates answers of X's API, and failed exchanges, into the classes of `flock.errors`.
+"""Translates answers of X's API into the classes of `flock.errors`.
 
-Covers v2 (problem JSON) and v1.1 (numbered errors); the table is in docs/errors.md. Nothing here is raised:
-`meaning` returns the error, and the adapter raises it.
+Covers v2 (problem JSON) and v1.1 (numbered errors); the table is in docs/errors.md. An answer that is not in one
+of these forms says nothing about the post, whatever its status: any proxy or other server may have made it.
+Nothing here is raised: `meaning` returns the error, and the adapter raises it.
 """
 
 from __future__ import annotations
 
-import errno
 import re
-import ssl
 from collections.abc import Iterator, Mapping
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import requests
-from urllib3.exceptions import NameResolutionError, NewConnectionError
 
 from flock.errors import (
     AppRefused,
@@ -23,15 +22,18 @@ from flock.errors import (
     Locked,
     LooksAutomated,
     NetworkError,
+    NotPermitted,
     OutcomeUnknown,
     OutOfCredits,
     RateLimited,
     Refused,
+    Revoked,
     Suspended,
     TooLong,
     Unauthorized,
     Unavailable,
 )
+from flock.units import format_seconds
 
 _LONGEST_BELIEVED = 25 * 3600.0  # seconds; no window of X is longer than a day
 _JUST_PASSED = 60.0  # seconds; a reset that is past by no more than this is believed: clocks differ a little
@@ -41,7 +43,7 @@ _BY_CODE: dict[int, type[NetworkError]] = {
     32: AppRefused,
     64: Suspended,
     88: RateLimited,
-    89: Unauthorized,
+    89: Revoked,
     130: OutcomeUnknown,
     131: OutcomeUnknown,
     135: ClockWrong,
@@ -52,8 +54,10 @@ _BY_CODE: dict[int, type[NetworkError]] = {
     226: LooksAutomated,
     261: AppRefused,
     326: Locked,
+    344: DailyLimit,
     416: AppRefused,
     453: AppRefused,
+    467: NotPermitted,
 }
 _BY_STATUS: dict[int, type[NetworkError]] = {
     400: Refused,
@@ -64,7 +68,10 @@ _BY_STATUS: dict[int, type[NetworkError]] = {
     425: Unavailable,
     429: RateLimited,
 }
-_GONE = (404, 405, 406, 410)  # no such URL: the line is kept until the address is corrected
+GOOD = (200, 201)  # X answers with no other success
+NO_SUCH_URL = (404, 405, 406, 410)  # the line is kept until the address is corrected
+_CLOCKS_DIFFER = 300.0  # seconds; X refuses signatures that are older
+_CLOCK_WAIT = 60.0  # seconds; an NTP client sets a clock within a minute
 _BY_WORDS: tuple[tuple[str, type[NetworkError]], ...] = (
     ("duplicate", Duplicate),
     ("suspended", Suspended),
@@ -78,6 +85,19 @@ _BY_WORDS: tuple[tuple[str, type[NetworkError]], ...] = (
     ("usage-capped", DailyLimit),
     ("automated", LooksAutomated),
 )
+_OF_THE_ACCOUNT: tuple[tuple[str, type[NetworkError]], ...] = (
+    ("usage-capped", DailyLimit),
+    ("revoked", Revoked),
+    ("expired", Revoked),
+)
+_ABOUT_ACCESS = re.compile(
+    r"\b(permi(tted|ssions?)|authori[sz]ed|access|plan|tier|subscription|enrol|not (able|allowed) to perform)"
+)
+_ABOUT_THE_TEXT = re.compile(r"\b(content|text|links?|urls?|mention|hashtag|media|repl(y|ies)|characters?)\b")
+_WRITE_PERMISSION = (
+    " (set the app to Read and write, then make this bot's access token again: a token keeps the permission"
+    " that it was made with)"
+)
 
 
 def meaning(response: requests.Response, answer: Any, now: float) -> NetworkError | None:
@@ -88,10 +108,15 @@ def meaning(response: requests.Response, answer: Any, now: float) -> NetworkErro
     """
     body = answer if isinstance(answer, dict) else None
     codes = [code for error in _errors(body) if isinstance(code := error.get("code"), int)]
-    if response.ok and not codes and isinstance(answer, dict | list):
+    is_good = response.status_code in GOOD and not codes and not _holds_only_errors(body)
+    if is_good and isinstance(answer, dict | list):
         return None
     kind = _kind(response.status_code, body, codes)
     text = _explain(response, body)
+    if kind in (Unauthorized, AppRefused) and (found := _clocks(response.headers, now)):
+        return ClockWrong(f"{found} ({text})", until=now + _CLOCK_WAIT)
+    if kind is ClockWrong:
+        return ClockWrong(_clocks(response.headers, now) or text, until=now + _CLOCK_WAIT)
     return _limited(response.headers, text, now) if kind is RateLimited else kind(text)
 
 
@@ -99,19 +124,45 @@ def _kind(status: int, body: dict[str, Any] | None, codes: list[int]) -> type[Ne
     for code in codes:
         if code in _BY_CODE:
             return _BY_CODE[code]
-    if (
-        status >= 500 or status < 400
-    ):  # also a "success" without an id, or a proxy's page: the post may have landed
+    if body is None or status >= 500 or status < 400 or not _is_the_networks(body, status):
         return OutcomeUnknown
-    if status in _GONE or (body is None and status not in (408, 429)):
-        return Unavailable  # another server, a moved API, or a proxy's page: the post did not reach the network
-    words = " ".join(_words(body or {})).lower()
-    if status in (401, 402, 429):
-        return DailyLimit if "usage-capped" in words else _BY_STATUS[status]
-    for word, kind in _BY_WORDS:
-        if re.search(rf"\b{word}", words):
-            return kind
+    if status in NO_SUCH_URL:
+        return Unavailable  # a moved API: the post did not reach the network
+    return _by_words(status, " ".join(_words(body)).lower())
+
+
+def _by_words(status: int, words: str) -> type[NetworkError]:
+    table = _OF_THE_ACCOUNT if status in (401, 402, 429) else _BY_WORDS
+    if kind := next((kind for word, kind in table if re.search(rf"\b{word}", words)), None):
+        return kind
+    if status == 403 and _ABOUT_ACCESS.search(words) and not _ABOUT_THE_TEXT.search(words):
+        return NotPermitted
     return _BY_STATUS.get(status, Refused)
+
+
+def _is_the_networks(body: dict[str, Any], status: int) -> bool:
+    """Return whether this is an error in a form of X: numbered errors, or a problem (RFC 7807)."""
+    numbered = any(isinstance(error.get("code"), int) for error in _errors(body))
+    marks = sum(isinstance(body.get(name), str) for name in ("title", "detail", "type"))
+    return numbered or marks + (body.get("status") == status) >= 2
+
+
+def _holds_only_errors(body: dict[str, Any] | None) -> bool:
+    return bool(_errors(body)) and not (body or {}).get("data")
+
+
+def _clocks(headers: Mapping[str, str], now: float) -> str:
+    """Return in words that this machine's clock differs from the network's, or an empty text if it does not."""
+    try:
+        theirs = parsedate_to_datetime(headers.get("date", "")).timestamp()
+    except (ValueError, TypeError, OverflowError):
+        return ""
+    if abs(theirs - now) <= _CLOCKS_DIFFER:
+        return ""
+    return (
+        f"this machine's clock is {format_seconds(60 * round(abs(theirs - now) / 60))}"
+        f" {'behind' if theirs > now else 'ahead of'} the network's"
+    )
 
 
 def _errors(body: dict[str, Any] | None) -> list[dict[str, Any]]:
@@ -129,12 +180,22 @@ def _words(body: dict[str, Any]) -> Iterator[str]:
 
 def _explain(response: requests.Response, body: dict[str, Any] | None) -> str:
     """Return one line: the status and the network's message, shortened, without control characters."""
+    status = f"HTTP {response.status_code}"
+    if response.is_redirect:
+        return f"{status}: redirected elsewhere; check --base-url, and that no login page is in the way"
+    if response.status_code == 407:
+        return f"{status}: the proxy wants a user and a password, or other ones"
     if body is None:
         what = "a page" if b"<" in response.content[:256] else "no JSON"
-        return f"HTTP {response.status_code} with {what} instead of an answer"
+        return f"{status} with {what} instead of an answer"
     says = next((word for word in _words_worth_telling(body)), response.reason or "")
     says = "".join(letter if letter.isprintable() else " " for letter in says)[:_QUOTED]
-    return f"HTTP {response.status_code}: {says}" if says else f"HTTP {response.status_code}"
+    says += _WRITE_PERMISSION if "oauth1-permissions" in str(body.get("type")) or _has_code(body, 261) else ""
+    return f"{status}{', but' if response.ok else ''}: {says}" if says else status
+
+
+def _has_code(body: dict[str, Any], code: int) -> bool:
+    return any(error.get("code") == code for error in _errors(body))
 
 
 def _words_worth_telling(body: dict[str, Any]) -> Iterator[str]:
@@ -171,47 +232,3 @@ def _believable(text: str | None, now: float) -> float | None:
     except ValueError:
         return None
     return reset if now - _JUST_PASSED < reset <= now + _LONGEST_BELIEVED else None
-
-
-_UNREACHED: tuple[tuple[type[BaseException], str], ...] = (
-    (NameResolutionError, "cannot be found: no such name, or no DNS"),
-    (requests.ConnectTimeout, "takes no connection: timed out"),
-    (requests.exceptions.ProxyError, "is behind a proxy that takes no connection"),
-    (
-        ssl.SSLCertVerificationError,
-        "has a TLS certificate that cannot be verified; check the CA bundle and the clock",
-    ),
-    (NewConnectionError, "takes no connection"),
-    (requests.TooManyRedirects, "redirects too often; check --base-url, and that no login page is in the way"),
-    (requests.exceptions.InvalidURL, "is not a usable address"),
-)
-
-
-def unreachable(error: requests.RequestException, host: str) -> NetworkError:
-    """Return the error for a failed exchange: Unavailable if the post did not land, OutcomeUnknown if it may have.
-
-    The libraries' own messages are not shown: they may hold a proxy's password.
-    """
-    causes = list(_causes(error))
-    if any(isinstance(cause, OSError) and cause.errno in (errno.EMFILE, errno.ENFILE) for cause in causes):
-        return Unavailable("this process may open no more files; raise LimitNOFILE= or ulimit -n")
-    for kind, words in _UNREACHED:
-        if any(isinstance(cause, kind) for cause in causes):
-            return Unavailable(f"{host} {words}")
-    if isinstance(error, requests.ReadTimeout):
-        return OutcomeUnknown(f"{host} did not answer in time")
-    return OutcomeUnknown(f"the connection to {host} broke")
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield `error` and the errors behind it: causes, contexts, and the reasons that urllib3 stores."""
-    seen: set[int] = set()
-    waiting = [error]
-    while waiting:
-        cause = waiting.pop(0)
-        if cause is None or id(cause) in seen:
-            continue
-        seen.add(id(cause))
-        yield cause
-        parts = [getattr(cause, "reason", None), *cause.args, cause.__cause__, cause.__context__]
-        waiting += [part for part in parts if isinstance(part, BaseException)]

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any, ClassVar
-from urllib.parse import urlsplit
 
 import requests
 import simplejson as json
@@ -28,15 +27,18 @@ from requests_oauthlib import OAuth1
 
 from flock.errors import OutcomeUnknown, Refused, Unavailable
 from flock.keys import Key
-from flock.networks.base import Post
+from flock.networks.base import Post, is_same_text
 from flock.networks.service import Service
-from flock.networks.x.answers import meaning, unreachable
+from flock.networks.x.answers import GOOD, NO_SUCH_URL, meaning
 from flock.networks.x.length import fits_a_tweet
 from flock.options import ApiVersion
 from flock.poem import cut
 
 ROOT_URL = "https://api.x.com"
+_LONGEST_ID = 20  # digits; X's numbers have 64 bits
 _LATEST = 10  # how many of the account's own posts are read to find one again; X bills each
+
+_NO_COMMANDS = {"enable_dmcommands": "false"}  # else "D dolly ..." is sent to dolly, as a direct message
 
 _NO_FORM = SimpleNamespace(headers={}, body=None)  # what oauthlib asks of a request
 _address = lru_cache(maxsize=64)(base_string_uri)  # a flock posts all its lines to one
@@ -93,7 +95,7 @@ class X(twitter.Api):  # type: ignore[misc]
     def post(self, text: str) -> Post:
         if self.api == "1.1":
             url = f"{self.base_url}/statuses/update.json"
-            status = _object(self._exchange(url, "POST", data={"status": text}))
+            status = _object(self._exchange(url, "POST", data={"status": text, **_NO_COMMANDS}))
             return self._posted(status.get("id_str") or status.get("id"), status.get("text"), text)
         data = _data(self._exchange(f"{self.root_url}/2/tweets", "POST", json={"text": text}))
         return self._posted(data.get("id"), data.get("text"), text)
@@ -108,9 +110,16 @@ class X(twitter.Api):  # type: ignore[misc]
             answer = _object(self._get(url, {"max_results": _LATEST, **since}))
             posts = answer.get("data", [] if "meta" in answer else None)
         try:
-            return [Post(id=str(post["id"]), text=post.get("full_text") or post["text"]) for post in posts]
+            return [self._listed(post) for post in posts]
         except (AttributeError, KeyError, TypeError):
             raise Unavailable("the account's timeline came in a form that this version does not know") from None
+
+    @staticmethod
+    def _listed(post: Any) -> Post:
+        post_id, text = post["id"], post.get("full_text") or post["text"]
+        if not (_is_number(post_id) and isinstance(text, str)):
+            raise TypeError
+        return Post(id=str(post_id), text=text)
 
     def PostUpdate(self, status: str, *args: Any, **kwargs: Any) -> twitter.Status:  # noqa: N802
         """Post `status` and return it as python-twitter's Status. Other arguments are used by v1.1 only."""
@@ -132,9 +141,14 @@ class X(twitter.Api):  # type: ignore[misc]
         return [self.PostUpdate(piece, **kwargs) for piece in cut(status, self.fits)]
 
     def _posted(self, post_id: object, text: object, sent: str) -> Post:
+        """Return the post, if it is the answer to what was sent: the answer may be that to another request."""
         if not post_id:
             raise OutcomeUnknown("the answer to the post holds no id")
-        return Post(id=str(post_id), text=str(text or sent))
+        if not _is_number(post_id):
+            raise OutcomeUnknown("the answer to the post holds an id that is none")
+        if text != sent and not (isinstance(text, str) and is_same_text(text, sent)):
+            raise OutcomeUnknown("the answer to the post holds another text, or none")
+        return Post(id=str(post_id), text=text)
 
     def _find_account_id(self) -> str:
         if self._account_id is None:
@@ -147,39 +161,40 @@ class X(twitter.Api):  # type: ignore[misc]
     def _get(self, url: str, params: dict[str, Any]) -> Any:
         """Return the JSON at `url`. Raises Refused if the server has no such URL: a retry would not help."""
         # python-twitter adds tweet_mode to every GET, which v2 refuses; its signer is name-mangled.
+        response = self._session.get(url, params=params, auth=self._Api__auth)
         try:
-            return self._read(self._sent(lambda: self._session.get(url, params=params, auth=self._Api__auth)))
+            return self._read(response)
         except Unavailable as error:
-            if isinstance(error.__cause__, requests.RequestException):
-                raise
-            raise Refused(str(error)) from error
+            if response.status_code in NO_SUCH_URL:  # in X's own words
+                raise Refused(str(error)) from error
+            raise
 
     def _exchange(self, url: str, verb: str, **parts: Any) -> Any:
         """Send one request by python-twitter and return the JSON of its answer."""
-        return self._read(self._sent(lambda: super(X, self)._RequestUrl(url, verb, **parts)))
+        return self._read(super()._RequestUrl(url, verb, **parts))
 
     def _RequestUrl(self, url: str, verb: str, *args: Any, **kwargs: Any) -> requests.Response:  # noqa: N802
         """Send a request for python-twitter's own methods, which parse the answer themselves."""
-        response = self._sent(lambda: super(X, self)._RequestUrl(url, verb, *args, **kwargs))
+        response: requests.Response = super()._RequestUrl(url, verb, *args, **kwargs)
         self._read(response)
         return response
-
-    def _sent(self, exchange: Callable[[], requests.Response]) -> requests.Response:
-        try:
-            return exchange()
-        except requests.RequestException as error:
-            raise unreachable(error, urlsplit(self.root_url).hostname or self.root_url) from error
 
     def _read(self, response: requests.Response) -> Any:
         """Return the JSON of a good answer. Raises the NetworkError that a bad one means."""
         try:
             answer = json.loads(response.content)
-        except ValueError:  # broken JSON, HTML, or no text
+        except (ValueError, RecursionError):  # broken JSON, HTML, no text, a nesting without end
             answer = None
-        is_good = response.ok and isinstance(answer, dict | list) and "errors" not in answer
+        is_good = response.status_code in GOOD and isinstance(answer, dict | list) and "errors" not in answer
         if not is_good and (problem := meaning(response, answer, now=time.time())):
             raise problem
         return answer
+
+
+def _is_number(post_id: object) -> bool:
+    """Return whether this can be the id of a post on X: digits; API v1.1 also sends them as a number."""
+    digits = post_id if isinstance(post_id, str) else str(post_id) if type(post_id) is int else ""
+    return len(digits) <= _LONGEST_ID and digits.isascii() and digits.isdecimal() and bool(digits.strip("0"))
 
 
 def _object(answer: Any) -> dict[str, Any]:

@@ -1,27 +1,18 @@
 """Answers of X's API, and failed exchanges, become errors of the flock."""
 
-import contextlib
 import io
 import json
-import socket
-import ssl
-import struct
-import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
+from email.utils import formatdate
 from typing import Any
 
 import pytest
 import requests
-import urllib3
 from hypothesis import given
 from hypothesis import strategies as st
 
-import flock.networks.http
 import flock.networks.x.answers
 from flock import errors
-from flock.networks.http import Session
-from flock.networks.x.answers import unreachable
-from tests.conftest import no_more_files
 
 NOW = 1_800_000_000.0
 HOUR = 3600.0
@@ -67,7 +58,7 @@ DUPLICATE = "You are not allowed to create a Tweet with duplicate content."
         (32, 401, errors.AppRefused),
         (64, 403, errors.Suspended),
         (88, 429, errors.RateLimited),
-        (89, 401, errors.Unauthorized),
+        (89, 401, errors.Revoked),
         (130, 503, errors.OutcomeUnknown),
         (131, 500, errors.OutcomeUnknown),
         (135, 401, errors.ClockWrong),
@@ -78,8 +69,10 @@ DUPLICATE = "You are not allowed to create a Tweet with duplicate content."
         (226, 403, errors.LooksAutomated),
         (261, 403, errors.AppRefused),
         (326, 403, errors.Locked),
+        (344, 403, errors.DailyLimit),
         (416, 403, errors.AppRefused),
         (453, 403, errors.AppRefused),
+        (467, 403, errors.NotPermitted),
         (9999, 403, errors.Refused),
         (9999, 500, errors.OutcomeUnknown),
     ],
@@ -111,12 +104,19 @@ def test_every_numbered_error_has_its_class(code: int, status: int, expected: ty
         ),
         (403, v2(403, "Forbidden", "no", PROBLEMS + "oauth1-permissions"), errors.AppRefused),
         (403, v2(403, "Forbidden", "This request looks like it might be automated."), errors.LooksAutomated),
-        (403, v2(403, "Forbidden", "You are not permitted to perform this action."), errors.Refused),
+        (403, v2(403, "Forbidden", "You are not permitted to perform this action."), errors.NotPermitted),
         (403, v2(403, "Forbidden", "Your request was blocked by a rule."), errors.Refused),
         (400, v2(400, "Invalid Request", "Your Tweet text is too long."), errors.TooLong),
         (400, {"errors": [{"message": "$.text: bad"}], **v2(400, "Invalid Request", "invalid")}, errors.Refused),
         (404, v2(404, "Not Found", "no"), errors.Unavailable),
-        (413, {}, errors.TooLong),
+        (413, {}, errors.OutcomeUnknown),
+        (413, v2(413, "Payload Too Large", "no"), errors.TooLong),
+        (403, v2(403, "Forbidden", "You are not permitted to post this link."), errors.Refused),
+        (403, v2(403, "Forbidden", "Your plan has no access to this endpoint."), errors.NotPermitted),
+        (403, v2(403, "Forbidden", "Your account is not authorized to do this."), errors.NotPermitted),
+        (403, {"message": "Forbidden"}, errors.OutcomeUnknown),
+        (401, {"error": "no"}, errors.OutcomeUnknown),
+        (401, v2(401, "Unauthorized", "The token has been revoked."), errors.Revoked),
         (429, v2(429, "Too Many Requests", "Too Many Requests"), errors.RateLimited),
         (500, v2(500, "Internal Server Error", "oops"), errors.OutcomeUnknown),
         (503, v2(503, "Service Unavailable", "later"), errors.OutcomeUnknown),
@@ -128,25 +128,13 @@ def test_every_problem_of_v2_has_its_class(status: int, body: object, expected: 
 
 
 @pytest.mark.parametrize(
-    ("status", "expected"),
-    [
-        (200, errors.OutcomeUnknown),
-        (400, errors.Unavailable),
-        (401, errors.Unavailable),
-        (403, errors.Unavailable),
-        (404, errors.Unavailable),
-        (429, errors.RateLimited),
-        (502, errors.OutcomeUnknown),
-        (504, errors.OutcomeUnknown),
-    ],
+    "status", [103, 200, 301, 308, 400, 401, 403, 404, 410, 413, 418, 425, 429, 451, 500, 502, 504, 522, 999]
 )
 @pytest.mark.parametrize("body", [PAGE, b"", b"\xff\xfe", b"null", b'"no"'])
-def test_a_page_that_some_proxy_answers_is_no_answer(
-    status: int, expected: type[errors.NetworkError], body: bytes
-) -> None:
-    """With a 4xx status the post did not land; otherwise it may have. The message does not quote the page."""
+def test_a_page_that_some_proxy_answers_is_no_answer(status: int, body: bytes) -> None:
+    """Who has answered is unknown, and so is what became of the post. The message does not quote the page."""
     problem = meaning(answer(status, body), NOW)
-    assert expected is type(problem)
+    assert errors.OutcomeUnknown is type(problem)
     assert f"HTTP {status} with {'a page' if body is PAGE else 'no JSON'} instead of an answer" == str(problem)
 
 
@@ -187,7 +175,7 @@ WINDOW, USER_DAY, APP_DAY = "x-rate-limit", "x-user-limit-24hour", "x-app-limit-
         (reset(USER_DAY, NOW + HOUR) | reset(APP_DAY, NOW + 2 * HOUR), errors.DailyLimit, NOW + 2 * HOUR),
     ],
 )
-@pytest.mark.parametrize("body", [v2(429, "Too Many Requests", "no"), v1(88), PAGE])
+@pytest.mark.parametrize("body", [v2(429, "Too Many Requests", "no"), v1(88)])
 def test_a_rate_limit_lasts_until_a_reset_that_can_be_believed(
     headers: dict[str, str], kind: type[errors.Wait], until: float | None, body: object
 ) -> None:
@@ -210,6 +198,54 @@ def test_the_networks_words_are_passed_on_shortened_and_harmless() -> None:
     assert str(problem).startswith("HTTP 403: no")
     assert str(problem).isprintable()
     assert len(str(problem)) < 200
+
+
+def test_a_success_that_holds_only_errors_passes_on_the_networks_words() -> None:
+    """Whether the post is out is unknown; why it may not be is told."""
+    body = {"errors": [{"title": "Forbidden", "detail": "You are not permitted."}], "data": {}}
+    problem = meaning(answer(200, body), NOW)
+    assert (errors.OutcomeUnknown, "HTTP 200, but: You are not permitted.") == (type(problem), str(problem))
+    assert meaning(answer(200, {**body, "data": [{"id": "1"}]}), NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "expected"),
+    [
+        (302, b"", "HTTP 302: redirected elsewhere; check --base-url, and that no login page is in the way"),
+        (407, PAGE, "HTTP 407: the proxy wants a user and a password, or other ones"),
+    ],
+)
+def test_what_stands_in_the_way_is_named(status: int, body: bytes, expected: str) -> None:
+    """A login page, and a proxy; the post may be out all the same."""
+    problem = meaning(answer(status, body, {"location": "/login"}), NOW)
+    assert (errors.OutcomeUnknown, expected) == (type(problem), str(problem))
+
+
+def test_a_missing_permission_names_the_step_that_people_miss() -> None:
+    """A token keeps the permission that it was made with."""
+    for body in (v1(261), v2(403, "Forbidden", "no", PROBLEMS + "oauth1-permissions")):
+        problem = meaning(answer(403, body), NOW)
+        assert errors.AppRefused is type(problem)
+        assert "make this bot's access token again" in str(problem)
+
+
+@pytest.mark.parametrize("body", [v2(401, "Unauthorized", "Unauthorized"), v1(32), v1(135)])
+@pytest.mark.parametrize(
+    ("ahead", "words"), [(2400.0, "40m behind the network's"), (-301.0, "5m ahead of the network's")]
+)
+def test_a_refused_token_and_a_wrong_clock_mean_the_clock(ahead: float, words: str, body: object) -> None:
+    """The network's clock is in its Date header. The token is not doubted, and the wait is a short one."""
+    problem = meaning(answer(401, body, {"Date": formatdate(NOW + ahead, usegmt=True)}), NOW)
+    assert isinstance(problem, errors.ClockWrong)
+    assert str(problem).startswith(f"this machine's clock is {words}")
+    assert NOW + 60 == problem.until
+
+
+@pytest.mark.parametrize("date", ["", "yesterday", formatdate(NOW - 300, usegmt=True), "Wed, 99 Oct 2026"])
+def test_a_refused_token_and_a_right_clock_mean_the_token(date: str) -> None:
+    """Clocks may differ by five minutes; a date that cannot be read says nothing."""
+    problem = meaning(answer(401, v2(401, "Unauthorized", "Unauthorized"), {"Date": date}), NOW)
+    assert errors.Unauthorized is type(problem)
 
 
 JSON = st.recursive(
@@ -235,173 +271,3 @@ def test_any_answer_means_something(status: int, body: object, headers: dict[str
     problem = meaning(answer(status, body, headers), NOW)
     assert isinstance(problem, errors.NetworkError | None)
     assert status < 400 or problem is not None
-
-
-# What becomes of a request that gets no answer: real failures on loopback.
-
-Handler = Callable[[socket.socket], None]
-
-
-@contextlib.contextmanager
-def serving(handle: Handler) -> Iterator[str]:
-    """Listen on loopback and give each connection to `handle`; yield host and port."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-
-        def serve() -> None:
-            with contextlib.suppress(OSError):
-                while True:
-                    connection, _ = server.accept()
-                    with connection, contextlib.suppress(OSError):
-                        handle(connection)
-
-        thread = threading.Thread(target=serve, daemon=True)
-        thread.start()
-        try:
-            yield f"127.0.0.1:{server.getsockname()[1]}"
-        finally:
-            server.shutdown(socket.SHUT_RDWR)
-            thread.join(10)
-
-
-def fail(url: str, **environment: Any) -> errors.NetworkError:
-    """Post to `url` and return what the failure means."""
-    with Session(url) as session:
-        session.proxies.update(environment)
-        with pytest.raises(requests.RequestException) as caught:
-            session.post(url, json={"text": "baa"}, headers={"Authorization": "OAuth sesame"})
-    return unreachable(caught.value, "the-host")
-
-
-def reply(*parts: bytes, reset: bool = False) -> Handler:
-    """Return a handler that reads a request, sends `parts`, and closes, with a reset if told to."""
-
-    def handle(connection: socket.socket) -> None:
-        connection.recv(65536)
-        for part in parts:
-            connection.sendall(part)
-        if reset:
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-
-    return handle
-
-
-def test_a_refused_connection_means_that_nothing_landed() -> None:
-    """No process listens on the port."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    problem = fail(f"http://127.0.0.1:{port}/2/tweets")
-    assert (errors.Unavailable, "the-host takes no connection") == (type(problem), str(problem))
-
-
-def test_a_process_that_may_open_no_more_files_blames_no_server() -> None:
-    """The process can open no connection to any server."""
-    url = "http://127.0.0.1:1/2/tweets"
-    with Session(url) as session, no_more_files(), pytest.raises(requests.RequestException) as caught:
-        session.post(url)
-    problem = unreachable(caught.value, "the-host")
-    assert errors.Unavailable is type(problem)
-    assert "this process may open no more files; raise LimitNOFILE= or ulimit -n" == str(problem)
-
-
-def test_a_name_that_nobody_knows_means_that_nothing_landed() -> None:
-    """No such name, or no DNS."""
-    problem = fail("http://nowhere.invalid/2/tweets")
-    assert errors.Unavailable is type(problem)
-    assert "the-host cannot be found: no such name, or no DNS" == str(problem)
-
-
-@pytest.mark.parametrize(
-    "handle",
-    [
-        reply(),
-        reply(reset=True),
-        reply(b"HTTP/1.1 201 Created\r\nContent-Length: 100\r\n\r\n{"),
-        reply(b"HTTP/1.1 201 Created\r\nContent-Length: 100\r\n\r\n{", reset=True),
-        reply(b"HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"),
-        reply(b"220 smtp ready\r\n"),
-        reply(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\nbaa"),
-    ],
-    ids=["silence", "reset", "cut short", "reset half-way", "bad chunks", "no HTTP", "bad gzip"],
-)
-def test_a_connection_that_breaks_after_the_request_leaves_doubt(handle: Handler) -> None:
-    """The server has read the request, and may have stored the post."""
-    with serving(handle) as address:
-        problem = fail(f"http://{address}/2/tweets")
-    assert errors.OutcomeUnknown is type(problem)
-    assert "the connection to the-host broke" == str(problem)
-
-
-def test_a_server_that_never_answers_leaves_doubt(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The session waits for the read timeout and no longer."""
-    monkeypatch.setattr(flock.networks.http, "READ_TIMEOUT", 0.05)
-    done = threading.Event()
-
-    def hang(connection: socket.socket) -> None:
-        connection.recv(65536)
-        done.wait(10)
-
-    with serving(hang) as address:
-        problem = fail(f"http://{address}/2/tweets")
-        done.set()
-    assert errors.OutcomeUnknown is type(problem)
-    assert "the-host did not answer in time" == str(problem)
-
-
-@pytest.mark.parametrize(
-    "status", [b"301 Moved", b"302 Found", b"307 Temporary Redirect", b"308 Permanent Redirect"]
-)
-def test_a_redirect_is_not_followed(status: bytes) -> None:
-    """A redirect is not followed: that would send a GET, and the tokens, to another server."""
-    requested: list[bytes] = []
-
-    def handle(connection: socket.socket) -> None:
-        requested.append(connection.recv(65536))
-        connection.sendall(b"HTTP/1.1 " + status + b"\r\nLocation: /login\r\nContent-Length: 0\r\n\r\n")
-
-    with serving(handle) as address:
-        problem = fail(f"http://{address}/2/tweets")
-    assert errors.Unavailable is type(problem)
-    assert str(problem).startswith("the-host redirects too often; check --base-url")
-    assert 1 == len(requested)
-
-
-def test_tls_to_a_plain_port_is_no_success() -> None:
-    """TLS may also break after the request, and the libraries do not say when it did."""
-    with serving(reply(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")) as address:
-        problem = fail(f"https://{address}/2/tweets")
-    assert errors.OutcomeUnknown is type(problem)
-
-
-def test_a_certificate_that_proves_nothing_means_that_nothing_landed() -> None:
-    """The certificate is checked before anything is sent. The error is nested as requests and urllib3 nest it."""
-    inner = urllib3.exceptions.SSLError(ssl.SSLCertVerificationError(1, "self-signed certificate"))
-    pool = urllib3.HTTPSConnectionPool("api.x.com")
-    error = requests.exceptions.SSLError(urllib3.exceptions.MaxRetryError(pool, "/2/tweets", inner))
-    problem = unreachable(error, "the-host")
-    assert errors.Unavailable is type(problem)
-    assert "the-host has a TLS certificate that cannot be verified; check the CA bundle and the clock" == str(
-        problem
-    )
-
-
-def test_a_dead_proxy_means_that_nothing_landed_and_its_password_is_not_told() -> None:
-    """The libraries' messages may hold the password; the flock's does not."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    problem = fail("https://api.example/2/tweets", https=f"http://me:sesame@127.0.0.1:{port}")
-    assert errors.Unavailable is type(problem)
-    assert "the-host is behind a proxy that takes no connection" == str(problem)
-
-
-def test_a_proxy_that_refuses_means_that_nothing_landed() -> None:
-    """The request never got through it."""
-    with serving(reply(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")) as address:
-        problem = fail("https://api.example/2/tweets", https=f"http://me:sesame@{address}")
-    assert errors.Unavailable is type(problem)
-    assert "sesame" not in str(problem)
-
-
-def test_what_is_no_address_leaves_no_doubt() -> None:
-    """No request was made."""
-    problem = fail("http:///nowhere")
-    assert (errors.Unavailable, "the-host is not a usable address") == (type(problem), str(problem))

@@ -17,7 +17,6 @@ import requests
 import twitter
 from oauthlib.oauth1 import RequestValidator, ResourceEndpoint
 
-from benchmarks.ground import make_certificate
 from flock import errors
 from flock.keys import Key, read_key
 from flock.networks.base import Post
@@ -113,12 +112,6 @@ def stub() -> Iterator[Stub]:
     """Run a stub for a test."""
     with serving() as told:
         yield told
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Make a certificate for localhost; return it with its key, and the CA bundle that trusts it."""
-    return make_certificate(tmp_path_factory.mktemp("certificate"))
 
 
 Connect = Callable[..., X]
@@ -292,10 +285,10 @@ def test_a_success_without_an_id_leaves_doubt(
     ("answer", "expected"),
     [
         ((401, {"title": "Unauthorized", "status": 401}), errors.Unauthorized),
-        ((402, {"title": "CreditsDepleted"}), errors.OutOfCredits),
+        ((402, {"title": "CreditsDepleted", "detail": "no credits"}), errors.OutOfCredits),
         ((403, {"errors": [{"code": 187, "message": "Status is a duplicate."}]}), errors.Duplicate),
-        ((404, {"title": "Not Found"}), errors.Unavailable),
-        ((429, {"title": "Too Many Requests"}), errors.RateLimited),
+        ((404, {"title": "Not Found", "status": 404}), errors.Unavailable),
+        ((429, {"title": "Too Many Requests", "status": 429}), errors.RateLimited),
         ((503, b"<html>over capacity</html>"), errors.OutcomeUnknown),
     ],
 )

@@ -1,0 +1,174 @@
+"""Under which names people write the fields of a key file, and which field each name means.
+
+Libraries, the developer portal and older programs have names of their own. A name is read where its meaning is
+certain; `docs/keys.md` has the same table.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "screen_name": ("screen_name", "username", "account_name", "handle"),
+        "consumer_token": (
+            *("consumer_token", "consumer_key", "consumer_api_key", "api_key", "api_token", "api_consumer_key"),
+            *("app_key", "application_key", "client_key"),
+        ),
+        "consumer_token_secret": (
+            *("consumer_token_secret", "consumer_secret", "consumer_secret_key", "consumer_key_secret"),
+            *("consumer_api_secret", "consumer_api_secret_key", "consumer_api_key_secret"),
+            *("api_secret", "api_secret_key", "api_key_secret", "api_token_secret", "api_consumer_secret"),
+            *("app_secret", "app_key_secret", "application_secret"),
+        ),
+        "oauth_token": (
+            *("oauth_token", "access_token", "access_token_key", "access_key", "token"),
+            *("user_access_token", "user_token", "resource_owner_key"),
+        ),
+        "oauth_token_secret": (
+            *("oauth_token_secret", "oauth_secret", "access_token_secret", "access_secret", "access_key_secret"),
+            *(
+                "token_secret",
+                "user_secret",
+                "user_access_token_secret",
+                "user_token_secret",
+                "resource_owner_secret",
+            ),
+        ),
+        "user_id": ("user_id", "account_id"),
+        "api": ("api", "api_version"),
+        "poem_file": ("poem_file", "poem_path", "poem_filename", "text_file", "file"),
+        "network": ("network",),
+        "line_interval": ("line_interval",),
+        "poem_interval": ("poem_interval",),
+        "posts_per_day": ("posts_per_day", "tweets_per_day", "max_posts_per_day", "max_tweets_per_day"),
+        "temperament": ("temperament",),
+    }
+)
+"""The names of each field; case, blanks, dashes and underscores do not count."""
+
+PREFIXES = ("twitter", "x", "oauth", "oauth1", "oauth10a", "my")  # TWITTER_API_KEY means api_key
+OF_OAUTH_2 = ("client_id", "client_secret", "bearer_token", "bearer", "refresh_token")
+OTHER_NETWORKS = frozenset(
+    [
+        *("mastodon", "bluesky", "bsky", "atproto", "telegram", "discord", "facebook", "instagram", "threads"),
+        *("reddit", "slack", "tumblr", "google", "openai", "github", "aws", "medium", "linkedin", "nostr"),
+    ]
+)
+_DEEPEST = 4  # objects in objects
+_INVISIBLE = re.compile(r"[\W_]")
+
+
+@lru_cache(maxsize=4096)
+def fold(name: str) -> str:
+    """Return the letters and digits of a name, in lower case: "API Key", `api-key` and `apiKey` are one name."""
+    return _INVISIBLE.sub("", unicodedata.normalize("NFKC", name).casefold())
+
+
+_FIELDS = {fold(name): field for field, names in NAMES.items() for name in names}
+_OAUTH_2 = frozenset(fold(name) for name in OF_OAUTH_2)
+_OF_OAUTH_2_BY_NAME = frozenset(f"oauth2{name}" for name in (*_FIELDS, *_OAUTH_2))
+
+
+@lru_cache(maxsize=4096)
+def field_named(name: str) -> str | None:
+    """Return the field that `name` means, or None where that is not certain."""
+    return _without_prefix(fold(name)) if len(name) <= 99 else None
+
+
+def _without_prefix(folded: str, prefixes: int = 2) -> str | None:
+    if folded in _FIELDS or not prefixes:
+        return _FIELDS.get(folded)
+    shorter = (folded.removeprefix(prefix) for prefix in PREFIXES if folded.startswith(prefix))
+    return next(filter(None, (_without_prefix(each, prefixes - 1) for each in shorter)), None)
+
+
+@lru_cache(maxsize=4096)
+def is_of_oauth_2(name: str) -> bool:
+    """Return whether `name` is one of OAuth 2.0, which flock does not use."""
+    folded = fold(name)
+    return any(folded.removeprefix(prefix) in (*_OAUTH_2, *_OF_OAUTH_2_BY_NAME) for prefix in ("", *PREFIXES))
+
+
+class Place(NamedTuple):
+    """Where a value stands in the file: the names of the objects around it and its own; and the value."""
+
+    path: tuple[str, ...]
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was read: `given` has a value for each field, and `names` the name in the file that it stands under.
+
+    `contrary` has, by field, two names that give it different values. `bots` are the names of objects that hold
+    the same fields with different values: they are several bots.
+    """
+
+    given: dict[str, Any]
+    names: dict[str, str]
+    contrary: dict[str, tuple[str, str]] = field(default_factory=dict)
+    bots: tuple[str, ...] = ()
+
+
+def read_fields(params: Mapping[str, Any]) -> Reading:
+    """Return the fields that `params`, a JSON object, gives under any of their names, also in objects within it.
+
+    A field under its own name at the top overrides all others, and a value overrides an empty one.
+    """
+    found: dict[str, list[Place]] = {}
+    for place in _places(params, ()):
+        if name := _field_at(place.path, params):
+            found.setdefault(name, []).append(place)
+    reading = Reading({}, {})
+    bots: dict[str, None] = {}  # in their order, each once
+    for name, places in found.items():
+        said = [place for place in places if place.value not in (None, "")] or places
+        first = next((place for place in said if place.path == (name,)), said[0])
+        reading.given[name], reading.names[name] = first.value, first.path[0]
+        if first.path == (name,):
+            continue
+        if others := [place for place in said if _plain(place.value) != _plain(first.value)]:
+            reading.contrary[name] = (first.path[-1], others[0].path[-1])
+            if any(len(first.path) == len(other.path) > 1 for other in others):
+                bots |= dict.fromkeys(place.path[-2] for place in said if len(place.path) > 1)
+    return Reading(reading.given, reading.names, reading.contrary, tuple(bots))
+
+
+def _places(fields: Mapping[str, Any], around: tuple[str, ...]) -> Iterator[Place]:
+    """Yield each value of the object and of the objects in it, and in lists in it, at most four in each other."""
+    for name, value in fields.items():
+        path = (*around, name)
+        inner: list[Place] = []
+        if isinstance(value, Mapping | list) and len(path) < _DEEPEST and fold(name) not in OTHER_NETWORKS:
+            inner = [place for at, each in _objects(path, value) for place in _places(each, at)]
+        if field_named(name) != "temperament" and any(_field_at(place.path, fields) for place in inner):
+            yield from inner
+        else:
+            yield Place(path, value)
+
+
+def _objects(path: tuple[str, ...], value: Any) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:
+    """Yield the value if it is an object, or the objects if it is a list of some; each with its path."""
+    if isinstance(value, Mapping):
+        yield path, value
+    elif isinstance(value, list) and all(isinstance(each, Mapping) for each in value):
+        for number, each in enumerate(value, start=1):
+            yield (path if len(value) == 1 else (*path[:-1], f"{path[-1]} {number}")), each
+
+
+def _field_at(path: tuple[str, ...], params: Mapping[str, Any]) -> str | None:
+    """Return the field at `path`: "key" in "consumer" is consumer_key, "token" in "twitter" is token."""
+    if fold(path[-1]) == "clientsecret" and any(fold(name) == "clientkey" for name in params):
+        return "consumer_token_secret"  # as requests-oauthlib calls it; elsewhere the name is of OAuth 2.0
+    return (field_named(" ".join(path[-2:])) if len(path) > 1 else None) or field_named(path[-1])
+
+
+def _plain(value: Any) -> Any:
+    return value.strip() if isinstance(value, str) else value
