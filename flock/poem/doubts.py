@@ -32,19 +32,20 @@ _TAGS = (
 _MARKUP = "which is posted as it stands"
 _PATTERNS = (  # what a line holds or is, and how that is known
     ("holds U+FFFD, which stands for letters that were lost in a conversion", "\ufffd|ï¿½|锟斤拷"),
-    (f"holds an HTML tag, {_MARKUP}", rf"(?i)</?(?:{_TAGS})(?:\s[^<>]*)?/?>|<!--|-->|<!doctype\b|<!\[CDATA\["),
+    (f"holds an HTML tag, {_MARKUP}", rf"(?i)</?(?:{_TAGS}|o:p)(?:\s[^<>]*)?/?>|<!--|-->|<!doctype\b|<!\[CDATA\["),
     (
-        f"holds a code for a line end or a letter, {_MARKUP}",
-        r"\\[nrt]|\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|\\'[0-9a-f]{2}",
+        f"holds a program's code, {_MARKUP}",
+        r"""\\[nrt"']|\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|\\[a-zA-Z]+[{*\[]|\\\\$|\{\{.*\}\}|[$#]\{\w+\}|<[?%]"""
+        r"|^(?!.*://).*(?:%20|%[CDE][0-9A-F]%[89AB][0-9A-F])",
     ),
     (
         f"holds a terminal's code for a colour, {_MARKUP}",
-        r"(?:\^\[|\\e|\\0?33|\\x1[bB]|␛)\[?|\[\d{0,3}(?:;\d{1,3})*m(?!\w)|\[\d{1,3};\d{1,3}[Hf]|\[[0-2]?[JK](?![\w\]])",
+        r"(?:\^\[|\\e|\\0?33|\\x1[bB]|␛)\[|\[\d{0,3}(?:;\d{1,3})*m(?!\w)|\[\d{1,3};\d{1,3}[Hf]|\[[0-2]?[JK](?![\w\]])",
     ),
     (f"holds a code of e-mail (quoted-printable), {_MARKUP}", r"(?:=[0-9A-F]{2}){2,}|=20$|=3D"),
     (
         f"is Markdown, {_MARKUP}",
-        r"^#{1,6}\s+\S|^(?:```|~~~)|^={3,}$|\*\*\w[^*]*\*\*|__\w[^_]*__|!?\[[^\[\]]*\]\([^()\s]+\)|^\|.*\|$|^>\s",
+        r"^#{1,6}\s+\S|^(?:```|~~~)|^={3,}$|\*\*\w[^*]*\*\*|(?<!\w)__?\w[^_]*__?(?!\w)|^[*+]\s+\w|!?\[[^\[\]]*\]\([^()\s]+\)|^\|.*\|$|^>\s",
     ),
     ("holds a private use character, which most people see as a box", r"\p{Co}"),
     ("holds a combining mark without a letter", r"(?:^|\s)\p{M}"),
@@ -54,31 +55,22 @@ _PATTERNS = (  # what a line holds or is, and how that is known
     ),
 )
 _LICENCE = (
-    *("project gutenberg", "gutenberg.org", "gutenberg.net", "distributed proofread", "all rights reserved"),
-    *("creativecommons", "creative commons", "spdx-license", "permission is hereby granted", "licensed under"),
-    *(
-        "public domain",
-        "copyright ©",
-        "copyright (c)",
-        "copyright 1",
-        "copyright 2",
-        "(c) 19",
-        "(c) 20",
-        "© 19",
-        "© 20",
-    ),
+    *("project gutenberg", "gutenberg.org", "gutenberg.net", "distributed proofread", "this ebook is for"),
+    *("transcribed from", "text prepared by", "creativecommons", "creative commons", "cc by", "spdx-license"),
+    *("permission is hereby granted", "licensed under", "public domain", "all rights reserved"),
+    *("copyright ©", "copyright (c)", "copyright 1", "copyright 2", "(c) 19", "(c) 20", "© 19", "© 20"),
 )
 _HEADER = ("title: ", "author: ", "release date: ", "posting date: ", "language: ", "translator: ", "produced by ")
 _PLAIN = re.compile(r"""[\w\s,.;:!?'"()’“”‘—–…-]*""")  # a line of only these needs no closer look
 _LINE_KINDS = [(what, regex.compile(pattern)) for what, pattern in _PATTERNS]
-_ENTITY = regex.compile(r"&(?:[a-zA-Z][a-zA-Z0-9]{1,31}|#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6});")
+_ENTITY = regex.compile(r"&(?:(?:nbsp|amp|quot|lt|gt)\b|(?:[a-zA-Z]\w{1,31}|#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6});)")
 _UTF_7 = regex.compile(r"\+([A-Za-z0-9+/]{3,60})-")
 _MENTION = regex.compile(r"(?<![\w!#$%&*@＠])[@＠](\w{1,20})(?![\w@＠]|://)", regex.ASCII)
 _COMMAND = regex.compile(r"(?i)^[dm]\s+@?[a-z0-9_]{1,20}\b", regex.ASCII)
 
 _MISTAKEN_FOR = ("cp1252", "latin-1", "cp1251", "koi8_r", "mac_roman", "cp437", "cp850", "cp1250")
 _WHAT_IT_WAS = regex.compile(  # one letter or mark that is frequent, or two of any script
-    r"[\u00a1-\u00ff\u0152\u0153\u2010-\u203a\u20ac\u2122\ufeff\U0001f000-\U0001faff\s]+"
+    r"[\u00a1-\u017f\u2010-\u203a\u20ac\u2122\ufeff\U0001f000-\U0001faff\s]+"
     r"|[\p{Latin}\p{Greek}\p{Cyrillic}\p{Hebrew}\p{Arabic}\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}"
     r"\p{Devanagari}\p{M}\p{P}\s]{2,}"
 )
@@ -129,7 +121,7 @@ def _doubts_about(text: str) -> Iterator[str]:
         yield "is part of a licence or a header and not of the poem"
     if not text.isascii() and _MOJIBAKE.search(text) and _is_mojibake(text):
         yield "was converted from the wrong encoding"
-    if _PLAIN.fullmatch(text) and text.strip("-"):
+    if _PLAIN.fullmatch(text) and "_" not in text:
         return
     yield from (what for what, pattern in _LINE_KINDS if pattern.search(text))
     if any(html.unescape(entity) != entity for entity in _ENTITY.findall(text)):

@@ -56,19 +56,36 @@ DOUBTFUL = [
             "Î¼Î®Î½Î¹Î½",
             "ã‚¯ã‚¯",
             "Ã¢â‚¬â„¢s",
+            "Ä°stanbul",
         )
     ),
     *(
         (line, f"holds an HTML entity, {STANDS}")
-        for line in ("Rosencrantz &amp; Guildenstern", "&quot;no&quot;", "&#8212; twice", "&#x2014;", "a&nbsp;b")
+        for line in (
+            "Rosencrantz &amp; Guildenstern",
+            "&quot;no&quot;",
+            "&#8212; twice",
+            "&#x2014;",
+            "a&nbsp;b",
+            "a &nbsp b",
+        )
     ),
     *(
         (line, f"holds an HTML tag, {STANDS}")
         for line in ("<i>italic</i> line", "a<br />", "<BR>", "<p class='x'>", "</div>", "<!-- no -->")
     ),
     *(
-        (line, f"holds a code for a line end or a letter, {STANDS}")
-        for line in (r"line one\nline two", r"\ttab", r"caf\u00e9", r"caf\xe9", r"letter\'92s")
+        (line, f"holds a program's code, {STANDS}")
+        for line in (
+            r"line one\nline two",
+            r"\ttab",
+            r"caf\u00e9",
+            r"caf\xe9",
+            r"letter\'92s",
+            r"\textit{word}",
+            "{{title}}",
+            "sheep%20may",
+        )
     ),
     *(
         (line, f"holds a terminal's code for a colour, {STANDS}")
@@ -85,6 +102,8 @@ DOUBTFUL = [
             "see [this](https://x.co)",
             "=====",
             "> quoted",
+            "an _old_ wool",
+            "* item one",
             "| a | b |",
         )
     ),
@@ -95,6 +114,7 @@ DOUBTFUL = [
             "*** START OF THE PROJECT GUTENBERG EBOOK A VOYAGE ***",
             "The Project Gutenberg eBook of A Voyage",
             "Title: A Voyage",
+            "This eBook is for the use of anyone anywhere",
             "Copyright (c) 1999 Nobody",
             "All rights reserved.",
             "SPDX-License-Identifier: MIT",
@@ -133,6 +153,10 @@ def test_a_line_that_looks_like_a_mistake_is_told_and_shown(tmp_path: Path, line
         "#1 in the list, #wool, C# minor",
         "[sic] and [1], {so} it goes",
         "* * *",
+        "*** ***",
+        "snake_case_words and 100% wool, see https://x.co/a%20b",
+        "(__)",
+        "C:\\",
         "---",
         "…",
         "1 + 1 = 2 - all = good",

@@ -358,8 +358,8 @@ def test_what_is_doubtful_about_a_poem_is_told_first(make_folder: Make, start: S
     _, _, others = start("rehearse", folder.path, "--tweets", "1", "--bot", "bot2").end()
 
     what = "line 1 holds an HTML entity, which is posted as it stands: one &amp; two"
-    assert f"flock: warning: {folder.path / 'bot0.txt'}: {what}\n" == errors
-    assert "" == others
+    assert 1 == errors.splitlines().count(f"flock: warning: {folder.path / 'bot0.txt'}: {what}")
+    assert what not in others
 
 
 def test_a_book_is_rehearsed_in_seconds(make_folder: Make) -> None:
