@@ -20,26 +20,25 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
-from itertools import pairwise
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
 from multiprocessing.dummy import Pool as ThreadPool
 from pathlib import Path
 from random import Random
-from typing import Literal
 
 import simplejson as json
 
 from benchmarks.gauges import Machine
 from benchmarks.ground import make_certificate
+from benchmarks.unsteady import Pen, Row, Unsteady, pen, stop, write_bots
 from flock.clock import VirtualClock
-from flock.events import Said
 from flock.journal import MemoryJournal
 from flock.options import Options
+from flock.sheep.sheep import Sheep
 from flock.units import DAY
-from tests.endtoend.conftest import Flock, start_flock, write_key
 from tests.faults.campaign import Memory, hold
-from tests.faults.hostile import Act, HostileServer
+from tests.faults.hostile import HostileServer
 from tests.faults.modes import GROUPS, Mode
 from tests.faults.proxy import FORWARDS, TUNNELS, Proxy
 from tests.faults.test_bounds import Quota, SmallDisk
@@ -47,16 +46,9 @@ from tests.world import World
 
 HOST = "flock.invalid"  # no name of this machine, which would need no proxy
 YEAR = 365 * DAY
-LINES = 100_000  # of a poem: more than any bot says here
-_UNSTEADY = (
-    "closes",
-    "framing",
-    "answers",
-    "statuses",
-    "shapes",
-    "extras",
-    "timelines",
-)  # groups that take no time
+CAP = 100  # posts a day, of each bot whose clock is set
+LINES = 20_000  # of a poem: more than any bot says on virtual time
+Limit = Callable[[int], Callable[[], object]]  # sets it to a process; returns what lifts it again
 _HEAD = (
     "| what was done | how many | posts | twice | lost | most memory | neighbours' pace | ended badly |\n"
     "|---|--:|--:|--:|--:|--:|--:|--:|"
@@ -80,146 +72,12 @@ class Size:
 TINY = Size(kills=4, flocks=2, bots=2, answers=2, breaks=1, clocks=10, limits=1, cases=20)
 
 
-@dataclass
-class Row:
-    """What came of a campaign. `pace` is the least share of its due lines that a bot with good answers said."""
-
-    what: str
-    how_many: str
-    posts: int = 0
-    twice: int = 0
-    lost: int = 0
-    peak_mb: float = 0.0
-    pace: float | None = None
-    bad: list[str] = field(default_factory=list)
-
-    def count(self, poem: Sequence[str], posts: Sequence[str]) -> None:
-        """Count a bot's posts, beside what it was to say."""
-        self.posts += len(posts)
-        self.twice += len(posts) - len(set(posts))
-        if posts and [*dict.fromkeys(posts)] != (said := [*poem[: len(set(posts))]]):
-            self.lost += max(1, len({*said} - {*posts}))
-
-    def check(self, flock: Flock, output: str, code: int) -> None:
-        """Note it if the flock did not end with `code`, or met a bug."""
-        if flock.process.returncode != code:
-            self.bad.append(f"exit code {flock.process.returncode}")
-        if "Traceback" in output:
-            self.bad.append(output[output.index("Traceback") :][:2000])
-
-    def __str__(self) -> str:
-        memory = f"{self.peak_mb:.0f} MB" if self.peak_mb else ""
-        pace = "" if self.pace is None else f"{min(1.0, self.pace):.0%}"
-        numbers = f"{self.posts:,} | {self.twice} | {self.lost}" if self.posts else " |  | "
-        return f"| {self.what} | {self.how_many} | {numbers} | {memory} | {pace} | {len(self.bad)} |"
-
-
-class Unsteady:
-    """Lets most requests pass, and answers the others in one of the ways of tests/faults/modes.py."""
-
-    def __init__(self, seed: int) -> None:
-        self._chance = Random(seed)
-        self._modes = [mode for group in _UNSTEADY for mode in GROUPS[group].values() if not mode.spares]
-        self.calm = False
-
-    def __call__(self, method: str) -> tuple[Act, bool] | None:
-        if self.calm or self._chance.random() < 0.75:
-            return None
-        mode = self._chance.choice(
-            [mode for mode in self._chance.choices(self._modes, k=9) if method in mode.asked]
-        )
-        return mode.act, self._chance.choice(mode.lands)
-
-
-@dataclass
-class Pen:
-    """A folder of bots, and the network that they post to. `folder` has the keys, and gets the journal."""
-
-    folder: Path
-    network: HostileServer
-    url: str
-    variables: Mapping[str, str]
-    poems: Mapping[str, list[str]]
-
-    def start(self, **variables: str) -> Flock:
-        """Start the flock."""
-        pace = ("--line-interval", "0.05", "--poem-interval", "0.05")
-        more = {"HURRY": "0.005", "IMPATIENCE": "0.05", **self.variables, **variables}
-        return start_flock(self.folder, "run", self.folder / "keys", "-q", "--base-url", self.url, *pace, **more)
-
-    def wait_for(self, more: int, seconds: float = 60.0) -> bool:
-        """Wait until each bot has posted so many lines more; return whether it came to that."""
-        goals = {bot: len(self.network.landed[bot]) + more for bot in self.poems}
-        return self.network.wait_until(
-            lambda: all(len(self.network.landed[bot]) >= goal for bot, goal in goals.items()), seconds
-        )
-
-    def live_on(self, flock: Flock, chance: Random) -> None:
-        """Let the flock live for up to 40 requests, or for a moment of its start."""
-        until, moment = self.requests() + chance.randrange(1, 40), 1.0
-        if chance.random() < 0.8:
-            self.network.wait_until(lambda: self.requests() >= until, 20)
-            moment = 0.03
-        with suppress(subprocess.TimeoutExpired):
-            flock.process.wait(chance.uniform(0, moment))
-
-    def requests(self) -> int:
-        """Return how many requests the network has seen."""
-        return sum(map(len, self.network.log.values()))
-
-    def finish(self, row: Row) -> None:
-        """Run the flock once more until every bot has said something, and count everything."""
-        flock = self.start()
-        memory = Memory(flock.process)
-        try:
-            if not self.wait_for(3):
-                row.bad.append("not every bot goes on")
-            stop(flock, row)
-        finally:
-            flock.process.kill()
-        row.peak_mb = max(row.peak_mb, memory.peak_mb())
-        for bot, poem in self.poems.items():
-            row.count(poem, self.network.said(bot))
-
-
-def stop(flock: Flock, row: Row) -> None:
-    """Stop the flock by SIGTERM, and look at how it ends."""
-    flock.process.terminate()
-    try:
-        output, errors = flock.process.communicate(timeout=30)
-    except subprocess.TimeoutExpired:
-        flock.process.kill()
-        output, errors = flock.process.communicate()
-    row.check(flock, output + errors, 0)
-
-
-@contextmanager
-def pen(
-    folder: Path, bots: int, weather: Callable[[str], tuple[Act, bool] | None] = lambda _: None
-) -> Iterator[Pen]:
-    """Make bots, and a network for them."""
-    poems = write_bots(folder, bots)
-    with HostileServer(weather=weather) as network:
-        yield Pen(folder, network, network.url, {}, poems)
-
-
-def write_bots(folder: Path, bots: int) -> dict[str, list[str]]:
-    """Write the keys and poems of so many bots; return the poems."""
-    keys = folder / "keys"
-    keys.mkdir(mode=0o700, parents=True)
-    poem = [f"line {line}" for line in range(2000)]
-    for number in range(bots):
-        write_key(keys, f"bot{number}", 1000 + number, poem)
-    return {f"bot{number}": poem for number in range(bots)}
-
-
 # The campaigns
 
 
 def kills(folder: Path, size: Size) -> Iterator[Row]:
     """kill -9 at random moments, on a network that answers badly: direct, and through a proxy."""
-    ways: tuple[Literal["direct", "through a proxy"], ...] = ("direct", "through a proxy")
-    for way in ways:
+    for way in ("direct", "through a proxy"):
         row = Row(f"`kill -9` at random moments, a quarter of the answers bad, {way}", f"{size.kills // 2} kills")
         share = size.kills // 2 // size.flocks
 
@@ -252,7 +110,7 @@ def answers(folder: Path, size: Size) -> Iterator[Row]:
             name: Mode(mode.act, (chance.choice(mode.lands),), mode.asked[:1], mode.is_doubtful, mode.spares)
             for name, mode in modes.items()
         }
-        times = min(size.answers, 100) if group == "slow" else size.answers
+        times = min(size.answers, 100) if group in ("slow", "floods") else size.answers
         row = Row(f"bad answers in a row: {group}", f"{len(chosen)} kinds × {times}")
         done = hold(folder / group, group, chosen, times=times, longest=900, hurry=quick)
         for case, poem in done.poems.items():
@@ -294,58 +152,50 @@ def proxies(folder: Path, size: Size) -> Iterator[Row]:
         yield row
 
 
-class SetClock(VirtualClock):
-    """A clock whose wall time is set back and forth."""
-
-    def set_by(self, seconds: float) -> None:
-        """Set the wall clock so many seconds forward."""
-        self.skew += seconds
-
-
 def clocks(folder: Path, size: Size) -> Iterator[Row]:
-    """The clock is set, by up to ten years, while the flock runs and between two runs; each bot has a cap."""
-    row = Row("the clock set back or forth, up to ten years, running or not", f"{size.clocks} times")
-    chance, clock = Random(3), SetClock(1_800_000_000.0)
-    keys = folder / "clocks"
-    keys.mkdir(mode=0o700)
-    world = World(keys, clock, MemoryJournal(), Options(posts_per_day=100))
-    flock = [world.raise_sheep(f"bot{number}", lines=LINES, intervals=(300, 300)) for number in range(3)]
-    most_silent = 0.0
-    for _ in range(size.clocks):
-        clock.set_by(
-            chance.choice((1, -1)) * chance.choice((1, 60, 3600, DAY, 30 * DAY, 10 * YEAR)) * chance.random()
-        )
-        if chance.random() < 0.3:
-            world.anew()
-            flock = [world.raise_sheep(sheep.name, intervals=(300, 300)) for sheep in flock]
-        world.live(chance.choice((600, 3600, DAY)), *flock)
-    said = [event for event in world.told(Said) if isinstance(event, Said)]
-    for sheep in flock:
-        poem = [f"{sheep.name} {line}" for line in range(LINES)]
-        times = world.stage(sheep.name).times
-        row.count(poem, world.stage(sheep.name).posts)
-        most_silent = max([most_silent, *(after - before for before, after in pairwise(times))])
-        over = sum(times[at + 100] - times[at] < DAY - 1 for at in range(len(times) - 100))
-        if over:
-            row.bad.append(f"{sheep.name}: {over} times more than 100 posts in 24 hours")
-    if most_silent > 2 * DAY:
-        row.bad.append(f"silent for {most_silent / DAY:.1f} days")
-    if len(said) != row.posts:
-        row.bad.append(f"{len(said)} posts told of {row.posts}")
-    yield row
+    """The clock is set, by up to ten years; each bot has a cap, which is kept while the flock runs."""
+    for way, restarts in {"while the flock runs": False, "between runs, too": True}.items():
+        row = Row(f"the clock set by up to ten years, {way}", f"{size.clocks // 2} times")
+        chance, clock = Random(3), VirtualClock(1_800_000_000.0)
+        keys = folder / way
+        keys.mkdir(mode=0o700)
+        world = World(keys, clock, MemoryJournal(), Options(posts_per_day=CAP))
+        flock = [world.raise_sheep(f"bot{number}", lines=LINES, intervals=(300, 300)) for number in range(3)]
+        for _ in range(size.clocks // 2):
+            most = chance.choice((60, 3600, DAY, 30 * DAY, 10 * YEAR))
+            clock.skew += chance.uniform(-most, most)
+            if restarts:
+                flock = restarted(world, flock)
+            world.live(chance.choice((600, 3600, DAY / 4)), *flock)
+        for sheep in flock:
+            times = world.stage(sheep.name).times
+            row.count([f"{sheep.name} {line}" for line in range(LINES)], world.stage(sheep.name).posts)
+            if not restarts and any(
+                after - before < DAY - 1 for before, after in zip(times, times[CAP:], strict=False)
+            ):
+                row.bad.append(f"{sheep.name}: more than {CAP} posts in 24 hours")
+        clock.skew = 0.0
+        before = {sheep.name: len(world.stage(sheep.name).posts) for sheep in flock}
+        for _ in range(72):  # hours in which all is right, and the flock is started again and again
+            flock = restarted(world, flock)
+            world.live(3600, *flock)
+        silent = [name for name, posts in before.items() if len(world.stage(name).posts) == posts]
+        row.bad += [f"{name}: silent for three days after the clock is right" for name in silent]
+        yield row
+
+
+def restarted(world: World, flock: Sequence[Sheep]) -> list[Sheep]:
+    """Return the sheep of the next process."""
+    world.anew()
+    return [world.raise_sheep(sheep.name, intervals=(300, 300)) for sheep in flock]
 
 
 def limits(folder: Path, size: Size) -> Iterator[Row]:
     """A limit of the machine is reached while a flock runs, and lifted again."""
 
-    def no_files(pid: int) -> Callable[[], None]:
-        return lowered(pid, resource.RLIMIT_NOFILE, 3)
-
-    def no_memory(pid: int) -> Callable[[], None]:
-        size_kb = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if "VmSize" in line)
-        return lowered(pid, resource.RLIMIT_AS, int(size_kb.split()[1]) * 1024 + 100_000)
-
-    for what, limit in {"no more open files": no_files, "no more memory (`RLIMIT_AS`)": no_memory}.items():
+    files = partial(lowered, kind=resource.RLIMIT_NOFILE, soft=3)
+    kinds: dict[str, Limit] = {"no more open files": files, "no more memory (`RLIMIT_AS`)": no_memory}
+    for what, limit in kinds.items():
         row = Row(what, f"{size.limits} times")
         with pen(folder / what.split()[2], 10) as home:
             go_through(home, row, size.limits, limit)
@@ -353,14 +203,14 @@ def limits(folder: Path, size: Size) -> Iterator[Row]:
     row = Row("the disk of the journal is full", f"{size.limits} times")
     disk_folder = folder / "disk"
     disk_folder.mkdir()
-    disk = SmallDisk(disk_folder) if os.geteuid() == 0 else Quota(disk_folder)
+    disk = SmallDisk(disk_folder, 20) if os.geteuid() == 0 else Quota(disk_folder)
     try:
         with pen(folder / "full", 10) as home:
             home.variables = {"FLOCK_STATE": str(disk_folder / "flock.db")}
 
-            def full(pid: int) -> Callable[[], None]:
+            def full(pid: int) -> Callable[[], object]:
                 disk.fill(pid)
-                return lambda: disk.make_room(pid)
+                return partial(disk.make_room, pid)
 
             go_through(home, row, size.limits, full)
     finally:
@@ -368,14 +218,21 @@ def limits(folder: Path, size: Size) -> Iterator[Row]:
     yield row
 
 
-def lowered(pid: int, kind: int, soft: int) -> Callable[[], None]:
+def no_memory(pid: int) -> Callable[[], object]:
+    """Let the process have no more memory than it has."""
+    status = Path(f"/proc/{pid}/status").read_text().splitlines()
+    size = next(int(line.split()[1]) for line in status if line.startswith("VmSize"))
+    return lowered(pid, resource.RLIMIT_AS, size * 1024 + 100_000)
+
+
+def lowered(pid: int, kind: int, soft: int) -> Callable[[], object]:
     """Lower a limit of the process; return what lifts it again."""
     before = resource.prlimit(pid, kind)
     resource.prlimit(pid, kind, (soft, before[1]))
-    return lambda: resource.prlimit(pid, kind, before) and None
+    return partial(resource.prlimit, pid, kind, before)
 
 
-def go_through(home: Pen, row: Row, times: int, limit: Callable[[int], Callable[[], None]]) -> None:
+def go_through(home: Pen, row: Row, times: int, limit: Limit) -> None:
     """Let the flock meet the limit so many times, half a second each, and count what it said."""
     flock = home.start()
     memory = Memory(flock.process)

@@ -255,6 +255,8 @@ class Proxy:
         with client, suppress(OSError):
             client.settimeout(60)
             head = read_head(client)
+            if not head:
+                return
             found = _LENGTH.search(head)
             body = read_exactly(client, int(found[1])) if found else b""
             method, target, rest = head.split(b" ", 2)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import faults, gauges, scale, soak
+from benchmarks import gauges, scale, soak, unsteady
 from benchmarks.forms import SLOTS, STOPS
 from benchmarks.ground import client_environment
 from benchmarks.machinery import Row, side_by_side
@@ -259,7 +259,7 @@ def test_two_forms_are_measured_in_turn() -> None:
 )
 def test_a_campaign_counts_what_came_twice_and_what_was_lost(posts: str, twice: int, lost: int) -> None:
     """Beside the poem "abcd"; lines in another order count as lost."""
-    row = faults.Row("a campaign", "once")
+    row = unsteady.Row("a campaign", "once")
     row.count("abcd", posts)
     assert (twice, lost) == (row.twice, row.lost)
 

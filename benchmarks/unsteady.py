@@ -1,0 +1,154 @@
+"""A flock on a network that is unsteady, and what came of it: the parts of benchmarks/faults.py."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+from tests.endtoend.conftest import Flock, start_flock, write_key
+from tests.faults.campaign import Memory
+from tests.faults.hostile import Act, HostileServer
+from tests.faults.modes import GROUPS
+
+_UNSTEADY = {  # the groups that take no time; a timeline that lies is another matter
+    "POST": ("closes", "framing", "answers", "statuses", "shapes", "extras"),
+    "GET": ("closes", "framing", "statuses", "shapes"),
+}
+
+
+@dataclass
+class Row:
+    """What came of a campaign. `pace` is the least share of its due lines that a bot with good answers said."""
+
+    what: str
+    how_many: str
+    posts: int = 0
+    twice: int = 0
+    lost: int = 0
+    peak_mb: float = 0.0
+    pace: float | None = None
+    bad: list[str] = field(default_factory=list)
+
+    def count(self, poem: Sequence[str], posts: Sequence[str]) -> None:
+        """Count a bot's posts, beside what it was to say."""
+        self.posts += len(posts)
+        self.twice += len(posts) - len(set(posts))
+        if posts and [*dict.fromkeys(posts)] != (said := [*poem[: len(set(posts))]]):
+            self.lost += max(1, len({*said} - {*posts}))
+
+    def check(self, flock: Flock, output: str, code: int) -> None:
+        """Note it if the flock did not end with `code`, or met a bug."""
+        if flock.process.returncode != code:
+            self.bad.append(f"exit code {flock.process.returncode}")
+        if "Traceback" in output:
+            self.bad.append(output[output.index("Traceback") :][:2000])
+
+    def __str__(self) -> str:
+        memory = f"{self.peak_mb:.0f} MB" if self.peak_mb else ""
+        pace = "" if self.pace is None else f"{min(1.0, self.pace):.0%}"
+        numbers = f"{self.posts:,} | {self.twice} | {self.lost}" if self.posts else " |  | "
+        return f"| {self.what} | {self.how_many} | {numbers} | {memory} | {pace} | {len(self.bad)} |"
+
+
+class Unsteady:
+    """Lets most requests pass, and answers the others in one of the ways of tests/faults/modes.py."""
+
+    def __init__(self, seed: int) -> None:
+        self._chance = Random(seed)
+        self._modes = {
+            asked: [mode for group in groups for mode in GROUPS[group].values() if asked in mode.asked]
+            for asked, groups in _UNSTEADY.items()
+        }
+        self.calm = False
+
+    def __call__(self, method: str) -> tuple[Act, bool] | None:
+        if self.calm or self._chance.random() < 0.75:
+            return None
+        mode = self._chance.choice(self._modes[method])
+        return mode.act, self._chance.choice(mode.lands)
+
+
+@dataclass
+class Pen:
+    """A folder of bots, and the network that they post to. `folder` has the keys, and gets the journal."""
+
+    folder: Path
+    network: HostileServer
+    url: str
+    variables: Mapping[str, str]
+    poems: Mapping[str, list[str]]
+
+    def start(self, **variables: str) -> Flock:
+        """Start the flock."""
+        pace = ("--line-interval", "0.05", "--poem-interval", "0.05")
+        more = {"HURRY": "0.005", "IMPATIENCE": "0.05", **self.variables, **variables}
+        return start_flock(self.folder, "run", self.folder / "keys", "-q", "--base-url", self.url, *pace, **more)
+
+    def wait_for(self, more: int, seconds: float = 60.0) -> bool:
+        """Wait until each bot has posted so many lines more; return whether it came to that."""
+        goals = {bot: len(self.network.landed[bot]) + more for bot in self.poems}
+        return self.network.wait_until(
+            lambda: all(len(self.network.landed[bot]) >= goal for bot, goal in goals.items()), seconds
+        )
+
+    def live_on(self, flock: Flock, chance: Random) -> None:
+        """Let the flock live for up to 40 requests, or for a moment of its start."""
+        until, moment = self.requests() + chance.randrange(1, 40), 1.0
+        if chance.random() < 0.8:
+            self.network.wait_until(lambda: self.requests() >= until, 20)
+            moment = 0.03
+        with suppress(subprocess.TimeoutExpired):
+            flock.process.wait(chance.uniform(0, moment))
+
+    def requests(self) -> int:
+        """Return how many requests the network has seen."""
+        return sum(map(len, self.network.log.values()))
+
+    def finish(self, row: Row) -> None:
+        """Run the flock once more until every bot has said something, and count everything."""
+        flock = self.start()
+        memory = Memory(flock.process)
+        try:
+            if not self.wait_for(3):
+                row.bad.append("not every bot goes on")
+            stop(flock, row)
+        finally:
+            flock.process.kill()
+        row.peak_mb = max(row.peak_mb, memory.peak_mb())
+        for bot, poem in self.poems.items():
+            row.count(poem, self.network.said(bot))
+
+
+def stop(flock: Flock, row: Row) -> None:
+    """Stop the flock by SIGTERM, and look at how it ends."""
+    flock.process.terminate()
+    try:
+        output, errors = flock.process.communicate(timeout=30)
+    except subprocess.TimeoutExpired:
+        flock.process.kill()
+        output, errors = flock.process.communicate()
+    row.check(flock, output + errors, 0)
+
+
+@contextmanager
+def pen(
+    folder: Path, bots: int, weather: Callable[[str], tuple[Act, bool] | None] = lambda _: None
+) -> Iterator[Pen]:
+    """Make bots, and a network for them."""
+    poems = write_bots(folder, bots)
+    with HostileServer(weather=weather) as network:
+        yield Pen(folder, network, network.url, {}, poems)
+
+
+def write_bots(folder: Path, bots: int) -> dict[str, list[str]]:
+    """Write the keys and poems of so many bots; return the poems."""
+    keys = folder / "keys"
+    keys.mkdir(mode=0o700, parents=True)
+    poem = [f"line {line}" for line in range(2000)]
+    for number in range(bots):
+        write_key(keys, f"bot{number}", 1000 + number, poem)
+    return {f"bot{number}": poem for number in range(bots)}
