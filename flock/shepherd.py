@@ -178,6 +178,9 @@ class Shepherd(SimpleShepherd):
         if not self.context.stop.is_set():
             threading.current_thread().name = sheep.name
             sheep.beat()
+            while sheep.is_within_a_line and not self.context.stop.is_set():
+                sheep.sleep()
+                sheep.beat()
 
     def _warn_of_limits(self) -> None:
         from flock.preflight import journal_troubles, shortfalls  # noqa: PLC0415 - a rehearsal has no threads

@@ -19,12 +19,12 @@ Recite = Callable[[int], Recitation]  # the number of a recitation, from 0 -> th
 def onward(here: Place, *, post_id: str | None, pieces: int, recite: Recite, due: float) -> Place:
     """Return the place after the post at `here`, the `here.piece`-th of `pieces`, has ended.
 
-    `post_id` is the network's id of the post, if it is known to be out, and `due` when the next line should be
-    said.
+    `post_id` is the network's id of the post, if it is known to be out, and `due` when the next line, or the next
+    piece of this one, should be said.
     """
     last_id = post_id or here.last_id
     if here.piece + 1 < pieces:
-        return here._replace(n=here.n + 1, piece=here.piece + 1, last_id=last_id)
+        return here._replace(n=here.n + 1, piece=here.piece + 1, last_id=last_id, due=due)
     line, recitations, skipped, silent = here.line + 1, here.recitations, here.skipped, here.silent
     lines = len(recite(recitations).utterances)
     if line >= lines:

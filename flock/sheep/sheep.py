@@ -42,6 +42,7 @@ log = logging.getLogger(__name__)
 
 STEADFAST = TEMPERAMENTS["steadfast"]
 
+_PIECE_INTERVAL = 3.0  # seconds between the posts of one line: readers get it as a whole, and not as a burst
 _CRON_SLACK = 30.0  # seconds; half of cron's minute
 
 
@@ -288,12 +289,18 @@ class Sheep:
         now, slack = self.context.clock.now(), min(_CRON_SLACK, self.line_interval / 2)
         return self._delivery.looks_at <= now and self.wake <= now + slack
 
+    @property
+    def is_within_a_line(self) -> bool:
+        """Whether the next piece of a line is to be said, and nothing is in its way."""
+        place = self._delivery.place
+        return place.saying is not None and place.intended is None and self.standing == WELL
+
     def decide(self) -> str:
         """Return what to say next: the recitation's line, faithful or not so faithful."""
         return self.recitation.utterances[self.mod_tweet_tracker].text
 
     def tweet_something(self) -> None:
-        """Say the line that is due, with all its posts.
+        """Say the line that is due; of a line of several posts, the one that is due.
 
         Raises NetworkError when the network does not accept one now; what is left of the line is said at the next
         try. Raises JournalError when a post cannot be noted; then it is not made.
@@ -308,11 +315,9 @@ class Sheep:
         line = self.decide() if delivery.place.saying is None else delivery.place.saying
         if self._pieces is None or self._pieces[0] != line:  # once a line, however often it is tried
             self._pieces = line, [line] if self.api.fits(line) else cut(line, self.api.fits)
-        pieces = self._pieces[1]
-        self._say(line, pieces)
-        while delivery.place.saying is not None:
-            self._say(line, pieces)
-        self._pieces = None
+        self._say(line, self._pieces[1])
+        if delivery.place.saying is None:
+            self._pieces = None
 
     def _say(self, line: str, pieces: list[str]) -> None:
         """Post one piece of a line, out of the day's allowance; a post that surely is not out does not count."""
@@ -351,8 +356,12 @@ class Sheep:
         Where `here` says no line any more, this post has ended it: the rest of a refused line is not posted.
         """
         pieces = pieces if here.saying is not None else here.piece + 1
-        interval = interval_after(here, self._recite, self.line_interval, self.poem_interval)
-        due = next_due(here.due, interval, self.context.clock.now())
+        now = self.context.clock.now()
+        if here.piece + 1 < pieces:
+            due = now + min(_PIECE_INTERVAL, self.line_interval)
+        else:
+            interval = interval_after(here, self._recite, self.line_interval, self.poem_interval)
+            due = next_due(here.due, interval, now)
         return onward(here, post_id=post_id, pieces=pieces, recite=self._recite, due=due)
 
     def _go_on(self, before: Place) -> None:

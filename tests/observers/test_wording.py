@@ -23,6 +23,7 @@ from flock.events import (
     Out,
     Penned,
     PickedUp,
+    PoemChanged,
     Released,
     Rounds,
     Said,
@@ -75,6 +76,7 @@ SENTENCES = [
     ),
     (NobodyQuiet(at=AT), "every sheep that had gone quiet has posted again, or is penned or waiting"),
     (PickedUp(at=AT, line=2, text="baa"), "finds its poem edited, and goes on at line 3: baa"),
+    (PoemChanged(at=AT, text="baa"), "has another poem than before, and begins at its top: baa"),
     (Out(at=AT, sheep=5), "5 sheep on the way out"),
     (Out(at=AT, sheep=5, where="X", first_in=29.9), "5 sheep on the way out to X"),
     (

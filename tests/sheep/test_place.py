@@ -49,13 +49,13 @@ def test_after_the_last_line_comes_the_first_of_the_next_recitation() -> None:
 
 
 def test_a_line_of_three_posts_is_left_after_the_third() -> None:
-    """The due time stays the line's until all of it is said."""
+    """Each of them is due at a time of its own."""
     places = [Place(saying="one", due=5.0, next_line="one")]
     for _ in range(3):
         places.append(after(places[-1], pieces=3))
 
     assert [(0, 0), (0, 1), (0, 2), (1, 0)] == [(place.line, place.piece) for place in places]
-    assert [5.0, 5.0, 5.0, LINE] == [place.due for place in places]
+    assert [5.0, LINE, LINE, LINE] == [place.due for place in places]
     assert ["one", "one", "one", None] == [place.saying for place in places]
 
 

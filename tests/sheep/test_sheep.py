@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -167,7 +168,7 @@ def test_a_half_said_line_is_finished_after_a_restart(world: World, monkeypatch:
     """The tweets of a long line that are out are not said again, even when the poem was edited since."""
     (world.folder / "dolly.txt").write_text(" ".join(f"word{number}" for number in range(120)))
     sheep = world.raise_sheep()
-    world.live(0, sheep)
+    world.live(60, sheep)
     whole = list(world.stage().posts)
     world.stage().posts.clear()
     world.clock.advance_to(sheep.due)
@@ -186,14 +187,24 @@ def test_a_half_said_line_is_finished_after_a_restart(world: World, monkeypatch:
     stage = world.stage()
     monkeypatch.setattr(stage, "post", crash_after_two(stage.post))
     with pytest.raises(Crash):
-        sheep.beat()
+        world.live(60, sheep)
     monkeypatch.undo()
     (world.folder / "dolly.txt").write_text("something else\nand more")
     world.anew()
-    world.live(10, world.raise_sheep())
+    world.live(60, world.raise_sheep())
 
     assert len(whole) > 3
     assert whole == world.stage().posts[: len(whole)]
+
+
+@pytest.mark.parametrize(("line_interval", "seconds"), [(60, 3.0), (1, 1.0), (0, 0.0)])
+def test_the_posts_of_one_line_are_no_burst(world: World, line_interval: float, seconds: float) -> None:
+    """They keep three seconds between them, or the line's interval if that is shorter."""
+    (world.folder / "dolly.txt").write_text(" ".join(f"word{number}" for number in range(120)))
+    world.live(20, world.raise_sheep(intervals=(line_interval, 600)))
+    times = world.stage().times
+    assert len(times) > 3
+    assert [seconds] * (len(times) - 1) == [after - before for before, after in pairwise(times)]
 
 
 def test_an_edited_poem_is_picked_up_at_the_same_line(world: World) -> None:
