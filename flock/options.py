@@ -47,7 +47,7 @@ _COUNT_BITS = 63  # as the journal's database has them
 _SEED_BITS = 64
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.IGNORECASE)  # one part of a host's name
 _HOST_AND_PORT = re.compile(r"(\[[^]]*\]|[^]:[]*)(:[0-9]+)?")
-_NO_ADDRESS = "with an address or a port that cannot be (ports are from 1 to 65535)"
+_NO_ADDRESS = "with an impossible address or port (ports are 1 to 65535)"
 _NOT_IN_A_URL = re.compile(r"[\s\"<>\\^`{|}]")
 
 _UNSAID: Any = None  # the value of a field that was not given, until `settle_options` has settled it
@@ -208,7 +208,7 @@ def _wrong_with_url(text: str) -> str:
     wrong = (
         (parts.scheme not in ("http", "https"), "that does not begin with https:// or http://"),
         (port == 0 or not _HOST_AND_PORT.fullmatch(parts.netloc), _NO_ADDRESS),
-        (not _is_host(host, in_brackets="[" in parts.netloc), "with a host name or an address that cannot be"),
+        (not _is_host(host, in_brackets="[" in parts.netloc), "with an impossible host name or address"),
         ("?" in text or "#" in text, "with a query (?) or a fragment (#)"),
     )
     return next((words for is_so, words in wrong if is_so), "")

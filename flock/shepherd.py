@@ -44,7 +44,7 @@ class Ending(Enum):
     STOPPED = "stopped as asked"
     CUT_SHORT = "stopped at once, with posts under way"
     ALL_PENNED = "every sheep is penned"
-    REFUSED = "nothing could be said: it was refused"
+    REFUSED = "no bot could post: the network refused each"
     DIED = "the thread of a sheep has ended by an error"
 
 

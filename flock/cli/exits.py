@@ -34,7 +34,7 @@ Exit codes:
   0   stopped as asked
   2   usage: an option or an environment variable cannot be used
   3   a key file cannot be used, or there is none
-  4   every sheep is penned: no account can post; with --once, too: nothing could be said, since it was refused
+  4   every sheep is penned: no account can post; with --once, also: each bot that was due was refused
   5   another flock holds some of these bots
   70  a bug in flock, or an error ended a thread of a sheep: please report it
   74  the journal cannot be used (disk full, permissions, damage), or the output cannot be written

@@ -157,7 +157,7 @@ class Custody:
     def overwritten(self) -> str:
         """Note that the file was overwritten; return the line for it."""
         self._is_overwritten = True
-        return f"another program has overwritten it, or taken back what this flock wrote; {_SILENT}; {_RESTORE}"
+        return f"another program has overwritten it, or undone what this flock wrote; {_SILENT}; {_RESTORE}"
 
     def find_change(self) -> str:
         """Return what has happened to the files, in words; empty if they are those that are open.

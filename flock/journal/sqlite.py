@@ -284,7 +284,7 @@ class SqliteJournal:
         if change and change != self._change:
             log.error("the journal %s: %s", self.path, change)
         elif self._change and not change:
-            log.warning("the journal %s: its files are those again that this flock has open", self.path)
+            log.warning("the journal %s: its files are back; the flock goes on", self.path)
         self._change = change
 
     def _checkpoint(self) -> None:

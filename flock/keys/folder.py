@@ -103,9 +103,9 @@ def _left_out(folder: Path, others: list[str]) -> Iterator[str]:
     """Warn of files that are no key files by their name, but probably meant as such."""
     nearly = [(name, advice) for name in others if (advice := _how_to_make_it_a_key(name))]
     for name, advice in nearly[:_NAMED]:
-        yield str(Problem(folder / _shown(name), "", f"no key file by its name, and left out; {advice}"))
+        yield str(Problem(folder / _shown(name), "", f"left out, since its name does not end in .json; {advice}"))
     if more := len(nearly[_NAMED:]):
-        yield str(Problem(folder, "", f"{more} more files are no key files by their names, and left out"))
+        yield str(Problem(folder, "", f"{more} more files are left out, since their names do not end in .json"))
 
 
 def read_keys(folder: Path) -> KeyRing:
@@ -185,7 +185,7 @@ def shared_poems(keys: Iterable[Key]) -> Iterator[str]:
         text = f"the same poem as in {second.file}{more}; {why}"
         yield str(Problem(first.file, "poem_file", text))
     if more_poems := len(shared[_NAMED:]):
-        yield f"{more_poems} more poems are those of several bots; give each bot a poem of its own"
+        yield f"{more_poems} more poems are shared by several bots; give each bot a poem of its own"
 
 
 def _check_poem(key: Key, key_files: Collection[_FileId]) -> None:

@@ -161,10 +161,10 @@ def suspicions(tokens: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Yield each field whose value is probably another's, by its length and form."""
     key, secret = tokens.get("consumer_token", ""), tokens.get("consumer_token_secret", "")
     if len(key) >= _SECRET_LENGTH and 0 < len(secret) <= _KEY_LENGTH:
-        yield "consumer_token", "longer than its secret; look whether the two are in each other's place"
+        yield "consumer_token", "longer than its secret; check whether the two are swapped"
     token = tokens.get("oauth_token", "")
     if len(token) >= _SHORTEST_REAL and not _ACCESS_TOKEN.fullmatch(token):
-        yield "oauth_token", "looks like no access token of X, which is digits, a dash, and letters"
+        yield "oauth_token", "does not look like an access token of X (digits, a dash, letters)"
 
 
 # The path of a poem

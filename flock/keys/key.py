@@ -195,9 +195,9 @@ def _ambiguous(reading: Reading, twice: Iterable[str]) -> Iterator[_Fault]:
     """Yield a fault for each field that has two values, under two names or under one."""
     for name, (one, other) in reading.contrary.items():
         names = f"{one!r} twice" if one == other else f"{one!r} and {other!r}"
-        yield _Fault(name, f"expected one value, found {names} with different ones; keep the right one")
+        yield _Fault(name, f"expected one value, found {names} with different values; keep the right one")
     for name in filter(None, map(field_named, twice)):
-        yield _Fault(name, "expected one value, found it twice with different ones; keep the right one")
+        yield _Fault(name, "expected one value, found it twice with different values; keep the right one")
 
 
 def _misplaced(given: Mapping[str, Any], secrecy: Secrecy) -> Iterator[_Fault]:

@@ -47,7 +47,7 @@ def _check(variable: str, address: str) -> None:
         _ = parts.port
         host = parts.hostname or ""
     if not _is_host(host):
-        raise BadOption(f"{variable}: {_EXPECTED}, found no address that can be")
+        raise BadOption(f"{variable}: {_EXPECTED}, found an impossible address")
     if scheme not in _SCHEMES:
         raise BadOption(f"{variable}: {_EXPECTED}, found a {scheme} address")
     if scheme.startswith("socks") and find_spec("socks") is None:

@@ -75,7 +75,7 @@ def failure(error: BaseException, host: str) -> NetworkError:
     if words := _first(_NOT_SENT, causes):
         return Unavailable(f"{host} {words}")
     if any(isinstance(cause, TooLarge) for cause in causes):
-        return OutcomeUnknown(f"{host} sent more than any answer holds")
+        return OutcomeUnknown(f"{host} sent an answer that is too large")
     if any(isinstance(cause, ReadTimeoutError | requests.ReadTimeout | TimeoutError) for cause in causes):
         return OutcomeUnknown(f"{host} did not answer in time")
     return OutcomeUnknown(f"the connection to {host} broke")
@@ -84,7 +84,7 @@ def failure(error: BaseException, host: str) -> NetworkError:
 def _why_not_connected(causes: list[BaseException], proxy: str | None, host: str) -> str:
     refused = next((found for cause in causes if (found := _TUNNEL.search(str(cause)))), None)
     if refused and refused[1] == "407":
-        return f"the proxy {proxy} wants a user and a password, or other ones; check its address (HTTPS_PROXY)"
+        return f"the proxy {proxy} needs a user and a password, or refuses the given ones; check HTTPS_PROXY"
     if refused:
         return f"the proxy {proxy} does not connect to {host} (HTTP {refused[1]})"
     words = _first(_NOT_CONNECTED, causes) or "takes no connection"

@@ -59,7 +59,7 @@ class Service:
             follows = not self._refused_apps[app].tells(event.bot)
             advice = event.advice
             if not isinstance(error, AppRefused):
-                advice += " (or, as no bot of its app has been let in so far: check the app's own keys)"
+                advice += " (no bot of this app has posted yet: also check the app's own keys)"
             return replace(event, advice=advice, with_its_app=follows)
         return event
 

@@ -50,7 +50,7 @@ _PATTERNS = (  # what a line holds or is, and how that is known
     ("holds a private use character, which most people see as a box", r"\p{Co}"),
     ("holds a combining mark without a letter", r"(?:^|\s)\p{M}"),
     (
-        "holds an invisible character that turns text around or does nothing",
+        "holds an invisible character that changes the direction of the text or does nothing",
         r"[\u202d\u202e\u206a-\u206f\ufff9-\ufffb]|(?<!\U0001f3f4[\U000e0020-\U000e007f]*)[\U000e0000-\U000e007f]",
     ),
 )

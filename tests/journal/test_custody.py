@@ -240,7 +240,7 @@ class TestChanges:
         post(journal, 3)
         copy(source, path)
         look(journal, 63.0)
-        assert "another program has overwritten it, or taken back what this flock wrote" in self.silence(journal)
+        assert "another program has overwritten it, or undone what this flock wrote" in self.silence(journal)
         content = path.read_bytes()
         journal.close()
         assert content == path.read_bytes()
@@ -281,9 +281,9 @@ class TestChanges:
                 old.backup(other)
             else:
                 other.execute("DELETE FROM sheep")
-        with pytest.raises(JournalError, match="taken back what this flock wrote"):
+        with pytest.raises(JournalError, match="undone what this flock wrote"):
             journal.intend("x:dolly", Place(n=4, intended=40.0), "baa")
-        assert "taken back what this flock wrote" in self.silence(journal)
+        assert "undone what this flock wrote" in self.silence(journal)
 
     def test_a_flock_that_shares_the_journal_changes_nothing(self, path: Path, journal: SqliteJournal) -> None:
         """Its checkpoints begin new epochs, too, and other programs may write."""

@@ -122,8 +122,8 @@ def test_a_file_with_another_ending_is_told(write_key: WriteKey, name: str, advi
     good = write_key("good.json")
     folder = good.parent
     (folder / name).write_text("{}")
-    assert (f"{folder / name}: no key file by its name, and left out; {advice}",) == tuple(
-        warning[: len(f"{folder / name}: no key file by its name, and left out; {advice}")]
+    assert (f"{folder / name}: left out, since its name does not end in .json; {advice}",) == tuple(
+        warning[: len(f"{folder / name}: left out, since its name does not end in .json; {advice}")]
         for warning in read_keys(folder).warnings
     )
     good.unlink()
@@ -149,7 +149,7 @@ def test_many_files_with_another_ending_are_counted(write_key: WriteKey) -> None
     for number in range(9):
         (folder / f"{number}.yml").write_text("a: b")
     assert 4 == len(read_keys(folder).warnings)
-    assert "6 more files are no key files by their names" in read_keys(folder).warnings[3]
+    assert "6 more files are left out" in read_keys(folder).warnings[3]
 
 
 def test_a_poem_of_two_accounts_is_told(write_key: WriteKey) -> None:

@@ -125,7 +125,7 @@ def test_a_value_in_anothers_place_is_told(write_key: WriteKey, fields: dict[str
             {"consumer_token": "c" * 50, "consumer_token_secret": "s" * 25},
             "consumer_token: longer than its secret",
         ),
-        ({"oauth_token": "o" * 45}, "oauth_token: looks like no access token of X"),
+        ({"oauth_token": "o" * 45}, "oauth_token: does not look like an access token of X"),
     ],
 )
 def test_a_value_that_is_probably_anothers_is_a_warning(
@@ -244,7 +244,7 @@ def test_a_field_that_stands_twice_is_told(write_key: WriteKey) -> None:
     """JSON allows it, and each parser takes another one; two equal ones do no harm."""
     file = write_key()
     file.write_text(GOOD[:-1] + ', "oauth_token": "1-sesame"}')
-    assert told(file).startswith("oauth_token: expected one value, found it twice with different ones")
+    assert told(file).startswith("oauth_token: expected one value, found it twice with different values")
     file.write_text(GOOD[:-1] + ', "screen_name": "dolly"}')
     assert () == read_keys(file.parent).problems
 

@@ -175,7 +175,7 @@ def test_a_proxy_that_nobody_knows_is_blamed_itself(root: str) -> None:
     [
         (
             b"407 Proxy Authentication Required",
-            "wants a user and a password, or other ones; check its address (HTTPS_PROXY)",
+            "needs a user and a password, or refuses the given ones; check HTTPS_PROXY",
         ),
         (b"403 Forbidden", "does not connect to api.invalid (HTTP 403)"),
         (b"502 Bad Gateway", "does not connect to api.invalid (HTTP 502)"),

@@ -123,8 +123,8 @@ DOUBTFUL = [
     ("private \ue000 use", "holds a private use character, which most people see as a box"),
     ("\u0301 baa", "holds a combining mark without a letter"),
     ("baa \u0301baa", "holds a combining mark without a letter"),
-    ("tag \U000e0067 flag", "holds an invisible character that turns text around or does nothing"),
-    ("\u202eaab", "holds an invisible character that turns text around or does nothing"),
+    ("tag \U000e0067 flag", "holds an invisible character that changes the direction of the text or does nothing"),
+    ("\u202eaab", "holds an invisible character that changes the direction of the text or does nothing"),
 ]
 
 

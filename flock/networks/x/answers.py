@@ -184,7 +184,7 @@ def _explain(response: requests.Response, body: dict[str, Any] | None) -> str:
     if response.is_redirect:
         return f"{status}: redirected elsewhere; check --base-url, and that no login page is in the way"
     if response.status_code == 407:
-        return f"{status}: the proxy wants a user and a password, or other ones"
+        return f"{status}: the proxy needs a user and a password, or refuses the given ones"
     if body is None:
         what = "a page" if b"<" in response.content[:256] else "no JSON"
         return f"{status} with {what} instead of an answer"

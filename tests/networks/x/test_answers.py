@@ -212,7 +212,7 @@ def test_a_success_that_holds_only_errors_passes_on_the_networks_words() -> None
     ("status", "body", "expected"),
     [
         (302, b"", "HTTP 302: redirected elsewhere; check --base-url, and that no login page is in the way"),
-        (407, PAGE, "HTTP 407: the proxy wants a user and a password, or other ones"),
+        (407, PAGE, "HTTP 407: the proxy needs a user and a password, or refuses the given ones"),
     ],
 )
 def test_what_stands_in_the_way_is_named(status: int, body: bytes, expected: str) -> None:
