@@ -234,7 +234,7 @@ class Rounds(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Called(Event):
-    """A SIGHUP: penned sheep are tried again, and the log file is opened anew."""
+    """A SIGHUP: penned and waiting sheep try again, and the log file is opened anew."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

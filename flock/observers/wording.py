@@ -164,7 +164,7 @@ def _rounds(event: Rounds) -> str:
 
 @describe.register
 def _called(_event: Called) -> str:
-    return "SIGHUP: penned sheep are tried again"
+    return "SIGHUP: penned and waiting sheep try again"
 
 
 @describe.register

@@ -88,7 +88,7 @@ SENTENCES = [
         dataclasses.replace(ROUNDS, penned=("a",), waiting=2, in_trouble=1, alive=False),
         "9 sheep, 1 penned (a), 2 waiting for a limit, 1 trying again, NOT MOVING",
     ),
-    (Called(at=AT), "SIGHUP: penned sheep are tried again"),
+    (Called(at=AT), "SIGHUP: penned and waiting sheep try again"),
     (Stopping(at=AT, under_way=0, grace=10), "stopping"),
     (Stopping(at=AT, under_way=1, grace=10), "stopping; up to 10s for 1 tweet under way"),
     (Stopping(at=AT, under_way=2, grace=10), "stopping; up to 10s for 2 tweets under way"),
