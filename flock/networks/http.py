@@ -232,7 +232,8 @@ class _Bytes(io.RawIOBase):
             raise TimeoutError("the answer takes too long")
         if self._left <= 0:
             raise TooLarge("the answer is too large")
-        self._socket.settimeout(min(READ_TIMEOUT, seconds))
+        if seconds < READ_TIMEOUT:  # else the socket's own is shorter
+            self._socket.settimeout(seconds)
         count = self._raw.readinto(buffer)
         self._left -= count or 0
         self.is_over = not count

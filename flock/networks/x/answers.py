@@ -85,11 +85,11 @@ _BY_WORDS: tuple[tuple[str, type[NetworkError]], ...] = (
     ("usage-capped", DailyLimit),
     ("automated", LooksAutomated),
 )
-_OF_THE_ACCOUNT: tuple[tuple[str, type[NetworkError]], ...] = (
-    ("usage-capped", DailyLimit),
-    ("revoked", Revoked),
-    ("expired", Revoked),
-)
+_OF_THE_ACCOUNT: dict[int, tuple[tuple[str, type[NetworkError]], ...]] = {
+    401: (("revoked", Revoked), ("expired", Revoked)),
+    402: (("usage-capped", DailyLimit),),
+    429: (("usage-capped", DailyLimit),),
+}
 _ABOUT_ACCESS = re.compile(
     r"\b(permi(tted|ssions?)|authori[sz]ed|access|plan|tier|subscription|enrol|not (able|allowed) to perform)"
 )
@@ -132,7 +132,7 @@ def _kind(status: int, body: dict[str, Any] | None, codes: list[int]) -> type[Ne
 
 
 def _by_words(status: int, words: str) -> type[NetworkError]:
-    table = _OF_THE_ACCOUNT if status in (401, 402, 429) else _BY_WORDS
+    table = _OF_THE_ACCOUNT.get(status, _BY_WORDS)
     if kind := next((kind for word, kind in table if re.search(rf"\b{word}", words)), None):
         return kind
     if status == 403 and _ABOUT_ACCESS.search(words) and not _ABOUT_THE_TEXT.search(words):

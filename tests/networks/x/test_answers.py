@@ -116,6 +116,8 @@ def test_every_numbered_error_has_its_class(code: int, status: int, expected: ty
         (403, v2(403, "Forbidden", "Your account is not authorized to do this."), errors.NotPermitted),
         (403, {"message": "Forbidden"}, errors.OutcomeUnknown),
         (401, {"error": "no"}, errors.OutcomeUnknown),
+        (402, v2(402, "Payment Required", "Your credits have expired."), errors.OutOfCredits),
+        (429, v2(429, "Too Many Requests", "The window has expired."), errors.RateLimited),
         (401, v2(401, "Unauthorized", "The token has been revoked."), errors.Revoked),
         (429, v2(429, "Too Many Requests", "Too Many Requests"), errors.RateLimited),
         (500, v2(500, "Internal Server Error", "oops"), errors.OutcomeUnknown),
