@@ -42,7 +42,7 @@ log = logging.getLogger(__name__)
 
 STEADFAST = TEMPERAMENTS["steadfast"]
 
-_PIECE_INTERVAL = 3.0  # seconds between the posts of one line: readers get it as a whole, and not as a burst
+PIECE_INTERVAL = 3.0  # seconds between the posts of one line: readers get it as a whole, and not as a burst
 _CRON_SLACK = 30.0  # seconds; half of cron's minute
 
 
@@ -358,7 +358,7 @@ class Sheep:
         pieces = pieces if here.saying is not None else here.piece + 1
         now = self.context.clock.now()
         if here.piece + 1 < pieces:
-            due = now + min(_PIECE_INTERVAL, self.line_interval)
+            due = now + min(PIECE_INTERVAL, self.line_interval)
         else:
             interval = interval_after(here, self._recite, self.line_interval, self.poem_interval)
             due = next_due(here.due, interval, now)

@@ -16,6 +16,8 @@ from urllib.request import urlopen
 import pytest
 import simplejson as json
 
+from flock.networks.x.length import fits_a_tweet
+from flock.poem import cut
 from tests.conftest import TIMEOUT
 from tests.endtoend.conftest import Flock, Folder, WatchedPasture, recital
 
@@ -109,20 +111,24 @@ def test_a_restart_does_not_tweet_before_its_time(
     assert folder.poems["bot0"][:1] == pasture.said("bot0")
 
 
-def test_every_piece_of_a_long_line_is_out_before_the_flock_stops(
+def test_a_long_line_that_a_stop_interrupts_is_finished_by_the_next_flock(
     make_folder: Make, start: Start, open_pasture: OpenPasture
 ) -> None:
-    """A signal in the middle of a line of many tweets does not end the line."""
+    """Its posts keep some time between them, so that it is not waited for."""
     folder = make_folder(1, lines=1)
     words = " ".join(f"word{number}" for number in range(600))
     (folder.path / "bot0.txt").write_text(words)
+    posts = len(cut(words, fits_a_tweet))
     pasture = open_pasture(folder)
-    flock = start("run", folder.path, "--line-interval", "1h", "--base-url", pasture.url)
-    pasture.wait_for_posts(folder, 1)
+    command = ("run", folder.path, "--line-interval", "0.1", "--poem-interval", "1h", "--base-url", pasture.url)
 
-    code, _, _ = flock.stop()
+    for wanted in (2, posts):
+        flock = start(*command)
+        pasture.wait_for_posts(folder, wanted)
+        code, _, _ = flock.stop()
+        assert 0 == code
 
-    assert 0 == code
+    assert posts > 4
     assert words == " ".join(piece.removesuffix("…") for piece in pasture.said("bot0"))
 
 
