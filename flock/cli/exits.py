@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import threading
@@ -37,7 +38,8 @@ Exit codes:
   4   every sheep is penned: no account can post; with --once, also: each bot that was due was refused
   5   another flock holds some of these bots
   70  a bug in flock, or an error ended a thread of a sheep: please report it
-  74  the journal cannot be used (disk full, permissions, damage), or the output cannot be written
+  74  the journal cannot be used (disk full, permissions, damage), the output cannot be written, or too few
+      files may be open
 """
 
 
@@ -62,6 +64,9 @@ class NamedExits(AbstractContextManager[None]):
                 else:
                     _say(f"flock: {error}")
                 leave(code)
+        if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+            _say("flock: this process may open no more files; raise LimitNOFILE= or ulimit -n")
+            leave(NO_JOURNAL)
         trace = "".join(traceback.format_exception(error)).splitlines()
         _say(*trace, "flock: this is a bug in flock; please report it with the lines above")
         leave(OUR_FAULT)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -136,6 +138,23 @@ def test_what_cannot_be_done_is_one_line_and_a_named_code(
     assert (code, "") == (exit_code, output)
     assert words in errors.splitlines()[-1]
     assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize("files", range(5, 12))
+def test_too_few_files_are_no_bug(files: int, make_folder: Callable[..., Folder], tmp_path: Path) -> None:
+    """Whichever file is the one too many, also that of a module: one line says what to raise."""
+    keys = make_folder(1, lines=2).path
+    ended = subprocess.run(
+        [sys.executable, "-m", "flock", "run", str(keys), "--once", "--base-url", "http://127.0.0.1:9"],
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
+        check=False,
+        env={**os.environ, "FLOCK_STATE": str(tmp_path / "flock.db")},
+        preexec_fn=partial(resource.setrlimit, resource.RLIMIT_NOFILE, (files, files)),
+    )
+    assert "Traceback" not in ended.stderr
+    assert (ended.returncode, len(ended.stderr.splitlines())) in [(0, 0), (2, 1), (3, 1), (74, 1)]
 
 
 def test_nothing_is_imported_from_the_folder_that_one_stands_in(make_folder: Callable[..., Folder]) -> None:
