@@ -19,6 +19,27 @@ class Post:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The posts that a post answers, by their ids: the one before it, and the first of the thread."""
+
+    parent: str
+    root: str
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What was fixed before a post is made, and stays the same when it is repeated.
+
+    `token` is a text of 32 lower-case hexadecimal digits that no other post has. `at` is the time of the intent
+    (seconds since the epoch, wall clock).
+    """
+
+    token: str
+    at: float
+    reply_to: Reply | None = None
+
+
 _LINK = re.compile(r"https?://\S+")
 _LONGEST_ID = 200  # characters; the longest that a network is known to make is a URI of 100
 
