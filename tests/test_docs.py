@@ -87,6 +87,17 @@ def test_the_page_has_the_own_fields_of_each_network(credentials: type[Credentia
     assert list(field_names(credentials)) == [row[0] for row in rows("keys.md", heading)]
 
 
+def test_the_page_about_networks_shows_the_feed_as_it_is() -> None:
+    """docs/another-network.md builds flock/networks/feed.py, line by line, in under 100 lines."""
+    code = (ROOT / "flock" / "networks" / "feed.py").read_text(encoding="utf-8")
+    shown = re.findall(r"^```python\n(.*?)^```$", text_of("another-network.md"), re.MULTILINE | re.DOTALL)
+    blocks = [block for block in shown if "def " in block and "test_" not in block]
+
+    assert [] == [block for block in blocks if block not in code]
+    assert set(re.findall(r"def (\w+)", code)) == set(re.findall(r"def (\w+)", "".join(blocks)))
+    assert len([line for line in code.splitlines() if line.strip()]) < 100
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_link_to_a_heading_leads_to_one(page: Path) -> None:
     """A heading that is renamed takes its links along."""
