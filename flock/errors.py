@@ -38,7 +38,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
 
 
 class FlockError(Exception):
@@ -116,10 +115,11 @@ class Unstorable(FlockError, ValueError):
 class NetworkError(FlockError):
     """A network did not take a post. The subclass says what the bot has to do next.
 
-    `advice` says what the operator can do; it is empty where there is nothing to do but wait.
+    `advice` says what the operator can do; it is empty where there is nothing to do but wait. A network may give
+    an error of its own better advice than that of its class.
     """
 
-    advice: ClassVar[str] = ""
+    advice: str = ""
 
 
 class Wait(NetworkError):

@@ -11,7 +11,13 @@ import simplejson as json
 
 from flock import errors
 from flock.cli import exits
-from flock.keys.credentials import XCredentials
+from flock.keys.credentials import (
+    Credentials,
+    FeedCredentials,
+    MastodonCredentials,
+    XCredentials,
+    field_names,
+)
 from flock.keys.key import known_fields
 from flock.networks.x.answers import meaning
 
@@ -76,6 +82,25 @@ def test_the_page_has_every_exit_code() -> None:
 def test_the_page_has_every_field_of_a_key_file() -> None:
     """docs/keys.md lists all that a key file for X may have, and nothing else."""
     assert set(known_fields(XCredentials)) == {row[0] for row in rows("keys.md", "Key files")}
+
+
+@pytest.mark.parametrize(
+    ("credentials", "heading"), [(MastodonCredentials, "Mastodon"), (FeedCredentials, "A feed")]
+)
+def test_the_page_has_the_own_fields_of_each_network(credentials: type[Credentials], heading: str) -> None:
+    """Those that a key file has in place of X's."""
+    assert list(field_names(credentials)) == [row[0] for row in rows("keys.md", heading)]
+
+
+def test_the_page_about_networks_shows_the_feed_as_it_is() -> None:
+    """docs/another-network.md builds flock/networks/feed.py, line by line, in under 100 lines."""
+    code = (ROOT / "flock" / "networks" / "feed.py").read_text(encoding="utf-8")
+    shown = re.findall(r"^```python\n(.*?)^```$", text_of("another-network.md"), re.MULTILINE | re.DOTALL)
+    blocks = [block for block in shown if "def " in block and "test_" not in block]
+
+    assert [] == [block for block in blocks if block not in code]
+    assert set(re.findall(r"def (\w+)", code)) == set(re.findall(r"def (\w+)", "".join(blocks)))
+    assert len([line for line in code.splitlines() if line.strip()]) < 100
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -12,15 +12,18 @@ them, by the validators in their types. All classes have in common:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Annotated, ClassVar, Literal, TypeAlias
+from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, ConfigDict, SecretStr
 
 from flock.keys.hints import trimmed, wrong_in_token
+from flock.options import is_loopback
 
 DEFAULT_NETWORK = "twitter"
 _LONGEST_ID = 20  # digits: 64 bits
@@ -102,12 +105,152 @@ class XCredentials:
         return self.oauth_token
 
 
-Credentials: TypeAlias = XCredentials  # the union of all classes of credentials; so far there is one
+_DEFAULT_PORTS = {"https": 443, "http": 80}
+_VISIBILITIES = ("public", "unlisted", "private")
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
+_LONGEST_WARNING = 200  # characters; it counts as a part of each post
+
+
+def _server(value: object) -> str:
+    """Return the root URL of a server: in lower case, without the scheme's own port and without a slash at the
+    end."""
+    url = value.strip().rstrip("/").lower() if isinstance(value, str) else ""
+    expected = "expected the address of the bot's server, such as https://botsin.example"
+    with suppress(ValueError):  # brackets without an address, a port that is none
+        parts = urlsplit(url)
+        scheme, port = parts.scheme, parts.port
+        is_root = url == f"{scheme}://{parts.netloc}" and url.isprintable() and not any(c in url for c in " @?#\\")
+        if parts.hostname and is_root and (scheme == "https" or (scheme == "http" and is_loopback(url))):
+            return url.removesuffix(f":{port}") if port == _DEFAULT_PORTS[scheme] else url
+        if scheme == "http":
+            expected = "expected https:// before the server's name; http:// would show the token to others"
+    raise ValueError(expected)
+
+
+def _access_token(value: object) -> str:
+    if isinstance(value, str) and (token := value.strip()) and token.isascii() and token.isprintable():
+        return token
+    found = "an empty one" if value in ("", None) else f"{kind_of(value)} that is not a token"
+    raise ValueError(f"expected a text in quotes, found {found}; copy it again from your server's settings")
+
+
+def _language(value: object) -> str:
+    if isinstance(value, str) and _LANGUAGE.fullmatch(value):
+        return value
+    raise ValueError('expected the code of one language, such as "en" or "pt-BR"; or leave it out')
+
+
+def _visibility(value: object) -> object:
+    if value in (None, *_VISIBILITIES):
+        return value or "unlisted"
+    raise ValueError('expected "public", "unlisted" or "private"')
+
+
+def _warning(value: object) -> str:
+    if isinstance(value, str) and (text := " ".join(value.split())) and len(text) <= _LONGEST_WARNING:
+        return text
+    raise ValueError(f"expected a text of at most {_LONGEST_WARNING} characters; or leave it out")
+
+
+def _switch(value: object) -> bool:
+    if value is None or isinstance(value, bool):
+        return bool(value)
+    raise ValueError("expected true or false, without quotes")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MastodonCredentials:
+    """The access token of one account on one server that speaks Mastodon's API.
+
+    `server` is its root URL, `lang` the language of the poem, `content_warning` a text to hide each post behind.
+    `visibility` is "public", "unlisted" or "private". Without `mentions`, no @name in a poem addresses an account.
+    """
+
+    OWN_FIELD: ClassVar[str] = "access_token"
+    HOW_TO_GET: ClassVar[str] = "make one on your server: Preferences, Development, New application"
+    __pydantic_config__ = ConfigDict(hide_input_in_errors=True)
+
+    server: Annotated[str, BeforeValidator(_server)]
+    access_token: Annotated[SecretStr, BeforeValidator(_access_token)] = field(repr=False)
+    lang: Annotated[str, BeforeValidator(_language)] | None = None
+    visibility: Annotated[str, BeforeValidator(_visibility)] = "unlisted"
+    content_warning: Annotated[str, BeforeValidator(_warning)] | None = None
+    mentions: Annotated[bool, BeforeValidator(_switch)] = False
+
+    @property
+    def account_id(self) -> str | None:
+        """None: the server tells the account's id."""
+        return None
+
+    @property
+    def app(self) -> SecretStr | None:
+        """None: an access token is all that the server asks for."""
+        return None
+
+    @property
+    def own_token(self) -> SecretStr:
+        """The access token. Two bots with the same one would post to one account."""
+        return self.access_token
+
+
+def _feed_file(value: object) -> str:
+    if isinstance(value, str) and value.endswith(".json") and value.isprintable():
+        return value
+    raise ValueError('expected the path of the feed to write, such as "feeds/dolly.json"')
+
+
+def _title(value: object) -> str:
+    if isinstance(value, str) and value.strip().isprintable() and value.strip():
+        return value.strip()
+    raise ValueError("expected a text on one line; or leave it out")
+
+
+def _web_page(value: object) -> str:
+    if isinstance(value, str) and value.isprintable() and value.startswith(("http://", "https://")):
+        return value
+    raise ValueError('expected the address of a web page, such as "https://example.com/dolly"; or leave it out')
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedCredentials:
+    """Where a bot writes its feed: a file of this machine. There is nothing secret about it.
+
+    `file` is the JSON feed; the RSS feed is beside it, with the suffix .rss. A relative path starts at the key
+    file's folder. `title` and `home` (the address of a web page) stand at the head of the feed.
+    """
+
+    OWN_FIELD: ClassVar[str] = "file"
+    HOW_TO_GET: ClassVar[str] = 'add the path of the feed to write, such as "feeds/dolly.json"'
+    __pydantic_config__ = ConfigDict(hide_input_in_errors=True)
+
+    file: Annotated[str, BeforeValidator(_feed_file)]
+    title: Annotated[str, BeforeValidator(_title)] | None = None
+    home: Annotated[str, BeforeValidator(_web_page)] | None = None
+
+    @property
+    def account_id(self) -> str | None:
+        """None: a feed has no account."""
+        return None
+
+    @property
+    def app(self) -> SecretStr | None:
+        """None: a feed has no app."""
+        return None
+
+    @property
+    def own_token(self) -> SecretStr:
+        """The feed's path. Two bots with the same one would write one feed."""
+        return SecretStr(self.file)
+
+
+Credentials: TypeAlias = XCredentials | MastodonCredentials | FeedCredentials
 
 CREDENTIALS: Mapping[str, type[Credentials]] = MappingProxyType(
     {
         "x": XCredentials,
         "twitter": XCredentials,
+        "mastodon": MastodonCredentials,
+        "feed": FeedCredentials,
         "pasture": XCredentials,
     }
 )

@@ -121,6 +121,7 @@ _COMMON_FIELDS = tuple(each.name for each in fields(Key) if each.name not in _NO
 _HOW_TO_GET = {
     "screen_name": "add the account's name",
     "poem_file": "add the path of the poem",
+    "server": "add the address of the bot's server, such as https://botsin.example",
 }
 
 

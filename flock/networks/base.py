@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -17,6 +18,27 @@ class Post:
 
     id: str
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The posts that a post answers, by their ids: the one before it, and the first of the thread."""
+
+    parent: str
+    root: str
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What was fixed before a post is made, and stays the same when it is repeated.
+
+    `token` is a text of 32 lower-case hexadecimal digits that no other post has. `at` is the time of the intent
+    (seconds since the epoch, wall clock).
+    """
+
+    token: str
+    at: float
+    reply_to: Reply | None = None
 
 
 _LINK = re.compile(r"https?://\S+")
@@ -35,9 +57,17 @@ def is_post_id(value: object) -> bool:
 
 
 def is_same_text(theirs: str, ours: str) -> bool:
-    """Return whether the network's copy of a text is ours: networks escape HTML, shorten links, tidy spaces, and
-    end a copy that is cut short in an ellipsis."""
-    copy, text = (" ".join(_LINK.sub(" ", each).split()) for each in (html.unescape(theirs), ours))
+    """Return whether the network's copy of a text is ours: networks escape HTML (some do not), compose accents
+    (NFC), shorten links, tidy spaces, and end a copy that is cut short in an ellipsis."""
+    text = _tidied(ours)
+    return any(_is_copy(_tidied(each), text) for each in (theirs, html.unescape(theirs)))
+
+
+def _tidied(text: str) -> str:
+    return " ".join(_LINK.sub(" ", unicodedata.normalize("NFC", text)).split())
+
+
+def _is_copy(copy: str, text: str) -> bool:
     return copy == text or (len(copy) > 1 and copy.endswith("…") and text.startswith(copy[:-1].rstrip()))
 
 
