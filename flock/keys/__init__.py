@@ -1,11 +1,12 @@
 """Key files: one JSON file a bot. `docs/keys.md` describes how to write one."""
 
-from flock.keys.credentials import CREDENTIALS, Credentials, XCredentials
+from flock.keys.credentials import CREDENTIALS, BlueskyCredentials, Credentials, XCredentials
 from flock.keys.folder import KeyRing, PracticeNames, key_files, poem_problem, read_keys
 from flock.keys.key import Key, Params, find_poem, read_key
 
 __all__ = [
     "CREDENTIALS",
+    "BlueskyCredentials",
     "Credentials",
     "Key",
     "KeyRing",

@@ -23,6 +23,7 @@ from flock.keys.credentials import (
     field_names,
     kind_of,
     parse_network,
+    wrong_with_name,
 )
 from flock.keys.secrecy import HIDDEN, Secrecy
 from flock.options import parse_count
@@ -156,6 +157,8 @@ def read_key(file: Path) -> Key:
     parts = {"file": file, "params": Params(params), "credentials": credentials}
     key: Key | None
     key, others = _validate(_KEY, _part_of(given, _COMMON_FIELDS) | parts)
+    if key and (wrong := wrong_with_name(key.network, key.screen_name)):
+        others = [_Fault("screen_name", wrong)]
     secrecy = secrecy_of(params, chosen)
     faults = [*_misplaced(given, secrecy), *faults, *others]
     if key is None or faults or secrecy.hide(file.name) != file.name:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from flock.keys import Key, PracticeNames
+from flock.keys import Key, PracticeNames, XCredentials
 from flock.keys.credentials import DEFAULT_NETWORK
 from flock.networks.base import Network
 from flock.networks.dry_run import DryRun
@@ -77,7 +77,8 @@ class Networks:
             root_url, key = self._admit(key)
             name = f"the pasture at {root_url}"
         service = self.service(name, lambda: Session(root_url))
-        api = key.credentials.api or self._options.api
+        own = key.credentials
+        api = (own.api if isinstance(own, XCredentials) else None) or self._options.api
         return X(key, service=service, root_url=root_url, api=api)
 
     def price(self, key: Key, text: str) -> float:
@@ -125,5 +126,6 @@ class Networks:
                 self._pasture = Pasture((), state=self._options.state_file.with_name("pasture.db"))
                 self._pasture.start()
             account = self._pasture.admit(Account.of(key, self._practice_names.of(key)))
+            assert isinstance(key.credentials, XCredentials)  # noqa: S101 - all that the pasture admits so far
             own = replace(key.credentials, user_id=account.user_id)
             return self._pasture.url, replace(key, credentials=own)

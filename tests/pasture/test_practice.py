@@ -10,7 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from flock.journal import SqliteJournal
-from flock.keys import Key, read_key, read_keys
+from flock.keys import Key, XCredentials, read_key, read_keys
 from flock.networks.registry import Networks
 from flock.options import Options
 from flock.pasture import Account
@@ -87,6 +87,7 @@ def test_a_bot_with_new_tokens_keeps_its_account(practise: MakeNetworks, twins: 
     networks = practise()
     first, second = (networks.connect(key) for key in twins)
     first.post("baa")
+    assert isinstance(twins[0].credentials, XCredentials)
     own = replace(twins[0].credentials, oauth_token=SecretStr("1001-new"))
     again = networks.connect(replace(twins[0], credentials=own))
     again.post("baa again")
