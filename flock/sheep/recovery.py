@@ -11,6 +11,7 @@ asked to repeat an unanswered post, and when it is asked for the account's lates
 | posts, but not this one           |            |                     | POST                     |
 | OutcomeUnknown                    | LOOK       | LOOK                | LOOK                     |
 | Unavailable                       | LATER      | LOOK                | LOOK                     |
+| Conflict                          | LATER      | LATER               | LOOK                     |
 | Duplicate                         | SKIPPED    | SAID                | POST or UNKNOWN (*)      |
 | TooLong                           | SKIPPED    | UNKNOWN             | POST or UNKNOWN (*)      |
 | Refused, once or twice in a row   | SKIPPED    | UNKNOWN             | POST or UNKNOWN (*)      |
@@ -29,7 +30,7 @@ from __future__ import annotations
 
 from enum import Enum, auto
 
-from flock.errors import Duplicate, NetworkError, OutcomeUnknown, RateLimited, Refused, Retry, Skip
+from flock.errors import Conflict, Duplicate, NetworkError, OutcomeUnknown, RateLimited, Refused, Retry, Skip
 from flock.networks.base import Post
 
 LANDING = 10.0  # seconds from sending a post until it is looked for, if it was not answered
@@ -80,7 +81,7 @@ def verdict(
         return Verdict.SKIPPED if is_first else Verdict.SAID
     if isinstance(answer, Skip) and not (isinstance(answer, Refused) and refusals >= REFUSALS):
         return Verdict.SKIPPED if is_first else Verdict.UNKNOWN
-    return Verdict.LATER if is_first else Verdict.LOOK
+    return Verdict.LATER if is_first or isinstance(answer, Conflict) else Verdict.LOOK
 
 
 def _after_an_odd_answer(asked: Asked, *, refuses_duplicates: bool) -> Verdict:
