@@ -18,6 +18,7 @@
         │   └── ClockWrong        until this machine's clock is right again
         ├── Retry                 an outage: try again, with backoff
         │   ├── Unavailable       the post did not land
+        │   ├── Conflict          nor will it by this intent: something else has its place
         │   └── OutcomeUnknown    the post may have landed
         ├── Skip                  the network will never take this text
         │   ├── Duplicate         the account has posted the same text already
@@ -168,6 +169,10 @@ class Retry(NetworkError):
 
 class Unavailable(Retry):
     """The request did not get through, so that the post did not land."""
+
+
+class Conflict(Retry):
+    """Something else has the place that the intent fixed for its post: it is not out. A new intent has another."""
 
 
 class OutcomeUnknown(Retry):

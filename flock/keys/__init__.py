@@ -2,6 +2,7 @@
 
 from flock.keys.credentials import (
     CREDENTIALS,
+    BlueskyCredentials,
     Credentials,
     FeedCredentials,
     MastodonCredentials,
@@ -12,6 +13,7 @@ from flock.keys.key import Key, Params, find_poem, read_key
 
 __all__ = [
     "CREDENTIALS",
+    "BlueskyCredentials",
     "Credentials",
     "FeedCredentials",
     "Key",

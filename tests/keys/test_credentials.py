@@ -2,7 +2,15 @@
 
 import pytest
 
-from flock.keys import CREDENTIALS, FeedCredentials, MastodonCredentials, XCredentials, read_key, read_keys
+from flock.keys import (
+    CREDENTIALS,
+    BlueskyCredentials,
+    FeedCredentials,
+    MastodonCredentials,
+    XCredentials,
+    read_key,
+    read_keys,
+)
 from flock.keys.credentials import field_names
 from tests.keys.conftest import SECRET, WriteKey, lines
 
@@ -65,11 +73,70 @@ def test_bots_of_one_app_have_one_app_and_tokens_of_their_own(write_key: WriteKe
 OF_MASTODON = {"server": "https://botsin.example", "access_token": "sesame-token"}
 OF_A_FEED = {"file": "feed.json"}
 
+BLUESKY = {"network": "bluesky", "screen_name": "dolly.bsky.social", "app_password": "sesame-sesame"}
+
+
+@pytest.mark.parametrize("name", ["Dolly.bsky.social", "@dolly.bsky.social", " a.co "])
+def test_a_handle_is_written_with_or_without_its_at(write_key: WriteKey, name: str) -> None:
+    """Signing in takes it without. What the key file does not say has its default."""
+    key = read_key(write_key(**{**BLUESKY, "screen_name": name}))
+    assert isinstance(key.credentials, BlueskyCredentials)
+    assert name.strip().removeprefix("@") == key.screen_name
+    own = key.credentials
+    assert ("https://bsky.social", None, False) == (own.server, own.lang, own.mentions)
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("https://PDS.example/", "https://pds.example"),
+        ("http://localhost:2583", "http://localhost:2583"),
+        ("http://127.0.0.1:2583/", "http://127.0.0.1:2583"),
+        (None, "https://bsky.social"),
+    ],
+)
+def test_the_server_is_a_root_url(write_key: WriteKey, written: object, expected: str) -> None:
+    """Without TLS only on this machine."""
+    own = read_key(write_key(**BLUESKY, server=written, lang=None, mentions=None)).credentials
+    assert isinstance(own, BlueskyCredentials)
+    assert (expected, None, False) == (own.server, own.lang, own.mentions)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "text"),
+    [
+        ("screen_name", "dolly", "the whole handle of the account, such as dolly.bsky.social"),
+        ("screen_name", "dolly.123", "the whole handle"),
+        ("screen_name", "dølly.bsky.social", "the whole handle"),
+        ("screen_name", "dolly_the.bsky.social", "the whole handle"),
+        ("app_password", ..., "missing; make one at https://bsky.app/settings/app-passwords"),
+        ("app_password", "", "found an empty one; make one at"),
+        ("app_password", ["x"], "found a list that is not an app password; make one at"),
+        ("server", "bsky.social", "expected the address of the bot's server, such as https://bsky.social"),
+        ("server", "http://pds.example", "expected https:// before the server's name"),
+        ("server", "https://pds.example/xrpc", "expected the address of the bot's server"),
+        ("server", "https://u:p@pds.example", "expected the address of the bot's server"),
+        ("server", 7, "expected the address of the bot's server"),
+        ("lang", "english please", 'expected the tag of one language, such as "en"'),
+        ("lang", ["en"], "expected the tag of one language"),
+        ("mentions", "yes", "expected true or false, without quotes, found a text"),
+    ],
+)
+def test_a_bad_field_of_a_bot_on_bluesky_is_one_clear_line(
+    write_key: WriteKey, field: str, value: object, text: str
+) -> None:
+    """It names the field and says what was expected."""
+    file = write_key(**{**BLUESKY, field: value})
+    (line,) = lines(read_keys(file.parent))
+    assert line.startswith(f"{file}: {field}: ")
+    assert text in line
+
 
 @pytest.mark.parametrize("network", [*CREDENTIALS])
 def test_credentials_never_print_their_secrets(write_key: WriteKey, network: str) -> None:
     """Neither alone nor as a part of their key."""
-    key = read_key(write_key(network=network, **OF_MASTODON, **OF_A_FEED))
+    bluesky = BLUESKY if network == "bluesky" else {}
+    key = read_key(write_key(**{**OF_MASTODON, **OF_A_FEED, **bluesky, "network": network}))
     shown = [f(each) for f in (repr, str, format) for each in (key.credentials, key.credentials.app, key)]
     assert [] == [text for text in shown if SECRET in text]
 
@@ -122,8 +189,8 @@ def test_a_server_has_one_address(write_key: WriteKey, given: str, expected: str
         ("access_token", "tök", "expected a text in quotes, found a text that is not a token"),
         ("visibility", "direct", 'expected "public", "unlisted" or "private"'),
         ("visibility", ["public"], 'expected "public", "unlisted" or "private"'),
-        ("lang", "English please", "expected the code of one language"),
-        ("lang", ["en"], "expected the code of one language"),
+        ("lang", "English please", "expected the tag of one language"),
+        ("lang", ["en"], "expected the tag of one language"),
         ("content_warning", " ", "expected a text of at most 200 characters"),
         ("content_warning", "x" * 201, "expected a text of at most 200 characters"),
         ("mentions", "yes", "expected true or false, without quotes"),

@@ -1,4 +1,4 @@
-"""X, Mastodon and the feed keep the contract of a network, and a network that breaks it is told how."""
+"""X, Bluesky, Mastodon and the feed keep the contract of a network, and a network that breaks it is told how."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -8,10 +8,13 @@ from typing import TypeVar
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import pytest
+from pydantic import SecretStr
 
 from flock.errors import OutcomeUnknown
 from flock.keys import read_key
 from flock.networks.base import Intent, Post
+from flock.networks.bluesky.api import Bluesky
+from flock.networks.bluesky.sessions import MemorySessions
 from flock.networks.feed import Feed
 from flock.networks.http import Session
 from flock.networks.mastodon.api import Mastodon
@@ -19,6 +22,7 @@ from flock.networks.mastodon.length import Server
 from flock.networks.service import Service
 from flock.networks.x.api import X
 from flock.pasture import Account, Pasture
+from flock.pasture.bluesky import BlueskyAccount, BlueskyPasture
 from flock.pasture.mastodon import MastodonApp
 from flock.testing import BrokenContract, network_contract
 from tests.networks.mastodon.conftest import serve
@@ -97,6 +101,23 @@ def test_mastodon_keeps_the_contract(
     key = read_key(write_key(**own))
     connect = connecting(cleanup, lambda url, service: Mastodon(key, service=service, server=Server(url)))
     network_contract(lambda: connect(url), unreachable=lambda: connect(NOWHERE), losing_answers=losing)
+
+
+def test_bluesky_keeps_the_contract(write_key: WriteKey, cleanup: ExitStack) -> None:
+    """A second connection goes on with the session of the first."""
+    urls: list[str] = []
+    app = BlueskyPasture([BlueskyAccount("dolly.test", SecretStr("sesame"))], url=lambda: urls[0])
+    cleanup.callback(app.close)
+    losing = Losing(app)
+    urls.append(cleanup.enter_context(serve(losing.app)))
+    sessions = MemorySessions()
+
+    def make(url: str, service: Service) -> Bluesky:
+        key = read_key(write_key(network="bluesky", screen_name="dolly.test", app_password="sesame", server=url))
+        return Bluesky(key, bot=f"bluesky:{url}", service_of=lambda _: service, sessions=sessions)
+
+    connect = connecting(cleanup, make)
+    network_contract(lambda: connect(urls[0]), unreachable=lambda: connect(NOWHERE), losing_answers=losing)
 
 
 def test_the_feed_keeps_the_contract(write_key: WriteKey) -> None:

@@ -149,7 +149,7 @@ class Verifier(RequestValidator):
 
     def __init__(self, key: Key) -> None:
         super().__init__()
-        self._key = key
+        self._own = own_of(key)
         self.seen: list[str] = []
 
     def check_client_key(self, client_key: str) -> bool:
@@ -162,10 +162,10 @@ class Verifier(RequestValidator):
         return bool(nonce)
 
     def validate_client_key(self, client_key: str, *_: Any) -> bool:
-        return client_key == own_of(self._key).consumer_token.get_secret_value()
+        return client_key == self._own.consumer_token.get_secret_value()
 
     def validate_access_token(self, *named: Any) -> bool:
-        return bool(named[1] == own_of(self._key).oauth_token.get_secret_value())
+        return bool(named[1] == self._own.oauth_token.get_secret_value())
 
     def validate_timestamp_and_nonce(self, *_: Any, **__: Any) -> bool:
         return True
@@ -174,10 +174,10 @@ class Verifier(RequestValidator):
         return True
 
     def get_client_secret(self, *_: Any) -> str:
-        return own_of(self._key).consumer_token_secret.get_secret_value()
+        return self._own.consumer_token_secret.get_secret_value()
 
     def get_access_token_secret(self, *_: Any) -> str:
-        return own_of(self._key).oauth_token_secret.get_secret_value()
+        return self._own.oauth_token_secret.get_secret_value()
 
 
 def is_signed(asked: Asked, url: str, key: Key) -> bool:
