@@ -36,7 +36,9 @@ class Place(NamedTuple):
     already. `line` is -1 while a line is finished that an edit took away from before the first.
 
     `next_line` is the text at `line`, and `prior_line` the text said before it: an edited poem is recognised by
-    these. `last_id` is the network's id of the latest post known to be out.
+    these. `last_id` is the network's id of the latest post known to be out, `thread` that of
+    the first post of the thread that the next piece belongs to. `token` is what the network may know the intent by
+    (see `networks.base.Intent`).
 
     `refusals` counts the answers that refused a text without a reason since the network last accepted one.
     `passed` counts the refused lines right before this one that were passed over on trial, and `trials` the trials
@@ -55,6 +57,8 @@ class Place(NamedTuple):
     next_line: str = ""
     prior_line: str = ""
     last_id: str | None = None
+    token: str | None = None
+    thread: str | None = None
     refusals: int = 0
     passed: int = 0
     trials: int = 0

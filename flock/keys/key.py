@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from sys import intern
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BeforeValidator, ConfigDict, SkipValidation, TypeAdapter, ValidationError
 
@@ -97,6 +97,13 @@ def _file(value: object) -> Path:
     raise ValueError(f"{expected}, {wrong}" if wrong else expected)
 
 
+def _thread(value: object) -> object:
+    if value in ("line", "recitation", "none"):
+        return value
+    raise ValueError('expected "line", "recitation" or "none"')
+
+
+Thread = Literal["line", "recitation", "none"]  # which posts answer each other, and so stand together
 Seconds = Annotated[float, BeforeValidator(_seconds)]
 
 
@@ -120,6 +127,7 @@ class Key:
     poem_interval: Seconds | None = None
     posts_per_day: Annotated[int, BeforeValidator(_count)] | None = None
     temperament: Annotated[Character, BeforeValidator(parse_temperament)] | None = None
+    thread: Annotated[Thread, BeforeValidator(_thread)] | None = None
 
     @property
     def account_name(self) -> str:

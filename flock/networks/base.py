@@ -85,11 +85,19 @@ class Network(Protocol):
     def refuses_duplicates(self) -> bool:
         """Whether posting a text that has just landed is answered with `Duplicate`, and does nothing."""
 
+    @property
+    def looks_first(self) -> bool:
+        """Whether an unanswered post has to be looked for before it is repeated."""
+
+    def is_safe_to_repeat(self, intent: Intent, now: float) -> bool:
+        """Return whether repeating the post of `intent` does no harm at `now` (seconds since the epoch) where it
+        has landed, and the answer tells."""
+
     def fits(self, text: str) -> bool:
         """Return whether `text` is short enough for one post, by the network's own count."""
 
-    def post(self, text: str) -> Post:
-        """Post `text` and return the post."""
+    def post(self, text: str, intent: Intent | None = None) -> Post:
+        """Post `text` and return the post. Without an intent, it is one that is never repeated."""
 
     def recent(self, since_id: str | None = None) -> Sequence[Post]:
         """Return the account's own latest posts, newest first, where possible only those after `since_id`."""

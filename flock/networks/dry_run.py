@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from flock.errors import Duplicate
-from flock.networks.base import Post
+from flock.networks.base import Intent, Post
 from flock.networks.service import Service
 from flock.networks.x.length import fits_a_tweet
 
@@ -14,6 +14,7 @@ class DryRun:
     """Sends no post. Counts length as X does, and refuses what X documents: the same text twice in a row."""
 
     refuses_duplicates = True
+    looks_first = False
 
     def __init__(self, service: Service) -> None:
         self.service = service
@@ -22,7 +23,12 @@ class DryRun:
     def fits(self, text: str) -> bool:
         return fits_a_tweet(text)
 
-    def post(self, text: str) -> Post:
+    def is_safe_to_repeat(self, intent: Intent, now: float) -> bool:
+        del intent, now
+        return True
+
+    def post(self, text: str, intent: Intent | None = None) -> Post:
+        del intent
         if text.strip() == self._latest:
             raise Duplicate("the same text twice in a row")
         self._latest = text.strip()

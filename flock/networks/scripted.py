@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from flock.clock import Clock, SystemClock
 from flock.errors import NetworkError
 from flock.keys import Key
-from flock.networks.base import Network, Post
+from flock.networks.base import Intent, Network, Post
 from flock.networks.registry import Networks
 from flock.networks.service import Service
 from flock.options import Options
@@ -28,7 +28,8 @@ class ScriptedNetwork:
     `stores_first` a post is stored before its error is raised, like an answer that is lost on its way. `timeline`
     replaces the account's own posts as what `recent` returns, or is the error that it raises. `posts` are the
     stored texts, whose ids count from `first_id`, `times` and `tries` the steady times (seconds) of stored posts
-    and of all requests, `asked` the `since_id` of each look at the latest posts.
+    and of all requests, `asked` the `since_id` of each look at the latest posts, and
+    `intents` what each try came with.
     """
 
     clock: Clock = field(default_factory=SystemClock)
@@ -36,6 +37,7 @@ class ScriptedNetwork:
     limit: int = 280  # characters that fit into a post
     first_id: int = 1
     refuses_duplicates: bool = False
+    looks_first: bool = True
     trouble: list[NetworkError | None] = field(default_factory=list)
     always: NetworkError | None = None
     stores_first: bool = False
@@ -44,12 +46,18 @@ class ScriptedNetwork:
     times: list[float] = field(default_factory=list)
     tries: list[float] = field(default_factory=list)
     asked: list[str | None] = field(default_factory=list)
+    intents: list[Intent | None] = field(default_factory=list)
     _ids: list[str] = field(default_factory=list)  # of all that was ever stored, also of `posts` taken out since
 
     def fits(self, text: str) -> bool:
         return len(text) <= self.limit
 
-    def post(self, text: str) -> Post:
+    def is_safe_to_repeat(self, intent: Intent, now: float) -> bool:
+        del intent, now
+        return self.refuses_duplicates
+
+    def post(self, text: str, intent: Intent | None = None) -> Post:
+        self.intents.append(intent)
         self.tries.append(self.clock.now())
         error = self.always or (self.trouble.pop(0) if self.trouble else None)
         if error and not self.stores_first:

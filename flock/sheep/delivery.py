@@ -3,6 +3,7 @@ settlements."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -10,12 +11,14 @@ from flock.clock import Clock
 from flock.errors import NetworkError, OutcomeUnknown, printable
 from flock.events import Event, Said, Skipped, Unsure
 from flock.journal import Journal, Outcome, Place, Settlement, Standing
-from flock.networks.base import Network, Post, is_same_text
+from flock.networks.base import Intent, Network, Post, Reply, is_same_text
 from flock.sheep import recovery
 from flock.sheep.recovery import REFUSAL, Asked, Verdict, is_blamed, is_newer, verdict
 from flock.sheep.standing import shifted
 from flock.units import roughly
 
+_TIME = 16  # hexadecimal digits of a token for the time, and as many for the hash
+_TICKS = 1e6  # a second
 _ENDED = {
     Verdict.SAID: Outcome.SAID,
     Verdict.SKIPPED: Outcome.SKIPPED,
@@ -63,7 +66,8 @@ class Delivery:
     @property
     def looks_at(self) -> float:
         """The steady time before which a post without an answer is not looked for; 0 when there is none."""
-        return 0.0 if self.place.intended is None or self.owes else self._landed
+        is_looked_for = self.place.intended is not None and not self.owes and self.network.looks_first
+        return self._landed if is_looked_for else 0.0
 
     @property
     def owes(self) -> bool:
@@ -92,14 +96,15 @@ class Delivery:
             self._intend(text, line)
             post_id, outcome, why = self._post(text, Asked.FIRST_POST, held)
         else:
-            post_id, outcome, why = self._look_for(text) or self._post(text, Asked.REPEATED_POST, held)
+            looked = self._look_for(text) if self.network.looks_first else None
+            post_id, outcome, why = looked or self._post(text, Asked.REPEATED_POST, held)
         if outcome is Outcome.SAID:
             self.place = self.place._replace(refusals=0, trials=0)
         if outcome is not Outcome.SKIPPED:
             self.place = self.place._replace(passed=0)
         here = self.place
         settlement = Settlement(here.n, here.piece, outcome, self._clock.wall(), post_id, why and printable(why))
-        done = here._replace(intended=None)
+        done = here._replace(intended=None, token=None)
         if outcome is Outcome.SKIPPED:
             done = done._replace(saying=None, skipped=here.skipped + (here.piece == 0))
         after = onward(done, post_id)
@@ -130,7 +135,8 @@ class Delivery:
         return self._clock.wall() - self._clock.now()
 
     def _intend(self, text: str, line: str) -> None:
-        place = self.place._replace(intended=self._clock.wall(), saying=line)
+        now = self._clock.wall()
+        place = self.place._replace(intended=now, saying=line, token=token_of(self._bot, self.place, now))
         self._journal.intend(self._bot, self.in_wall_time(place), text)
         self.place = place
 
@@ -139,7 +145,7 @@ class Delivery:
         place = self.place
         self._landed = self._clock.now() + recovery.LANDING
         try:
-            post = self.network.post(text)
+            post = self.network.post(text, self._intent())
         except NetworkError as error:
             what = verdict(error, asked, blames_text=is_blamed(place, error, held=held))
             if isinstance(error, REFUSAL):
@@ -148,11 +154,11 @@ class Delivery:
             elif what is Verdict.SKIPPED:
                 self.place = place._replace(passed=0)
             if what is Verdict.LATER:
-                self.place = self.place._replace(intended=None)
+                self.place = self.place._replace(intended=None, token=None)
             if what not in _ENDED:
                 raise
             return None, _ENDED[what], "" if what is Verdict.SAID else str(error)
-        what = verdict(post, asked, last_id=place.last_id, refuses_duplicates=self.network.refuses_duplicates)
+        what = verdict(post, asked, last_id=place.last_id, repeat_is_safe=self._is_safe_to_repeat())
         why = "the answer names an earlier post"
         if what not in _ENDED:
             raise OutcomeUnknown(why)
@@ -167,7 +173,7 @@ class Delivery:
         try:
             posts = self.network.recent(since_id)
         except NetworkError as error:
-            what = verdict(error, Asked.LATEST_POSTS, refuses_duplicates=self.network.refuses_duplicates)
+            what = verdict(error, Asked.LATEST_POSTS, repeat_is_safe=self._is_safe_to_repeat())
             if what is Verdict.LOOK:
                 raise
             if what is Verdict.POST:
@@ -175,6 +181,15 @@ class Delivery:
             return None, Outcome.UNKNOWN, f"no answer, and the timeline cannot be read: {error}"
         landed = next((post for post in _newer(posts, since_id) if is_same_text(post.text, text)), None)
         return (landed.id, Outcome.SAID, "") if landed else None
+
+    def _intent(self) -> Intent:
+        place = self.place
+        token = place.token or token_of(self._bot, place, place.intended or self._clock.wall())
+        reply_to = Reply(place.last_id, place.thread) if place.thread and place.last_id else None
+        return Intent(token, int(token[:_TIME], 16) / _TICKS, reply_to)
+
+    def _is_safe_to_repeat(self) -> bool:
+        return self.network.is_safe_to_repeat(self._intent(), self._clock.wall())
 
     def _event(self, settlement: Settlement, text: str, about: dict[str, Any]) -> Event:
         at, n = settlement.at, settlement.n
@@ -184,6 +199,13 @@ class Delivery:
             whole = {name: about[name] for name in ("piece", "pieces") if name in about}
             return Skipped(at=at, bot=self.name, text=text, n=n, why=settlement.why, **whole)
         return Unsure(at=at, bot=self.name, text=text, n=n, why=settlement.why)
+
+
+def token_of(bot: str, place: Place, now: float) -> str:
+    """Return the token of the post at `place`, which is begun at `now`: the time, and a hash of all that makes it
+    this post. The time stands in it since a clock that is set must not change the intent."""
+    what = f"{bot} {place.n} {place.piece} {now!r}"
+    return f"{int(max(0.0, now) * _TICKS):0{_TIME}x}{hashlib.sha256(what.encode()).hexdigest()[:_TIME]}"
 
 
 def _newer(posts: Iterable[Post], since_id: str | None) -> Iterator[Post]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from flock.journal import Place
+from flock.keys.key import Thread
 from flock.poem import find_again, is_alike
 from flock.temperament import Recitation
 
@@ -16,15 +17,18 @@ _SLIGHTLY = 0.8  # similarity (0 to 1, by difflib) from which on it is found
 Recite = Callable[[int], Recitation]  # the number of a recitation, from 0 -> the recitation
 
 
-def onward(here: Place, *, post_id: str | None, pieces: int, recite: Recite, due: float) -> Place:
+def onward(
+    here: Place, *, post_id: str | None, pieces: int, recite: Recite, due: float, thread: Thread = "line"
+) -> Place:
     """Return the place after the post at `here`, the `here.piece`-th of `pieces`, has ended.
 
     `post_id` is the network's id of the post, if it is known to be out, and `due` when the next line, or the next
-    piece of this one, should be said.
+    piece of this one, should be said. `thread` says which posts answer each other.
     """
     last_id = post_id or here.last_id
+    root = None if thread == "none" else here.thread or post_id
     if here.piece + 1 < pieces:
-        return here._replace(n=here.n + 1, piece=here.piece + 1, last_id=last_id, due=due)
+        return here._replace(n=here.n + 1, piece=here.piece + 1, last_id=last_id, due=due, token=None, thread=root)
     line, recitations, skipped, silent = here.line + 1, here.recitations, here.skipped, here.silent
     lines = len(recite(recitations).utterances)
     if line >= lines:
@@ -37,6 +41,7 @@ def onward(here: Place, *, post_id: str | None, pieces: int, recite: Recite, due
         next_line=recite(recitations).utterances[line].text,
         prior_line=here.next_line,
         last_id=last_id,
+        thread=root if thread == "recitation" and line else None,
         refusals=here.refusals,
         passed=here.passed,
         trials=here.trials,

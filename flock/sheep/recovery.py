@@ -21,8 +21,8 @@ asked to repeat an unanswered post, and when it is asked for the account's lates
 | RateLimited                       | LATER      | LOOK                | POST or LOOK (*)         |
 | another Wait, a Pen               | LATER      | LOOK                | POST or UNKNOWN (*)      |
 
-(*) The first where the network refuses duplicates: a repeat does no harm there, and its answer tells. Elsewhere a
-repeat could be a second post.
+(*) The first where a repeat does no harm and its answer tells, since the network refuses duplicates or knows the
+intent's token. Elsewhere a repeat could be a second post.
 
 Which of the two it is, `is_blamed` says. A line that is skipped because of it is passed over on trial: if
 the next line is refused, too, the sheep goes back to it (`place.back`).
@@ -85,18 +85,18 @@ def verdict(
     *,
     last_id: str | None = None,
     blames_text: bool = False,
-    refuses_duplicates: bool = False,
+    repeat_is_safe: bool = False,
 ) -> Verdict:
     """Return what follows from `answer`: a post, an error, or None for "this text is not among the latest posts".
 
     `last_id` is the id of the latest post that was known before, `blames_text` is whether the text is the likely
-    reason of a refusal, and `refuses_duplicates` is the network's.
+    reason of a refusal, and `repeat_is_safe` is whether a repeat would do no harm.
     """
     if isinstance(answer, Post):
         is_ours = asked is Asked.LATEST_POSTS or is_newer(answer.id, last_id)
-        return Verdict.SAID if is_ours else _after_an_odd_answer(asked, refuses_duplicates=refuses_duplicates)
+        return Verdict.SAID if is_ours else _after_an_odd_answer(asked, repeat_is_safe=repeat_is_safe)
     if asked is Asked.LATEST_POSTS:
-        return _after_looking(answer, refuses_duplicates=refuses_duplicates)
+        return _after_looking(answer, repeat_is_safe=repeat_is_safe)
     is_first = asked is Asked.FIRST_POST
     if isinstance(answer, OutcomeUnknown):
         return Verdict.LOOK
@@ -107,16 +107,16 @@ def verdict(
     return Verdict.LATER if is_first or isinstance(answer, Conflict) else Verdict.LOOK
 
 
-def _after_an_odd_answer(asked: Asked, *, refuses_duplicates: bool) -> Verdict:
-    return Verdict.LOOK if asked is Asked.FIRST_POST or refuses_duplicates else Verdict.UNKNOWN
+def _after_an_odd_answer(asked: Asked, *, repeat_is_safe: bool) -> Verdict:
+    return Verdict.LOOK if asked is Asked.FIRST_POST or repeat_is_safe else Verdict.UNKNOWN
 
 
-def _after_looking(answer: NetworkError | None, *, refuses_duplicates: bool) -> Verdict:
+def _after_looking(answer: NetworkError | None, *, repeat_is_safe: bool) -> Verdict:
     if answer is None:
         return Verdict.POST
     if isinstance(answer, Retry):
         return Verdict.LOOK
-    if refuses_duplicates:
+    if repeat_is_safe:
         return Verdict.POST
     return Verdict.LOOK if isinstance(answer, RateLimited) else Verdict.UNKNOWN
 

@@ -362,7 +362,8 @@ class Sheep:
         else:
             interval = interval_after(here, self._recite, self.line_interval, self.poem_interval)
             due = next_due(here.due, interval, now)
-        return onward(here, post_id=post_id, pieces=pieces, recite=self._recite, due=due)
+        thread = self.key.thread or "line"
+        return onward(here, post_id=post_id, pieces=pieces, recite=self._recite, due=due, thread=thread)
 
     def _go_on(self, before: Place) -> None:
         """Note that the post at `before` has ended; tell of a birthday when the poem has ended with it, unless

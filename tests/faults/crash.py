@@ -16,7 +16,7 @@ from flock.context import Context
 from flock.errors import Duplicate, OutcomeUnknown, Refused
 from flock.events import Events
 from flock.journal import Place, Settlement, SqliteJournal
-from flock.networks.base import Post
+from flock.networks.base import Intent, Post
 from flock.networks.scripted import ScriptedNetwork, ScriptedNetworks
 from flock.options import settle_options
 from flock.sheep.sheep import Sheep
@@ -68,14 +68,14 @@ class Wall(ScriptedNetwork):
         self._fate = fate
         self.posts = file.read_text().splitlines() if file.exists() else []
 
-    def post(self, text: str) -> Post:
+    def post(self, text: str, intent: Intent | None = None) -> Post:
         if self.posts and self.posts[-1] == text:
             raise Duplicate("said already")
         self._fate.step()
         with self._file.open("a") as file:
             file.write(text + "\n")
         self._fate.step()
-        post = super().post(text)
+        post = super().post(text, intent)
         if self._fate.loses_answer():
             raise OutcomeUnknown("no answer")
         return post

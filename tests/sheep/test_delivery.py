@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import pytest
@@ -20,9 +21,9 @@ from flock.errors import (
 )
 from flock.events import Event, Said, Skipped, Unsure
 from flock.journal import WELL, Condition, MemoryJournal, Outcome, Place, Settlement, Standing
-from flock.networks.base import Post
+from flock.networks.base import Intent, Post, Reply
 from flock.networks.scripted import ScriptedNetwork
-from flock.sheep.delivery import Delivery
+from flock.sheep.delivery import Delivery, token_of
 from flock.sheep.recovery import LANDING
 
 BOT = "x:dolly"
@@ -509,7 +510,7 @@ def test_a_bug_in_a_network_leaves_the_post_in_doubt(monkeypatch: pytest.MonkeyP
     """An exception that is no NetworkError says nothing of whether the post was made, so it is looked for."""
     desk = Desk()
 
-    def post(text: str) -> Post:
+    def post(text: str, intent: Intent) -> Post:
         raise AttributeError("post")
 
     with monkeypatch.context() as patch:
@@ -532,3 +533,57 @@ def test_posts_go_to_the_network_that_replaced_another() -> None:
     desk.deliver()
 
     assert ([], [TEXT]) == (desk.network.posts, other.posts)
+
+
+# What an intent fixes
+
+
+def test_an_intent_stays_the_same_when_its_post_is_repeated() -> None:
+    """Also in the next process, and after the clock was set back: the network may know the post by its token."""
+    desk = Desk(NO_ANSWER, NO_ANSWER)
+    for _ in range(2):
+        with pytest.raises(OutcomeUnknown):
+            desk.deliver()
+        desk.pass_time()
+    kept, _ = desk.kept or (HERE, WELL)
+    later = Desk(place=kept._replace(intended=NOW - 3600))
+    later.pass_time()
+    later.deliver()
+    first, second = desk.network.intents
+    assert first
+    assert [first, first] == [second, later.network.intents[0]]
+    assert pytest.approx(NOW, abs=1e-5) == first.at
+    assert re.fullmatch("[0-9a-f]{32}", first.token)
+
+
+def test_each_post_has_an_intent_of_its_own() -> None:
+    """One that surely is not out is begun anew; and so is the same post of another bot."""
+    desk = Desk(Unavailable("no connection"))
+    with pytest.raises(Unavailable):
+        desk.deliver()
+    desk.pass_time(1)
+    desk.deliver()
+    desk.deliver("the next line")
+    tokens = {intent.token for intent in desk.network.intents if intent}
+    assert 3 == len(tokens)
+    assert token_of("x:dolly", HERE, NOW) != token_of("x:ewe", HERE, NOW)
+
+
+def test_a_network_that_knows_the_intent_is_not_looked_at() -> None:
+    """The post is repeated at once, and the answer tells."""
+    desk = Desk(NO_ANSWER)
+    desk.network.looks_first = False
+    with pytest.raises(OutcomeUnknown):
+        desk.deliver()
+    assert 0.0 == desk.delivery.looks_at
+    assert Outcome.SAID is desk.deliver()
+    assert [] == desk.network.asked
+
+
+def test_a_post_in_a_thread_answers_the_one_before_it() -> None:
+    """The thread's first post is known, too: some networks ask for both."""
+    desk = Desk(place=HERE._replace(thread="5"))
+    desk.deliver()
+    desk.deliver("the next line")
+    answering = [intent.reply_to for intent in desk.network.intents if intent]
+    assert [Reply(parent="7", root="5"), None] == answering

@@ -65,21 +65,19 @@ def answers(row: str) -> Answers:
 
 
 @pytest.mark.parametrize(
-    ("row", "asked", "refuses_duplicates", "expected"),
+    ("row", "asked", "repeat_is_safe", "expected"),
     [
-        (row, asked, refuses_duplicates, expected)
+        (row, asked, repeat_is_safe, expected)
         for row, *cells in CELLS
         for asked, pair in zip(COLUMNS.values(), cells, strict=True)
-        for refuses_duplicates, expected in zip((True, False), pair, strict=True)
+        for repeat_is_safe, expected in zip((True, False), pair, strict=True)
         if expected
     ],
 )
-def test_each_answer_has_its_verdict(row: str, asked: Asked, *, refuses_duplicates: bool, expected: str) -> None:
+def test_each_answer_has_its_verdict(row: str, asked: Asked, *, repeat_is_safe: bool, expected: str) -> None:
     """Exactly once rests on these."""
     for answer, blames_text in answers(row):
-        found = verdict(
-            answer, asked, last_id=LAST_ID, blames_text=blames_text, refuses_duplicates=refuses_duplicates
-        )
+        found = verdict(answer, asked, last_id=LAST_ID, blames_text=blames_text, repeat_is_safe=repeat_is_safe)
         assert Verdict[expected] is found, answer
 
 
@@ -124,15 +122,15 @@ def leaves(kind: type[NetworkError]) -> Iterator[type[NetworkError]]:
 @given(
     answer=st.sampled_from([kind("x") for kind in leaves(NetworkError)]),
     blames_text=st.booleans(),
-    refuses_duplicates=st.booleans(),
+    repeat_is_safe=st.booleans(),
 )
 def test_a_post_that_may_be_out_is_neither_withdrawn_nor_skipped(
-    answer: NetworkError, *, blames_text: bool, refuses_duplicates: bool
+    answer: NetworkError, *, blames_text: bool, repeat_is_safe: bool
 ) -> None:
     """However its repeat, or the look at the latest posts, is answered; but Conflict says that it is not out."""
     assume(not isinstance(answer, errors.Conflict))
     for asked in (Asked.REPEATED_POST, Asked.LATEST_POSTS):
-        found = verdict(answer, asked, blames_text=blames_text, refuses_duplicates=refuses_duplicates)
+        found = verdict(answer, asked, blames_text=blames_text, repeat_is_safe=repeat_is_safe)
         assert found not in (Verdict.LATER, Verdict.SKIPPED)
 
 

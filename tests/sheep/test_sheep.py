@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from flock.errors import BadKeys, BadPoem, Suspended
 from flock.events import Birthday, PickedUp, PoemChanged, Said, Stumbled
 from flock.journal import SqliteJournal
+from flock.networks.base import Intent, Reply
 from flock.observers.wording import describe
 from flock.options import Options
 from flock.sheep.sheep import Sheep
@@ -176,11 +177,11 @@ def test_a_half_said_line_is_finished_after_a_restart(world: World, monkeypatch:
     class Crash(BaseException):
         """The end of the process."""
 
-    def crash_after_two(post: Callable[[str], Any]) -> Callable[[str], Any]:
-        def crashing(text: str) -> Any:
+    def crash_after_two(post: Callable[[str, Intent], Any]) -> Callable[[str, Intent], Any]:
+        def crashing(text: str, intent: Intent) -> Any:
             if len(world.stage().posts) == 2:
                 raise Crash
-            return post(text)
+            return post(text, intent)
 
         return crashing
 
@@ -195,6 +196,26 @@ def test_a_half_said_line_is_finished_after_a_restart(world: World, monkeypatch:
 
     assert len(whole) > 3
     assert whole == world.stage().posts[: len(whole)]
+
+
+@pytest.mark.parametrize("thread", [None, "line", "recitation", "none"])
+def test_the_posts_of_a_line_or_of_a_poem_answer_each_other(world: World, thread: str | None) -> None:
+    """As the key says; by default those of one line. Each recitation begins a thread of its own, also after a
+    restart."""
+    long = " ".join(f"word{number}" for number in range(60))
+    (world.folder / "dolly.txt").write_text(f"one\n{long}\nthree\n")
+    for _ in range(2):
+        sheep = world.raise_sheep(intervals=(60, 600), thread=thread)
+        world.live(100, sheep)
+        world.anew()
+    world.live(700, world.raise_sheep(intervals=(60, 600), thread=thread))
+    answering = [intent.reply_to for intent in world.stage().intents if intent]
+    expected = {
+        "line": [None, None, Reply("2", "2"), None, None],
+        "recitation": [None, Reply("1", "1"), Reply("2", "1"), Reply("3", "1"), None],
+        "none": [None] * 5,
+    }
+    assert expected[thread or "line"] == answering[:5]
 
 
 @pytest.mark.parametrize(("line_interval", "seconds"), [(60, 3.0), (1, 1.0), (0, 0.0)])

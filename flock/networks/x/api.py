@@ -27,7 +27,7 @@ from requests_oauthlib import OAuth1
 
 from flock.errors import OutcomeUnknown, Refused, Unavailable
 from flock.keys import Key, XCredentials
-from flock.networks.base import Post, is_same_text
+from flock.networks.base import Intent, Post, is_same_text
 from flock.networks.service import Service
 from flock.networks.x.answers import GOOD, NO_SUCH_URL, meaning
 from flock.networks.x.length import fits_a_tweet
@@ -74,6 +74,7 @@ class X(twitter.Api):  # type: ignore[misc]
     """
 
     refuses_duplicates: ClassVar[bool] = True
+    looks_first: ClassVar[bool] = True
 
     def __init__(self, key: Key, *, service: Service, root_url: str = ROOT_URL, api: ApiVersion = "2") -> None:
         own = key.credentials
@@ -93,12 +94,20 @@ class X(twitter.Api):  # type: ignore[misc]
     def fits(self, text: str) -> bool:
         return fits_a_tweet(text)
 
-    def post(self, text: str) -> Post:
+    def is_safe_to_repeat(self, intent: Intent, now: float) -> bool:
+        """Return True: X refuses the same text again as a duplicate, for as long as a flock tries."""
+        del intent, now
+        return True
+
+    def post(self, text: str, intent: Intent | None = None) -> Post:
+        parent = intent.reply_to.parent if intent and intent.reply_to else None
         if self.api == "1.1":
             url = f"{self.base_url}/statuses/update.json"
-            status = _object(self._exchange(url, "POST", data={"status": text, **_NO_COMMANDS}))
+            answers = {"in_reply_to_status_id": parent} if parent else {}
+            status = _object(self._exchange(url, "POST", data={"status": text, **_NO_COMMANDS, **answers}))
             return self._posted(status.get("id_str") or status.get("id"), status.get("text"), text)
-        data = _data(self._exchange(f"{self.root_url}/2/tweets", "POST", json={"text": text}))
+        tweet = {"text": text, "reply": {"in_reply_to_tweet_id": parent}} if parent else {"text": text}
+        data = _data(self._exchange(f"{self.root_url}/2/tweets", "POST", json=tweet))
         return self._posted(data.get("id"), data.get("text"), text)
 
     def recent(self, since_id: str | None = None) -> Sequence[Post]:
