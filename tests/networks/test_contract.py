@@ -32,18 +32,6 @@ T = TypeVar("T")
 NOWHERE = "http://127.0.0.1:1"  # nothing listens there
 
 
-class XByIntent(X):
-    """X with the interface that the contract asks for."""
-
-    looks_first = True
-
-    def is_safe_to_repeat(self, intent: Intent, now: float) -> bool:  # noqa: ARG002
-        return True
-
-    def post(self, text: str, intent: Intent | None = None) -> Post:  # noqa: ARG002
-        return super().post(text)
-
-
 class Losing:
     """A middleware that loses the answers to posts, while it is told to."""
 
@@ -83,7 +71,7 @@ def test_x_keeps_the_contract(write_key: WriteKey, cleanup: ExitStack, api: str)
         return made[0].app
 
     pasture = cleanup.enter_context(Pasture([Account.of(key, "dolly")], wrap=wrap))
-    connect = connecting(cleanup, lambda url, service: XByIntent(key, service=service, root_url=url))
+    connect = connecting(cleanup, lambda url, service: X(key, service=service, root_url=url))
     network_contract(lambda: connect(pasture.url), unreachable=lambda: connect(NOWHERE), losing_answers=made[0])
 
 

@@ -28,7 +28,7 @@ import requests
 
 from flock import errors
 from flock.keys import read_key
-from flock.networks.base import Intent, Post, is_same_text
+from flock.networks.base import Intent, Post, is_same_text, new_intent
 from flock.networks.http import Session
 from flock.networks.mastodon.api import Mastodon
 from flock.networks.mastodon.length import Server
@@ -198,7 +198,7 @@ def running(folder: Path, keys: Path) -> Iterator[subprocess.Popen[str]]:
     intervals = ["--line-interval", str(INTERVAL), "--poem-interval", str(INTERVAL)]
     variables = {"XDG_STATE_HOME": str(folder / "state"), "HURRY": "0.1", "PYTHONPATH": str(HERE.parents[1])}
     with subprocess.Popen(
-        [sys.executable, HERE / "on_mastodon.py", "run", keys, *intervals, "--log-file", folder / "log"],
+        [sys.executable, HERE.parent / "hurried.py", "run", keys, *intervals, "--log-file", folder / "log"],
         env={**os.environ, **variables},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -214,7 +214,8 @@ def running(folder: Path, keys: Path) -> Iterator[subprocess.Popen[str]]:
 class Patient(Mastodon):
     """A bot that finds out at once about a post without an answer: snac resets a connection now and then."""
 
-    def post(self, text: str, intent: Intent) -> Post:
+    def post(self, text: str, intent: Intent | None = None) -> Post:
+        intent = intent or new_intent()
         for _ in range(20):
             try:
                 return super().post(text, intent)
