@@ -13,7 +13,7 @@ from pathlib import Path
 
 from flock.errors import BadKeys, BadPoem, Problem, printable
 from flock.files import unreadable
-from flock.keys.credentials import DEFAULT_NETWORK, Credentials, field_names, secret_names
+from flock.keys.credentials import DEFAULT_NETWORK, Credentials, FeedCredentials, field_names, secret_names
 from flock.keys.hints import about_poem, suspicions
 from flock.keys.key import Key, known_fields, nearest, read_key, secrecy_of, tokens_of
 from flock.keys.names import Reading, field_named, is_of_oauth_2, meanings, read_fields
@@ -124,6 +124,7 @@ def read_keys(folder: Path) -> KeyRing:
     for file in files:
         try:
             key = read_key(file)
+            _check_feed(key)
             _check_poem(key, key_files)
         except BadKeys as error:
             problems += error.problems
@@ -189,6 +190,16 @@ def shared_poems(keys: Iterable[Key]) -> Iterator[str]:
         yield str(Problem(first.file, "poem_file", text))
     if more_poems := len(shared[_NAMED:]):
         yield f"{more_poems} more poems are those of several bots; give each bot a poem of its own"
+
+
+def _check_feed(key: Key) -> None:
+    """Raise BadKeys if the bot would write a feed where the next start takes it for a key file."""
+    own = key.credentials
+    if isinstance(own, FeedCredentials) and os.path.realpath(key.file.parent) == os.path.realpath(
+        (key.file.parent / own.file).parent
+    ):
+        text = 'expected a path outside of the folder of key files, such as "feeds/dolly.json"'
+        raise BadKeys([Problem(key.file, "file", text)])
 
 
 def _check_poem(key: Key, key_files: Collection[_FileId]) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import html
 import re
+import secrets
+import time
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -39,6 +41,11 @@ class Intent:
     token: str
     at: float
     reply_to: Reply | None = None
+
+
+def new_intent() -> Intent:
+    """Return the intent of a post that is made now, and is not repeated."""
+    return Intent(secrets.token_hex(16), time.time())
 
 
 _LINK = re.compile(r"https?://\S+")

@@ -13,14 +13,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from pathlib import Path
-from typing import ClassVar
 from xml.etree import ElementTree as Xml
 
 import simplejson as json
 
 from flock.errors import OutcomeUnknown, Refused, Unavailable, printable
 from flock.keys import FeedCredentials, Key
-from flock.networks.base import Intent, Post
+from flock.networks.base import Intent, Post, new_intent
 from flock.networks.service import Service
 
 _VERSION = "https://jsonfeed.org/version/1.1"
@@ -33,7 +32,8 @@ Entry = dict[str, str]
 class Feed:
     """One bot's feed. A lock beside the files lets one process at a time write."""
 
-    looks_first: ClassVar[bool] = False  # an unanswered post is repeated at once
+    CREDENTIALS = FeedCredentials
+    looks_first = refuses_duplicates = False  # an unanswered post is repeated at once
 
     def __init__(self, key: Key, *, service: Service) -> None:
         own = key.credentials
@@ -48,9 +48,10 @@ class Feed:
     def is_safe_to_repeat(self, intent: Intent, now: float) -> bool:  # noqa: ARG002 - always
         return True
 
-    def post(self, text: str, intent: Intent) -> Post:
+    def post(self, text: str, intent: Intent | None = None) -> Post:
         if not text.strip() or any("\ud800" <= letter <= "\udfff" for letter in text):
             raise Refused("a post without a letter, or with half a character")
+        intent = intent or new_intent()
         entry = _entry(f"post-{intent.token}", text, datetime.fromtimestamp(intent.at, UTC))
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True)

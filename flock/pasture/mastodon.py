@@ -7,6 +7,7 @@ posts in three hours. `honours_keys` False makes it a server that ignores the ke
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import re
 import time
@@ -24,7 +25,9 @@ from werkzeug.wrappers import Request, Response
 
 from flock.networks.mastodon.length import Rules, length_of
 from flock.pasture.entities import iso, profile, shown
+from flock.pasture.serving import MOST_BODY
 from flock.pasture.statuses import Status, Statuses
+from flock.pasture.store import Post
 
 LOGGER = logging.getLogger("flock.pasture")
 
@@ -77,8 +80,7 @@ class _Failed(Exception):
 
 
 class _Request(Request):
-    max_content_length = 1_000_000
-    max_form_memory_size = 1_000_000
+    max_content_length = max_form_memory_size = MOST_BODY
 
 
 class MastodonApp:
@@ -124,7 +126,7 @@ class MastodonApp:
         """Add an account, or give an account another token; return it."""
         with self._lock:
             known = self._accounts.get(name.lower())
-            account = Account(known.id if known else str(109_000 + len(self._accounts)), name, token)
+            account = Account(known.id if known else _id_of(name), name, token)
             account.scopes = frozenset(scopes)
             self._accounts[name.lower()] = account
         return account
@@ -137,6 +139,14 @@ class MastodonApp:
         """Return the texts of an account's posts, earliest first."""
         account = self._accounts[name.lower()]
         return [status.text for status in reversed(self.statuses.of(account.id, limit=-1))]
+
+    def newest(self, count: int) -> list[Post]:
+        """Return the latest `count` posts of all accounts, latest first, for the pasture's page."""
+        names = {account.id: account.name for account in list(self._accounts.values())}
+        return [
+            Post(0, each.account_id, names.get(each.account_id, each.account_id), each.text, None, each.created_at)
+            for each in self.statuses.newest(count)
+        ]
 
     def asked(self, path: str) -> int:
         """Return how often this path was asked for."""
@@ -314,6 +324,11 @@ class MastodonApp:
     def _shown(self, status: Status, account: Account) -> dict[str, Any]:
         accounts = {name: each.id for name, each in self._accounts.items()}
         return shown(status, self._profile(account), accounts)
+
+
+def _id_of(name: str) -> str:
+    """Return the number of the account of that name, the same after a restart."""
+    return str(10**17 + int.from_bytes(hashlib.sha256(name.lower().encode()).digest()[:7]))
 
 
 def error_of(text: str) -> dict[str, str]:

@@ -104,6 +104,15 @@ class Repos:
             rows = self._db.execute(query, (did, collection, cursor, cursor, limit)).fetchall()
         return [_record(row) for row in rows]
 
+    def newest(self, collection: str, count: int) -> list[Record]:
+        """Return the `count` records of all accounts with the highest keys, the highest first."""
+        query = (
+            "SELECT did, collection, rkey, cid, value FROM records WHERE collection = ? ORDER BY rkey DESC LIMIT ?"
+        )
+        with self._lock:
+            rows = self._db.execute(query, (collection, count)).fetchall()
+        return [_record(row) for row in rows]
+
     def close(self) -> None:
         """Close the connection. Records in memory are lost."""
         with self._lock:

@@ -74,6 +74,10 @@ class Statuses:
             *(account_id, after, before, before, limit),
         )
 
+    def newest(self, count: int) -> list[Status]:
+        """Return the latest `count` posts of all accounts, latest first."""
+        return self._select("WHERE NOT is_deleted ORDER BY number DESC LIMIT ?", count)
+
     def count(self, account_id: str) -> int:
         """Return how many posts an account has."""
         return len(self.of(account_id, limit=-1))

@@ -71,7 +71,7 @@ def test_bots_of_one_app_have_one_app_and_tokens_of_their_own(write_key: WriteKe
 
 
 OF_MASTODON = {"server": "https://botsin.example", "access_token": "sesame-token"}
-OF_A_FEED = {"file": "feed.json"}
+OF_A_FEED = {"file": "feeds/feed.json"}
 
 BLUESKY = {"network": "bluesky", "screen_name": "dolly.bsky.social", "app_password": "sesame-sesame"}
 

@@ -24,7 +24,7 @@ from tests.keys.conftest import SECRET, WriteKey, lines
 NO_TOKENS: dict[str, Any] = {name: ... for name in KEY if "token" in name}
 BLUESKY = {**NO_TOKENS, "network": "bluesky", "screen_name": "dolly.test", "app_password": "sesame-abcd-efgh"}
 MASTODON = {**NO_TOKENS, "network": "mastodon", "server": "https://a.example", "access_token": "sesame-token-of-a"}
-FEED = {**NO_TOKENS, "network": "feed", "file": "feed.json"}
+FEED = {**NO_TOKENS, "network": "feed", "file": "feeds/dolly.json"}
 DOCS = Path(__file__).parents[2] / "docs" / "keys.md"
 
 
@@ -58,7 +58,14 @@ def test_a_feeds_file_is_no_poem(write_key: WriteKey) -> None:
     """On other networks `file` is an old name of `poem_file`."""
     key = read_key(write_key(**FEED))
     assert isinstance(key.credentials, FeedCredentials)
-    assert ("feed.json", "poem.txt") == (key.credentials.file, key.poem_file.name)
+    assert ("feeds/dolly.json", "poem.txt") == (key.credentials.file, key.poem_file.name)
+
+
+def test_a_feed_is_not_written_among_the_key_files(write_key: WriteKey) -> None:
+    """The next start would take it for a key file."""
+    file = write_key(**{**FEED, "file": "../" + write_key("a.json").parent.name + "/feed.json"})
+    text = 'file: expected a path outside of the folder of key files, such as "feeds/dolly.json"'
+    assert [f"{file}: {text}"] == lines(read_keys(file.parent))
 
 
 def test_no_usable_key_is_warned_of(write_key: WriteKey) -> None:

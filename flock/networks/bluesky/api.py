@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 from flock.errors import Conflict, NetworkError, OutcomeUnknown, Refused, TooLong, Unavailable
 from flock.keys import Key
 from flock.keys.credentials import BlueskyCredentials
-from flock.networks.base import Intent, Post
+from flock.networks.base import Intent, Post, new_intent
 from flock.networks.bluesky.facets import facets
 from flock.networks.bluesky.length import fits_a_post, is_broken, shows_nothing
 from flock.networks.bluesky.login import Login
@@ -39,6 +39,7 @@ class Bluesky:
     """
 
     looks_first: ClassVar[bool] = False
+    refuses_duplicates: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -68,9 +69,10 @@ class Bluesky:
         del intent, now
         return True
 
-    def post(self, text: str, intent: Intent) -> Post:
+    def post(self, text: str, intent: Intent | None = None) -> Post:
         """Put the post, and return it. Raises Conflict if another record has the key of this intent."""
         _check(text)
+        intent = intent or new_intent()
         tokens = self._login.tokens()
         record = self._record(text, intent)
         rkey = record_key(intent)

@@ -18,7 +18,7 @@ import simplejson as json
 
 from flock.errors import NetworkError, OutcomeUnknown, Refused, Retry, TooLong, Unauthorized, Unavailable
 from flock.keys import Key, MastodonCredentials
-from flock.networks.base import Intent, Post, is_post_id, is_same_text
+from flock.networks.base import Intent, Post, is_post_id, is_same_text, new_intent
 from flock.networks.mastodon.answers import GOOD, NO_PARENT, meaning
 from flock.networks.mastodon.length import Rules, Server, fits_a_post, rules_of
 from flock.networks.mastodon.text import defuse, is_plain, restore, text_of
@@ -51,6 +51,7 @@ class Mastodon:
     """One bot's connection to its server. `server` is shared by the bots of that server, as `service` is."""
 
     looks_first: ClassVar[bool] = True
+    refuses_duplicates: ClassVar[bool] = False
 
     def __init__(self, key: Key, *, service: Service, server: Server) -> None:
         own = key.credentials
@@ -76,12 +77,13 @@ class Mastodon:
         except NetworkError:
             return False
 
-    def post(self, text: str, intent: Intent) -> Post:
+    def post(self, text: str, intent: Intent | None = None) -> Post:
         """Post `text`; if the post that it replies to is gone, it is posted without a reply."""
         if unfit := _unfit(text):
             raise Refused(unfit)
         if not self.fits(text):
             raise TooLong(f"over {self._rules().most} characters, by the server's own rule")
+        intent = intent or new_intent()
         parent = intent.reply_to.parent if intent.reply_to else None
         try:
             return self._posted(self._send(text, intent, parent), text, intent)
