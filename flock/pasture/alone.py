@@ -35,11 +35,12 @@ def serve(keys: Path | None, *, host: str, port: int, state: Path | None, say: C
     """
     bots = _bots(keys) if keys else []
     on_x = [Account.of(key, name) for key, name in bots if isinstance(key.credentials, XCredentials)]
+    # Blocked before it listens: a signal that comes as soon as it does is waiting for `sigwait`, and not lost.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
     with Pasture(on_x if keys else [_MADE_UP], state=state, host=host, port=port) as pasture:
         for key, name in bots:
             if not isinstance(key.credentials, XCredentials):
                 pasture.admit_bot(key, name)
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
         say(f"the pasture is open at {pasture.url}: API v2 at {pasture.url}/2, v1.1 at {pasture.url}/1.1")
         if keys is None:
             say("without KEYS it knows one account; a key file for it:")
