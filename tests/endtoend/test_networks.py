@@ -111,3 +111,19 @@ def test_a_pasture_that_runs_alone_has_an_account_for_each_of_them(town: Town, s
 
     assert (town.blue.did, "mary") == (found.json()["did"], me.json()["username"])
     assert 0 == pasture.stop()[0]
+
+
+def test_kills_cost_no_network_a_line(town: Town, start: Start) -> None:
+    """Each bot goes on where it was; nothing is posted twice, nothing is left out."""
+    pauses = ("--line-interval", "0.02", "--poem-interval", "0.02", "--base-url", town.pasture.url)
+    for kill in range(1, 7):
+        flock = start("run", town.keys, *pauses)
+        goal = {name: len(texts) + 3 for name, texts in town.said().items()}
+        until(f"posts before kill {kill}", lambda: all(len(town.said()[name]) >= goal[name] for name in goal))  # noqa: B023
+        flock.process.kill()
+        flock.end()
+
+    start("run", town.keys, *pauses, "--once").end()
+
+    said = town.said()
+    assert {name: recital(POEM, len(texts)) for name, texts in said.items()} == said
