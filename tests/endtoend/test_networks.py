@@ -127,3 +127,20 @@ def test_kills_cost_no_network_a_line(town: Town, start: Start) -> None:
 
     said = town.said()
     assert {name: recital(POEM, len(texts)) for name, texts in said.items()} == said
+
+
+def test_the_posts_of_one_line_are_a_thread_on_each_network(town: Town, start: Start) -> None:
+    """Each replies to the one before. A feed has none, and needs none: the line fits."""
+    for name in ("xavier", "blue", "mary", "fred"):
+        (town.keys / f"{name}.txt").write_text(" ".join(f"word{number}" for number in range(120)))
+    once = start("run", town.keys, "--line-interval", "0.05", "--base-url", town.pasture.url, "--once")
+
+    assert 0 == once.end()[0]
+    x = town.pasture.store.posts("xavier")
+    assert [None, *(str(post.id) for post in x[:-1])] == [post.in_reply_to for post in x]
+    blue = town.pasture.bluesky.repos.records(town.blue.did, POSTS, reverse=True)
+    parents = [record.value.get("reply", {}).get("parent", {}).get("uri") for record in blue]
+    assert [None, *(record.uri for record in blue[:-1])] == parents
+    mary = town.pasture.mastodon.statuses.newest(10)[::-1]
+    assert [None, *(status.id for status in mary[:-1])] == [status.in_reply_to_id for status in mary]
+    assert [4, 3, 2, 1] == [len(texts) for texts in town.said().values()]
