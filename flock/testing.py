@@ -33,6 +33,7 @@ ODD_TEXTS = (
 
 _NEVER_FITS = 1_000_000  # characters
 _UNFIT = ("", " \n", "nothing\0", "half a character: \ud83d", "x" * _NEVER_FITS)
+_APART = 0.01  # seconds between the intents of one bot, at least: between two posts there is a round trip
 _PATIENCE = 10.0  # seconds in which a post whose answer was lost must show
 
 
@@ -66,9 +67,11 @@ class _Bench:
     unreachable: Callable[[], Adapter] | None
     losing_answers: Callable[[], AbstractContextManager[object]] | None
     made: int = 0
+    at: float = 0.0
 
     def intent(self, reply_to: Reply | None = None) -> Intent:
-        return Intent(secrets.token_hex(16), time.time(), reply_to)
+        self.at = max(time.time(), self.at + _APART)
+        return Intent(secrets.token_hex(16), self.at, reply_to)
 
     def text(self) -> str:
         self.made += 1

@@ -26,6 +26,9 @@ from flock.networks.x.api import X
 class Telling(X):
     refuses_duplicates = False
 
+    def is_safe_to_repeat(self, intent, now):
+        return False
+
 
 class DoubtfulSheep(Sheep):
     def setup_api(self) -> None:
