@@ -18,6 +18,7 @@
         │   └── ClockWrong        until this machine's clock is right again
         ├── Retry                 an outage: try again, with backoff
         │   ├── Unavailable       the post did not land
+        │   ├── Conflict          nor will it by this intent: something else has its place
         │   └── OutcomeUnknown    the post may have landed
         ├── Skip                  the network will never take this text
         │   ├── Duplicate         the account has posted the same text already
@@ -38,7 +39,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
 
 
 class FlockError(Exception):
@@ -116,10 +116,11 @@ class Unstorable(FlockError, ValueError):
 class NetworkError(FlockError):
     """A network did not take a post. The subclass says what the bot has to do next.
 
-    `advice` says what the operator can do; it is empty where there is nothing to do but wait.
+    `advice` says what the operator can do; it is empty where there is nothing to do but wait. A network may give
+    an error of its own better advice than that of its class.
     """
 
-    advice: ClassVar[str] = ""
+    advice: str = ""
 
 
 class Wait(NetworkError):
@@ -168,6 +169,10 @@ class Retry(NetworkError):
 
 class Unavailable(Retry):
     """The request did not get through, so that the post did not land."""
+
+
+class Conflict(Retry):
+    """Something else has the place that the intent fixed for its post: it is not out. A new intent has another."""
 
 
 class OutcomeUnknown(Retry):

@@ -95,7 +95,10 @@ class Options:
 
     @property
     def is_practice(self) -> bool:
-        """Whether nothing leaves this machine: no place in a poem that was reached there counts on a network."""
+        """Whether no post for X leaves this machine; with `pasture`, no post at all.
+
+        No place in a poem that was reached there counts on a network.
+        """
         return self.pasture or is_loopback(self.base_url or "")
 
     @property

@@ -117,7 +117,8 @@ class SimpleShepherd:
                 ("X" if network == DEFAULT_NETWORK else f"the {network}") if sheep.api.refuses_duplicates else ""
             )
             with suppress(BadPoem):  # exchanged since it was memorized: told of when it is read again
-                for text in find_doubts(read_poem_file(poem), fits=sheep.api.fits, refuses_duplicates=name):
+                fits = self.context.networks.fits(sheep.key)  # asks no server: one that hangs holds up nobody
+                for text in find_doubts(read_poem_file(poem), fits=fits, refuses_duplicates=name):
                     yield printable(f"{poem}: {text}")
 
     def _tell_doubts(self, flock: Sequence[Sheep]) -> None:

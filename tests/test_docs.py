@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,16 @@ import simplejson as json
 
 from flock import errors
 from flock.cli import exits
-from flock.keys.credentials import XCredentials
+from flock.keys.credentials import (
+    BlueskyCredentials,
+    Credentials,
+    FeedCredentials,
+    MastodonCredentials,
+    XCredentials,
+    field_names,
+)
 from flock.keys.key import known_fields
+from flock.networks.bluesky import answers as bluesky
 from flock.networks.x.answers import meaning
 
 ROOT = Path(__file__).parents[1]
@@ -65,6 +74,49 @@ def test_each_number_of_x_is_the_class_that_the_page_names(row: list[str]) -> No
         assert isinstance(error, getattr(errors, family))
 
 
+def refusal(status: int, name: str, message: str = "") -> errors.NetworkError | None:
+    """Return what a refusal of Bluesky means."""
+    response = requests.Response()
+    response.status_code = status
+    body = {"error": name, "message": message}
+    response._content = json.dumps(body).encode()
+    return bluesky.meaning(response, body, now=0.0)
+
+
+@pytest.mark.parametrize("row", rows("errors.md", "Names of Bluesky"), ids=lambda row: str(row[0]))
+def test_each_name_of_bluesky_is_the_class_that_the_page_names(row: list[str]) -> None:
+    """docs/errors.md lists the class and the family of each name."""
+    names, _, kind, family = row
+    for name in names.split(", "):
+        error = refusal(400, name)
+        assert kind == type(error).__name__
+        assert isinstance(error, getattr(errors, family))
+
+
+@pytest.mark.parametrize("row", rows("errors.md", "Words of Bluesky"), ids=lambda row: str(row[0]))
+def test_the_words_of_bluesky_are_the_class_that_the_page_names(row: list[str]) -> None:
+    """Those of an InvalidRequest."""
+    words, kind, family = row
+    for word in words.split(", "):
+        error = refusal(400, "InvalidRequest", f"Invalid record: {word} (maximum 300)")
+        assert kind == type(error).__name__
+        assert isinstance(error, getattr(errors, family))
+
+
+def test_the_tables_of_bluesky_are_whole() -> None:
+    """Each name, each status and each word of the code stands on the page, with its class."""
+    names, words = rows("errors.md", "Names of Bluesky"), rows("errors.md", "Words of Bluesky")
+    assert set(bluesky.BY_NAME) == {name for row in names for name in row[0].split(", ")}
+    assert set(bluesky.BY_WORDS) == {word for row in words for word in row[0].split(", ")}
+    statuses = {
+        int(status): re.split(r"\W", row[1])[0]
+        for row in rows("errors.md", "Statuses of Bluesky")
+        if re.fullmatch(r"[\d, ]+", row[0])
+        for status in row[0].split(", ")
+    }
+    assert {status: kind.__name__ for status, kind in bluesky.BY_STATUS.items()} == statuses
+
+
 def test_the_page_has_every_exit_code() -> None:
     """Those of `flock --help`, and 69 in the text below."""
     codes = {exits.OK, exits.USAGE, exits.NO_KEY, exits.ALL_PENNED, exits.TAKEN, exits.OUR_FAULT, exits.NO_JOURNAL}
@@ -76,6 +128,31 @@ def test_the_page_has_every_exit_code() -> None:
 def test_the_page_has_every_field_of_a_key_file() -> None:
     """docs/keys.md lists all that a key file for X may have, and nothing else."""
     assert set(known_fields(XCredentials)) == {row[0] for row in rows("keys.md", "Key files")}
+
+
+@pytest.mark.parametrize(
+    ("credentials", "heading"), [(MastodonCredentials, "Mastodon"), (FeedCredentials, "A feed")]
+)
+def test_the_page_has_the_own_fields_of_each_network(credentials: type[Credentials], heading: str) -> None:
+    """Those that a key file has in place of X's."""
+    assert list(field_names(credentials)) == [row[0] for row in rows("keys.md", heading)]
+
+
+def test_the_page_about_networks_shows_the_feed_as_it_is() -> None:
+    """docs/another-network.md builds flock/networks/feed.py, line by line, in under 100 lines."""
+    code = (ROOT / "flock" / "networks" / "feed.py").read_text(encoding="utf-8")
+    shown = re.findall(r"^```python\n(.*?)^```$", text_of("another-network.md"), re.MULTILINE | re.DOTALL)
+    blocks = [block for block in shown if "def " in block and "test_" not in block]
+
+    assert [] == [block for block in blocks if block not in code]
+    assert set(re.findall(r"def (\w+)", code)) == set(re.findall(r"def (\w+)", "".join(blocks)))
+    assert len([line for line in code.splitlines() if line.strip()]) < 100
+
+
+def test_the_page_has_every_field_of_a_bot_on_bluesky() -> None:
+    """Its own ones, beside those that all bots have."""
+    own = {"screen_name", *(each.name for each in fields(BlueskyCredentials))}
+    assert own == {row[0] for row in rows("keys.md", "Bots on Bluesky")}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

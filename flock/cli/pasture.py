@@ -39,7 +39,7 @@ from flock.observers.writer import close_all, standard_writers
     help="File for the posts.  [default: in memory]",
 )
 def pasture(keys: Path | None, host: str, port: int, state: Path | None) -> None:
-    """Run the pasture alone: a practice server with X's API and X's rules.
+    """Run the pasture alone: a practice server with X's API and X's rules, and Bluesky's and Mastodon's.
 
     It has an account for each key file in the folder KEYS; without KEYS it has one made-up account, and prints a
     key file for it. Every client of X's API v2 or v1.1 can use it, and a flock with --base-url. Ctrl-C or SIGTERM

@@ -1,14 +1,24 @@
 """Key files: one JSON file a bot. `docs/keys.md` describes how to write one."""
 
-from flock.keys.credentials import CREDENTIALS, Credentials, XCredentials
+from flock.keys.credentials import (
+    CREDENTIALS,
+    BlueskyCredentials,
+    Credentials,
+    FeedCredentials,
+    MastodonCredentials,
+    XCredentials,
+)
 from flock.keys.folder import KeyRing, PracticeNames, key_files, poem_problem, read_keys, shared_poems
 from flock.keys.key import Key, Params, find_poem, read_key
 
 __all__ = [
     "CREDENTIALS",
+    "BlueskyCredentials",
     "Credentials",
+    "FeedCredentials",
     "Key",
     "KeyRing",
+    "MastodonCredentials",
     "Params",
     "PracticeNames",
     "XCredentials",

@@ -13,10 +13,10 @@ from pathlib import Path
 
 from flock.errors import BadKeys, BadPoem, Problem, printable
 from flock.files import unreadable
-from flock.keys.credentials import Credentials
+from flock.keys.credentials import DEFAULT_NETWORK, Credentials, FeedCredentials, field_names, secret_names
 from flock.keys.hints import about_poem, suspicions
 from flock.keys.key import Key, known_fields, nearest, read_key, secrecy_of, tokens_of
-from flock.keys.names import Reading, field_named, is_of_oauth_2, read_fields
+from flock.keys.names import Reading, field_named, is_of_oauth_2, meanings, read_fields
 from flock.keys.secrecy import HIDDEN, looks_like_a_token
 from flock.poem import read_poem
 
@@ -111,8 +111,9 @@ def _left_out(folder: Path, others: list[str]) -> Iterator[str]:
 def read_keys(folder: Path) -> KeyRing:
     """Read and check every key file of `folder` and the poems that they name, in one go.
 
-    A bot is identified by its network and its screen name: the same name on two networks is two bots. Raises
-    BadKeys only when there is no key file at all, or the folder cannot be read.
+    A bot is identified by its network and its account's name there: one name on two networks, or on two servers
+    of Mastodon's kind, is two bots. Raises BadKeys only when there is no key file at all, or the folder cannot be
+    read.
     """
     keys: dict[tuple[str, str], Key] = {}
     by_token: dict[str, Key] = {}
@@ -123,14 +124,15 @@ def read_keys(folder: Path) -> KeyRing:
     for file in files:
         try:
             key = read_key(file)
+            _check_feed(key)
             _check_poem(key, key_files)
         except BadKeys as error:
             problems += error.problems
             continue
-        bot = (key.network, key.screen_name.casefold())
+        bot = (key.network, key.account_name.casefold())
         token = key.credentials.own_token.get_secret_value()
         if twin := keys.get(bot):
-            text = f"{key.screen_name} has a key in {twin.file} too; keep one"
+            text = f"{key.account_name} has a key in {twin.file} too; keep one"
             problems.append(Problem(file, "screen_name", text))
         elif twin := by_token.get(token):
             text = f"the same as in {twin.file}; authorize this bot's account"
@@ -147,20 +149,22 @@ class PracticeNames:
     """Gives each bot that practises a name of its own, also where bots of two networks have one screen name.
 
     A bot's practice name is its screen name. If a bot of another network has that name already, it is the name
-    with the bot's own network behind it, such as "dolly (twitter)"; no account on a network is called so. The
-    first bot that is asked for gets the plain name, and a flock asks in the order of its key files. The answers
-    stay the same for the life of this object. Safe to share between threads.
+    with the bot's own network or server behind it, such as "dolly (twitter)"; no account on a network is called
+    so. The first bot that is asked for gets the plain name, and a flock asks in the order of its key files. The
+    answers stay the same for the life of this object. Safe to share between threads.
     """
 
     def __init__(self) -> None:
-        self._networks: dict[str, str] = {}  # of the bots with the plain name, by that name
+        self._bots: dict[str, tuple[str, str]] = {}  # which have the plain name: network and account, by that name
         self._lock = threading.Lock()
 
     def of(self, key: Key) -> str:
         """Return the practice name of the key's bot."""
         with self._lock:
-            network = self._networks.setdefault(key.screen_name.casefold(), key.network)
-        return key.screen_name if network == key.network else f"{key.screen_name} ({key.network})"
+            bot = (key.network, key.account_name.casefold())
+            first = self._bots.setdefault(key.screen_name.casefold(), bot)
+        place = key.credentials.address.removeprefix("@") or key.network
+        return key.screen_name if first == bot else f"{key.screen_name} ({place})"
 
 
 def poem_problem(key: Key, error: BadPoem) -> Problem:
@@ -173,11 +177,11 @@ def poem_problem(key: Key, error: BadPoem) -> Problem:
 
 
 def shared_poems(keys: Iterable[Key]) -> Iterator[str]:
-    """Warn of each poem that several accounts of one network would post; a practice network allows it."""
-    by_poem: dict[tuple[str, str], list[Key]] = {}
+    """Warn of each poem that several accounts on X would post; other networks allow it."""
+    by_poem: dict[str, list[Key]] = {}
     for key in keys:
-        if key.network != "pasture":
-            by_poem.setdefault((key.network, os.path.realpath(key.poem_file)), []).append(key)
+        if key.network == DEFAULT_NETWORK:
+            by_poem.setdefault(os.path.realpath(key.poem_file), []).append(key)
     shared = [bots for bots in by_poem.values() if len(bots) > 1]
     for first, second, *others in shared[:_NAMED]:
         more = f" and {len(others)} more bots" if others else ""
@@ -186,6 +190,16 @@ def shared_poems(keys: Iterable[Key]) -> Iterator[str]:
         yield str(Problem(first.file, "poem_file", text))
     if more_poems := len(shared[_NAMED:]):
         yield f"{more_poems} more poems are shared by several bots; give each bot a poem of its own"
+
+
+def _check_feed(key: Key) -> None:
+    """Raise BadKeys if the bot would write a feed where the next start takes it for a key file."""
+    own = key.credentials
+    if isinstance(own, FeedCredentials) and os.path.realpath(key.file.parent) == os.path.realpath(
+        (key.file.parent / own.file).parent
+    ):
+        text = 'expected a path outside of the folder of key files, such as "feeds/dolly.json"'
+        raise BadKeys([Problem(key.file, "file", text)])
 
 
 def _check_poem(key: Key, key_files: Collection[_FileId]) -> None:
@@ -230,10 +244,11 @@ def _doubtful_fields(key: Key) -> Iterator[str]:
 
 def _unread(key: Key, reading: Reading) -> Iterator[str]:
     """Yield the names of the fields that are neither read nor say the same as one that is."""
+    own = field_names(type(key.credentials))
     for name, value in key.params.items():
-        known = field_named(name)
+        known = field_named(name, reading.network)
         says_the_same = known and (name == "file" or value == reading.given.get(known))
-        if name not in reading.names.values() and not says_the_same:
+        if not (name in reading.names.values() or name in own or says_the_same):
             yield name
 
 
@@ -241,15 +256,18 @@ def _why_unread(name: str, reading: Reading, credentials: type[Credentials]) -> 
     """Return what an unread field is, as far as its name tells."""
     if is_of_oauth_2(name):
         return "of OAuth 2.0; flock does not use it"
-    if known := field_named(name):
+    if known := field_named(name, reading.network):
         return f"another name for {known!r}, which is there too, with another value; it is ignored"
+    if meanings(name):
+        return "a field of another network; it is ignored"
     near = nearest(name, [each for each in known_fields(credentials) if each not in reading.given])
     return f"unknown field; did you mean {near!r}?" if near else "unknown field; it is ignored"
 
 
 def _readable_by_others(keys: Iterable[Key]) -> Iterator[str]:
-    """Warn of key files that other users may read; practice keys are no secret."""
-    open_files = [key.file for key in keys if key.network != "pasture" and _is_readable_by_others(key.file)]
+    """Warn of key files with secrets that other users may read; practice keys are no secret."""
+    secret = (key for key in keys if key.network != "pasture" and secret_names(type(key.credentials)))
+    open_files = [key.file for key in secret if _is_readable_by_others(key.file)]
     for file in open_files[:_NAMED]:
         yield printable(f"{file}: others can read its secrets; run: chmod 600 {shlex.quote(str(file))}")
     if len(open_files) > _NAMED:

@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from flock.keys.names import field_named, fold
+from flock.keys.names import NAMES, fold, meanings
 
 ONE_BOT = "write each bot into a file of its own, like those in keys.example/"
 _EXAMPLE = "write it like the files in keys.example/"
@@ -123,7 +123,7 @@ def wrong_in_token(text: str) -> str:
 
 
 def doubts(tokens: Mapping[str, str], screen_name: object, *, oauth_2: bool) -> Iterator[tuple[str, str]]:
-    """Yield each field whose value is not X's, with what was found: a placeholder, a variable, another's value.
+    """Yield each field whose value no network gives, and what was found: a placeholder, another field's value.
 
     `oauth_2` says whether the file has fields of OAuth 2.0, too.
     """
@@ -133,7 +133,10 @@ def doubts(tokens: Mapping[str, str], screen_name: object, *, oauth_2: bool) -> 
         if _VARIABLE.search(text):
             yield field, "found a variable that was not replaced; write the value itself"
         elif _is_placeholder(text):
-            yield field, "found a placeholder; copy the value from the developer portal"
+            where = "copy the value from the developer portal" if field in NAMES else "write the value itself"
+            yield field, f"found a placeholder; {where}"
+        elif field not in NAMES:
+            continue  # the rest is about the tokens of X
         elif twin := _twin(field, tokens):
             yield field, f"found the value of {twin}; each of the two has its own in the developer portal"
         elif field != "oauth_token" and _ACCESS_TOKEN.fullmatch(text):
@@ -153,7 +156,7 @@ def _twin(field: str, tokens: Mapping[str, str]) -> str | None:
 
 
 def _is_placeholder(text: str) -> bool:
-    is_name = bool(_NAME_OF_FIELD.fullmatch(text)) and field_named(text) is not None
+    is_name = bool(_NAME_OF_FIELD.fullmatch(text)) and bool(meanings(text))
     return is_name or bool(_PLACEHOLDER.search(text))
 
 

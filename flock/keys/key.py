@@ -15,17 +15,27 @@ from pydantic import BeforeValidator, ConfigDict, SkipValidation, TypeAdapter, V
 
 from flock.errors import BadKeys, Problem, printable
 from flock.keys.core_dumps import forbid_core_dumps
-from flock.keys.credentials import CREDENTIALS, DEFAULT_NETWORK, Credentials, field_names, parse_network
+from flock.keys.credentials import (
+    CREDENTIALS,
+    DEFAULT_NETWORK,
+    EXPECTED_NAME,
+    Credentials,
+    credentials_of,
+    field_names,
+    parse_network,
+    secret_names,
+    wrong_with_name,
+)
 from flock.keys.hints import ONE_BOT, doubts, duration, trimmed, wrong_in_path
 from flock.keys.json_file import read_object
-from flock.keys.names import Reading, field_named, is_of_oauth_2, read_fields
+from flock.keys.names import OWN_NAMES, Reading, field_named, is_of_oauth_2, meanings, read_fields
 from flock.keys.secrecy import HIDDEN, Secrecy, looks_like_a_token
 from flock.options import parse_count
 from flock.temperament import Character, parse_temperament
 from flock.units import parse_seconds
 
 _LOOKED_AT = 100  # names, for one that was meant for a missing field
-_LONGEST_NAME = 64  # letters; names on X have 15
+_LONGEST_NAME = 320  # letters, of any network's
 _BAD_FILE_NAME = "the name of this file is or holds a token; name it after its bot, such as my_bot.json"
 _PROFILE = re.compile(r"(?:https?://)?(?:(?:www|mobile|m)\.)?(?:x|twitter)\.com/@?(\w+)/?(?:\?.*)?", re.IGNORECASE)
 _TOKEN_AS_NAME = re.compile(r"\d{4,}-\w")  # an access token of X; no name on X has a "-"
@@ -69,7 +79,7 @@ def _name(value: object) -> str:
         name = profile[1] if profile else trimmed(value).removeprefix("@")
         if re.fullmatch(r"[\w.-]+(@[\w.-]+)?", name) and len(name) <= _LONGEST_NAME:
             return name
-    raise ValueError("expected the account's name, such as dolly (letters, digits and _)")
+    raise ValueError(EXPECTED_NAME)
 
 
 def _count(value: object) -> int:
@@ -101,7 +111,7 @@ Seconds = Annotated[float, BeforeValidator(_seconds)]
 class Key:
     """One bot's account and what it recites. Immutable; `repr` shows neither tokens nor other secrets.
 
-    `network` and `screen_name`, without regard to case, identify the bot. `network` is "twitter" for bots on X.
+    `network` and `account_name`, without regard to case, identify the bot. `network` is "twitter" for bots on X.
     Intervals are in seconds. Optional fields that the key file does not have, or has as null, are None.
     """
 
@@ -119,11 +129,15 @@ class Key:
     temperament: Annotated[Character, BeforeValidator(parse_temperament)] | None = None
     thread: Annotated[Thread, BeforeValidator(_thread)] | None = None
 
+    @property
+    def account_name(self) -> str:
+        """The account's name; where each server has names of its own with the server's: dolly@botsin.example."""
+        address = self.credentials.address
+        return f"{self.screen_name.partition('@')[0]}{address}" if address else self.screen_name
+
 
 _KEY: TypeAdapter[Key] = TypeAdapter(Key)
-_CREDENTIALS: dict[type[Credentials], TypeAdapter[Credentials]] = {
-    each: TypeAdapter(each) for each in set(CREDENTIALS.values())
-}
+_ADAPTERS: dict[type[Credentials], TypeAdapter[Credentials]] = {}  # made when the first key needs them
 _NOT_IN_THE_FILE = ("file", "params", "credentials")
 _COMMON_FIELDS = tuple(each.name for each in fields(Key) if each.name not in _NOT_IN_THE_FILE)
 _HOW_TO_GET = {
@@ -161,15 +175,22 @@ def read_key(file: Path) -> Key:
     reading = read_fields(params)
     given = reading.given
     chosen = _credentials_class(given)
+    if chosen and chosen not in CREDENTIALS.values():  # of another package: its fields have no other names
+        given.update(_part_of(params, field_names(chosen)))
     if len(reading.bots) > 1:
         raise BadKeys([_several_bots(file, params, reading, chosen)])
+    if meant := _network_meant(params, given):
+        text = f'missing; these are the fields of a bot on another network: add "network": "{meant}"'
+        raise BadKeys([Problem(file, "network", text)])
     credentials: Credentials | None = None
     faults: list[_Fault] = []
     if chosen:  # otherwise the network is a fault, and which credentials it takes is unknown
-        credentials, faults = _validate(_CREDENTIALS[chosen], _part_of(given, field_names(chosen)))
+        credentials, faults = _validate(_adapter(chosen), _part_of(given, field_names(chosen)))
     parts = {"file": file, "params": Params(params), "credentials": credentials}
     key: Key | None
     key, others = _validate(_KEY, _part_of(given, _COMMON_FIELDS) | parts)
+    if key and (wrong := wrong_with_name(key.network, key.screen_name)):
+        others = [_Fault("screen_name", wrong)]
     secrecy = secrecy_of(params, chosen)
     doubtful = [*_ambiguous(reading, twice), *_misplaced(given, secrecy), *_doubtful(given, params, chosen)]
     faults = [*doubtful, *faults, *others]
@@ -180,7 +201,7 @@ def read_key(file: Path) -> Key:
 
 def tokens_of(given: Mapping[str, Any], credentials: type[Credentials]) -> dict[str, str]:
     """Return the secrets among the fields, by name, that are texts."""
-    names = (name for name in credentials.HOW_TO_GET if isinstance(given.get(name), str))
+    names = (name for name in secret_names(credentials) if isinstance(given.get(name), str))
     return {name: trimmed(given[name]) for name in names}
 
 
@@ -199,12 +220,23 @@ def _several_bots(
     return Problem(file, "", text)
 
 
+def _network_meant(params: Mapping[str, Any], given: Mapping[str, Any]) -> str:
+    """Return the network whose fields are all there, where the file names none and has no token of X's app."""
+    if {"network", "consumer_token", "consumer_token_secret", "oauth_token_secret"} & given.keys():
+        return ""
+    for network in OWN_NAMES:
+        own, found = CREDENTIALS[network], {field_named(name, network) for name in params}
+        if secret_names(own) and found >= own.HOW_TO_GET.keys():
+            return network
+    return ""
+
+
 def _ambiguous(reading: Reading, twice: Iterable[str]) -> Iterator[_Fault]:
     """Yield a fault for each field that has two values, under two names or under one."""
     for name, (one, other) in reading.contrary.items():
         names = f"{one!r} twice" if one == other else f"{one!r} and {other!r}"
         yield _Fault(name, f"expected one value, found {names} with different values; keep the right one")
-    for name in filter(None, map(field_named, twice)):
+    for name in filter(None, (field_named(each, reading.network) for each in twice)):
         yield _Fault(name, "expected one value, found it twice with different values; keep the right one")
 
 
@@ -252,9 +284,15 @@ def _is_file(path: Path) -> bool:
 def _credentials_class(given: Mapping[str, Any]) -> type[Credentials] | None:
     """Return the class of credentials of the key's network; None for an unknown network."""
     try:
-        return CREDENTIALS[parse_network(given.get("network", DEFAULT_NETWORK))]
+        return credentials_of(parse_network(given.get("network", DEFAULT_NETWORK)))
     except ValueError:
         return None
+
+
+def _adapter(credentials: type[Credentials]) -> TypeAdapter[Credentials]:
+    if credentials not in _ADAPTERS:
+        _ADAPTERS[credentials] = TypeAdapter(credentials)
+    return _ADAPTERS[credentials]
 
 
 def _part_of(given: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
@@ -297,7 +335,7 @@ def _how_to_add(
     how = {**_HOW_TO_GET, **(credentials.HOW_TO_GET if credentials else {})}
     advice = {name: f"missing; {how.get(name, 'add it')}" for name in missing}
     first_names = [*params][:_LOOKED_AT]
-    strange = [name for name in first_names if not field_named(name) and secrecy.may_show(name)]
+    strange = [name for name in first_names if not meanings(name) and secrecy.may_show(name)]
     oauth_2 = [name for name in strange if is_of_oauth_2(name)]
     for name in (name for name in strange if name not in oauth_2):
         near = nearest(name, advice)

@@ -52,9 +52,33 @@ NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "thread": ("thread",),
     }
 )
-"""The names of each field; case, blanks, dashes and underscores do not count."""
+"""The names of each field of a bot on X; case, blanks, dashes and underscores do not count."""
+
+_OF_X = ("consumer_token", "consumer_token_secret", "oauth_token", "oauth_token_secret", "user_id", "api")
+_LANG = ("lang", "language")
+OWN_NAMES: Mapping[str, Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "bluesky": {
+            "app_password": ("app_password", "password"),
+            "server": ("server", "pds"),
+            "lang": _LANG,
+            "mentions": ("mentions",),
+        },
+        "mastodon": {
+            "server": ("server", "instance", "api_base_url"),
+            "access_token": ("access_token", "user_access_token", "token"),
+            "lang": _LANG,
+            "visibility": ("visibility",),
+            "content_warning": ("content_warning", "spoiler_text"),
+            "mentions": ("mentions",),
+        },
+        "feed": {"file": ("file", "feed_file"), "title": ("title",), "home": ("home", "home_page_url")},
+    }
+)
+"""The names of the fields that a bot on each other network has in place of those of X's tokens."""
 
 PREFIXES = ("twitter", "x", "oauth", "oauth1", "oauth10a", "my")  # TWITTER_API_KEY means api_key
+_OWN_PREFIXES = {"bluesky": ("bluesky", "bsky", "atproto"), "mastodon": ("mastodon",)}
 OF_OAUTH_2 = ("client_id", "client_secret", "bearer_token", "bearer", "refresh_token")
 OTHER_NETWORKS = frozenset(
     [
@@ -63,6 +87,7 @@ OTHER_NETWORKS = frozenset(
     ]
 )
 _DEEPEST = 4  # objects in objects
+_LONGEST = 99  # letters of a name
 _INVISIBLE = re.compile(r"[\W_]")
 
 
@@ -72,22 +97,42 @@ def fold(name: str) -> str:
     return _INVISIBLE.sub("", unicodedata.normalize("NFKC", name).casefold())
 
 
-_FIELDS = {fold(name): field for field, names in NAMES.items() for name in names}
+def _by_name(names: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
+    return {fold(name): field for field, all_names in names.items() for name in all_names}
+
+
+_FIELDS = _by_name(NAMES)
+_COMMON = _by_name({field: names for field, names in NAMES.items() if field not in _OF_X})
+_FIELDS_OF = {network: {**_COMMON, **_by_name(names)} for network, names in OWN_NAMES.items()}
 _OAUTH_2 = frozenset(fold(name) for name in OF_OAUTH_2)
 _OF_OAUTH_2_BY_NAME = frozenset(f"oauth2{name}" for name in (*_FIELDS, *_OAUTH_2))
 
 
 @lru_cache(maxsize=4096)
-def field_named(name: str) -> str | None:
-    """Return the field that `name` means, or None where that is not certain."""
-    return _without_prefix(fold(name)) if len(name) <= 99 else None
+def field_named(name: str, network: str = "") -> str | None:
+    """Return the field that `name` means in the key file of a bot on `network`, or None where that is not certain.
+
+    A network without names of its own has those of X.
+    """
+    if len(name) > _LONGEST:
+        return None
+    prefixes = (*PREFIXES, *_OWN_PREFIXES.get(network, ())) if network in OWN_NAMES else PREFIXES
+    return _without_prefix(fold(name), _FIELDS_OF.get(network, _FIELDS), prefixes)
 
 
-def _without_prefix(folded: str, prefixes: int = 2) -> str | None:
-    if folded in _FIELDS or not prefixes:
-        return _FIELDS.get(folded)
-    shorter = (folded.removeprefix(prefix) for prefix in PREFIXES if folded.startswith(prefix))
-    return next(filter(None, (_without_prefix(each, prefixes - 1) for each in shorter)), None)
+@lru_cache(maxsize=4096)
+def meanings(name: str) -> frozenset[str]:
+    """Return the fields that `name` may mean, on one network or another."""
+    return frozenset(filter(None, (field_named(name, network) for network in ("", *OWN_NAMES))))
+
+
+def _without_prefix(
+    folded: str, fields: Mapping[str, str], prefixes: tuple[str, ...], most: int = 2
+) -> str | None:
+    if folded in fields or not most:
+        return fields.get(folded)
+    shorter = (folded.removeprefix(prefix) for prefix in prefixes if folded.startswith(prefix))
+    return next(filter(None, (_without_prefix(each, fields, prefixes, most - 1) for each in shorter)), None)
 
 
 @lru_cache(maxsize=4096)
@@ -109,13 +154,14 @@ class Reading:
     """What was read: `given` has a value for each field, and `names` the name in the file that it stands under.
 
     `contrary` has, by field, two names that give it different values. `bots` are the names of objects that hold
-    the same fields with different values: they are several bots.
+    the same fields with different values: they are several bots. `network` is whose names were read.
     """
 
     given: dict[str, Any]
     names: dict[str, str]
     contrary: dict[str, tuple[str, str]] = field(default_factory=dict)
     bots: tuple[str, ...] = ()
+    network: str = ""
 
 
 def read_fields(params: Mapping[str, Any]) -> Reading:
@@ -123,9 +169,15 @@ def read_fields(params: Mapping[str, Any]) -> Reading:
 
     A field under its own name at the top overrides all others, and a value overrides an empty one.
     """
+    reading = _read(params, "")
+    network = fold(str(reading.given.get("network", ""))[:_LONGEST])
+    return _read(params, network) if network in OWN_NAMES else reading
+
+
+def _read(params: Mapping[str, Any], network: str) -> Reading:
     found: dict[str, list[Place]] = {}
-    for place in _places(params, ()):
-        if name := _field_at(place.path, params):
+    for place in _places(params, (), network):
+        if name := _field_at(place.path, params, network):
             found.setdefault(name, []).append(place)
     reading = Reading({}, {})
     bots: dict[str, None] = {}  # in their order, each once
@@ -139,17 +191,20 @@ def read_fields(params: Mapping[str, Any]) -> Reading:
             reading.contrary[name] = (first.path[-1], others[0].path[-1])
             if any(len(first.path) == len(other.path) > 1 for other in others):
                 bots |= dict.fromkeys(place.path[-2] for place in said if len(place.path) > 1)
-    return Reading(reading.given, reading.names, reading.contrary, tuple(bots))
+    return Reading(reading.given, reading.names, reading.contrary, tuple(bots), network)
 
 
-def _places(fields: Mapping[str, Any], around: tuple[str, ...]) -> Iterator[Place]:
+def _places(fields: Mapping[str, Any], around: tuple[str, ...], network: str) -> Iterator[Place]:
     """Yield each value of the object and of the objects in it, and in lists in it, at most four in each other."""
+    strangers = OTHER_NETWORKS - {network, *_OWN_PREFIXES.get(network, ())}
     for name, value in fields.items():
         path = (*around, name)
         inner: list[Place] = []
-        if isinstance(value, Mapping | list) and len(path) < _DEEPEST and fold(name) not in OTHER_NETWORKS:
-            inner = [place for at, each in _objects(path, value) for place in _places(each, at)]
-        if field_named(name) != "temperament" and any(_field_at(place.path, fields) for place in inner):
+        if isinstance(value, Mapping | list) and len(path) < _DEEPEST and fold(name) not in strangers:
+            inner = [place for at, each in _objects(path, value) for place in _places(each, at, network)]
+        if field_named(name, network) != "temperament" and any(
+            _field_at(place.path, fields, network) for place in inner
+        ):
             yield from inner
         else:
             yield Place(path, value)
@@ -164,11 +219,13 @@ def _objects(path: tuple[str, ...], value: Any) -> Iterator[tuple[tuple[str, ...
             yield (path if len(value) == 1 else (*path[:-1], f"{path[-1]} {number}")), each
 
 
-def _field_at(path: tuple[str, ...], params: Mapping[str, Any]) -> str | None:
+def _field_at(path: tuple[str, ...], params: Mapping[str, Any], network: str) -> str | None:
     """Return the field at `path`: "key" in "consumer" is consumer_key, "token" in "twitter" is token."""
-    if fold(path[-1]) == "clientsecret" and any(fold(name) == "clientkey" for name in params):
+    is_x = network not in OWN_NAMES
+    if is_x and fold(path[-1]) == "clientsecret" and any(fold(name) == "clientkey" for name in params):
         return "consumer_token_secret"  # as requests-oauthlib calls it; elsewhere the name is of OAuth 2.0
-    return (field_named(" ".join(path[-2:])) if len(path) > 1 else None) or field_named(path[-1])
+    outer = field_named(" ".join(path[-2:]), network) if len(path) > 1 else None
+    return outer or field_named(path[-1], network)
 
 
 def _plain(value: Any) -> Any:

@@ -11,12 +11,15 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 
-from flock.keys.names import field_named, fold, is_of_oauth_2
+from flock.keys.names import fold, is_of_oauth_2, meanings
 
 HIDDEN = "(hidden)"
 _LONGEST_TEXT = 4096  # letters that are looked at, and shown
 _SHORTEST = 8  # letters; a shorter text opens nothing, and stands in many words
-_SECRET_FIELDS = {"consumer_token", "consumer_token_secret", "oauth_token", "oauth_token_secret"}
+_SECRET_FIELDS = {
+    *("consumer_token", "consumer_token_secret", "oauth_token", "oauth_token_secret"),
+    *("app_password", "access_token"),
+}
 _SECRET_NAME = re.compile(
     "token|secret|(api|app|access|consumer|client|private)keys?|passw|bearer|oauth|credential"
 )
@@ -50,15 +53,15 @@ def _is_made_of_words(text: str) -> bool:
 
 @lru_cache(maxsize=1024)
 def _is_secrets_name(name: str) -> bool:
-    if known := field_named(name):
-        return known in _SECRET_FIELDS
+    if known := meanings(name):
+        return not known.isdisjoint(_SECRET_FIELDS)
     words = {word.casefold() for word in _WORD.findall(name)}
     return bool(_SECRET_NAME.search(fold(name)) or words & _SECRET_WORDS)
 
 
 @lru_cache(maxsize=1024)
 def _is_public(name: str) -> bool:
-    return field_named(name) not in (None, *_SECRET_FIELDS)
+    return bool(known := meanings(name)) and known.isdisjoint(_SECRET_FIELDS)
 
 
 class Secrecy:
@@ -91,7 +94,7 @@ class Secrecy:
 
     def may_show(self, field: str) -> bool:
         """Return whether the name of the field is a name: short words, or nearly one that flock knows."""
-        if field in self._known or field_named(field) or is_of_oauth_2(field):
+        if field in self._known or meanings(field) or is_of_oauth_2(field):
             return True
         if field.strip() in self._secrets or self.has_secret(field):
             return False

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import html
 import re
+import secrets
+import time
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -40,6 +43,11 @@ class Intent:
     reply_to: Reply | None = None
 
 
+def new_intent() -> Intent:
+    """Return the intent of a post that is made now, and is not repeated."""
+    return Intent(secrets.token_hex(16), time.time())
+
+
 _LINK = re.compile(r"https?://\S+")
 _LONGEST_ID = 200  # characters; the longest that a network is known to make is a URI of 100
 
@@ -56,9 +64,17 @@ def is_post_id(value: object) -> bool:
 
 
 def is_same_text(theirs: str, ours: str) -> bool:
-    """Return whether the network's copy of a text is ours: networks escape HTML, shorten links, tidy spaces, and
-    end a copy that is cut short in an ellipsis."""
-    copy, text = (" ".join(_LINK.sub(" ", each).split()) for each in (html.unescape(theirs), ours))
+    """Return whether the network's copy of a text is ours: networks escape HTML (some do not), compose accents
+    (NFC), shorten links, tidy spaces, and end a copy that is cut short in an ellipsis."""
+    text = _tidied(ours)
+    return any(_is_copy(_tidied(each), text) for each in (theirs, html.unescape(theirs)))
+
+
+def _tidied(text: str) -> str:
+    return " ".join(_LINK.sub(" ", unicodedata.normalize("NFC", text)).split())
+
+
+def _is_copy(copy: str, text: str) -> bool:
     return copy == text or (len(copy) > 1 and copy.endswith("…") and text.startswith(copy[:-1].rstrip()))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from flock.errors import Duplicate
 from flock.networks.base import Intent, Post
@@ -11,17 +11,23 @@ from flock.networks.x.length import fits_a_tweet
 
 
 class DryRun:
-    """Sends no post. Counts length as X does, and refuses what X documents: the same text twice in a row."""
+    """Sends no post. Counts length by `fits`, as X does unless another network's is given.
 
-    refuses_duplicates = True
+    With `refuses_duplicates` it refuses what X documents: the same text twice in a row.
+    """
+
     looks_first = False
 
-    def __init__(self, service: Service) -> None:
+    def __init__(
+        self, service: Service, *, fits: Callable[[str], bool] = fits_a_tweet, refuses_duplicates: bool = True
+    ) -> None:
         self.service = service
+        self.refuses_duplicates = refuses_duplicates
+        self._fits = fits
         self._latest = ""
 
     def fits(self, text: str) -> bool:
-        return fits_a_tweet(text)
+        return self._fits(text)
 
     def is_safe_to_repeat(self, intent: Intent, now: float) -> bool:
         del intent, now
@@ -29,7 +35,7 @@ class DryRun:
 
     def post(self, text: str, intent: Intent | None = None) -> Post:
         del intent
-        if text.strip() == self._latest:
+        if self.refuses_duplicates and text.strip() == self._latest:
             raise Duplicate("the same text twice in a row")
         self._latest = text.strip()
         return Post(id="", text=text)

@@ -125,7 +125,7 @@ class Session(requests.Session):
         answer = self._pool.urlopen(
             method,
             url[len(self._root) - 1 :],
-            body=simplejson.dumps(content),
+            body=_utf_8(content),
             headers=headers,
             redirect=False,
             retries=False,
@@ -168,6 +168,14 @@ class Session(requests.Session):
         for name, value in self.headers.items():
             request.headers.setdefault(name, value)  # type: ignore[arg-type]  # never bytes
         return request
+
+
+def _utf_8(content: Any) -> bytes:
+    """Return JSON without escapes: snac reads those of characters beyond U+1FFFF as other ones.
+
+    Half a character (a lone surrogate) is sent as it is, for the server to refuse.
+    """
+    return simplejson.dumps(content, ensure_ascii=False).encode("utf-8", "surrogatepass")
 
 
 def _as_response(url: str, answer: BaseHTTPResponse) -> requests.Response:

@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
-from flock.keys import Key, PracticeNames
-from flock.keys.credentials import DEFAULT_NETWORK
+from flock.errors import BadOption
+from flock.keys import (
+    BlueskyCredentials,
+    FeedCredentials,
+    Key,
+    MastodonCredentials,
+    PracticeNames,
+    XCredentials,
+)
+from flock.keys.credentials import DEFAULT_NETWORK, other_network
 from flock.networks.base import Network
 from flock.networks.dry_run import DryRun
 from flock.networks.service import Service
 from flock.networks.x import prices
+from flock.networks.x.length import fits_a_tweet
 from flock.options import Options, is_loopback
 
 if TYPE_CHECKING:
+    from flock.networks.bluesky.sessions import SqliteSessions
     from flock.networks.http import Session
+    from flock.networks.mastodon.length import Server
     from flock.pasture import Pasture
 
 _DRY_RUN = "nowhere (a dry run)"
@@ -33,23 +45,39 @@ class Networks:
         self._services: dict[str, Service] = {}
         self._pasture: Pasture | None = None
         self._practice_names = PracticeNames()
-        self._namesakes: dict[str, dict[str, None]] = {}  # a name, and the networks that have a bot of that name
+        self._namesakes: dict[str, dict[str, str]] = {}  # a name: the bots that have it, each with its network
+        self._sessions: SqliteSessions | None = None
+        self._mastodon_servers: dict[str, Server] = {}  # by root URL
+        self._factories: Mapping[str, Callable[[Key], Network]] = {
+            "twitter": self._x,
+            "pasture": self._x,
+            "bluesky": self._bluesky,
+            "mastodon": self._mastodon,
+            "feed": self._feed,
+        }
         self._lock = threading.Lock()
 
     def realm(self, key: Key) -> str:
-        """Return the name of the network that `key` is used on; a bot has a place in its poem in each."""
-        return "pasture" if self._options.is_practice else key.network
+        """Return the name of the network that `key` is used on; a bot has a place in its poem in each.
+
+        `base_url` stands for X alone.
+        """
+        stands_for = self._options.pasture or isinstance(key.credentials, XCredentials)
+        return "pasture" if stands_for and self._options.is_practice else key.network
 
     def bot(self, key: Key) -> str:
         """Return the name under which the journal knows this bot: `network:name`, in lower case.
+
+        On Mastodon the name has its server's behind it: `mastodon:dolly@botsin.example`.
 
         A bot that practises is `pasture:name`, whatever network its key is for, so that its place in its poem is
         kept from earlier versions. If a bot of another network in this flock has that name already, it is
         `pasture:name (network)`; the bots take their names in the order of the key files.
         """
         realm = self.realm(key)
-        self._namesakes.setdefault(key.screen_name.casefold(), {}).setdefault(key.network)
-        name = self._practice_names.of(key) if realm == "pasture" else key.screen_name
+        own = f"{key.network}:{key.account_name.casefold()}"
+        self._namesakes.setdefault(key.screen_name.casefold(), {}).setdefault(own, key.network)
+        name = self._practice_names.of(key) if realm == "pasture" else key.account_name
         return f"{realm}:{name.casefold()}"
 
     def account(self, key: Key) -> str | None:
@@ -65,38 +93,35 @@ class Networks:
     def label(self, key: Key) -> str:
         """Return what the bot is called in logs, and draws its random numbers by: its screen name.
 
-        Where bots of several networks have that name, so far as `bot` was asked for them, one keeps it: that on X,
-        or the first. The others have their network before it, such as "pasture:dolly".
+        Where bots of several networks or servers have that name, so far as `bot` was asked for them, one keeps it:
+        that on X, or the first. The others have their network before it, such as "mastodon:dolly@botsin.example".
         """
-        networks = self._namesakes.get(key.screen_name.casefold(), {key.network: None})
-        first = DEFAULT_NETWORK if DEFAULT_NETWORK in networks else next(iter(networks))
-        return key.screen_name if key.network == first else f"{key.network}:{key.screen_name}"
+        own = f"{key.network}:{key.account_name.casefold()}"
+        bots = self._namesakes.get(key.screen_name.casefold(), {own: key.network})
+        first = next((bot for bot, network in bots.items() if network == DEFAULT_NETWORK), next(iter(bots)))
+        return key.screen_name if own == first else f"{key.network}:{key.account_name}"
 
     def connect(self, key: Key) -> Network:
         """Return `key`'s connection to its network. Raises BadOption when the environment makes that
-        impossible."""
+        impossible, and JournalError when the sessions of its bots cannot be kept."""
         if self._options.dry_run:
-            return DryRun(self.service(_DRY_RUN))
-        from flock.networks.http import Session  # noqa: PLC0415 - a dry run needs no network stack
-        from flock.networks.x.api import ROOT_URL, X  # noqa: PLC0415
+            is_on_x = isinstance(key.credentials, XCredentials)
+            return DryRun(self.service(_DRY_RUN), fits=self.fits(key), refuses_duplicates=is_on_x)
+        return self._factories.get(key.network, self._other)(key)
 
-        root_url = self._options.base_url or ROOT_URL
-        name = self._options.base_url or "X"
-        if self.realm(key) == "pasture" and not is_loopback(root_url):
-            # Practice keys may also post to a pasture that runs alone, but not further.
-            root_url, key = self._admit(key)
-            name = f"the pasture at {root_url}"
-        service = self.service(name, lambda: Session(root_url))
-        api = key.credentials.api or self._options.api
-        return X(key, service=service, root_url=root_url, api=api)
+    def fits(self, key: Key) -> Callable[[str], bool]:
+        """Return what tells whether a text is short enough for one post of the key's bot.
+
+        No server is asked: a server of Mastodon's kind is taken to have Mastodon's own limit.
+        """
+        return fits_of(key)
 
     def price(self, key: Key, text: str) -> float:
         """Return what a post of `text` costs on the network that `key` is for, in US dollars.
 
         A practice server bills nothing; a post there has the price that it would have on the real network.
         """
-        del key  # each key is for X
-        return prices.price(text)
+        return prices.price(text) if isinstance(key.credentials, XCredentials) else 0.0
 
     def service(self, name: str, open_session: Callable[[], Session] | None = None) -> Service:
         """Return the service of that name, made on first need, with the HTTP session that `open_session` makes."""
@@ -120,20 +145,116 @@ class Networks:
         """Close every connection, and the pasture."""
         for service in self.services:
             service.close()
+        if self._sessions:
+            self._sessions.close()
         if self._pasture:
             self._pasture.close()
+
+    def _x(self, key: Key) -> Network:
+        from flock.networks.x.api import ROOT_URL, X  # noqa: PLC0415 - a dry run needs no network stack
+
+        root_url = self._options.base_url or ROOT_URL
+        name = self._options.base_url or "X"
+        if self.realm(key) == "pasture" and not is_loopback(root_url):
+            # Practice keys may also post to a pasture that runs alone, but not further.
+            root_url, key = self._admit(key)
+            name = self._name_of(root_url)
+        own = key.credentials
+        api = (own.api if isinstance(own, XCredentials) else None) or self._options.api
+        return X(key, service=self._service_at(root_url, name), root_url=root_url, api=api)
+
+    def _bluesky(self, key: Key) -> Network:
+        from flock.networks.bluesky.api import Bluesky  # noqa: PLC0415
+
+        bot = self.bot(key)
+        if self.realm(key) == "pasture":
+            _, key = self._admit(key)
+        return Bluesky(key, bot=bot, service_of=self._service_at, sessions=self._kept_sessions())
+
+    def _mastodon(self, key: Key) -> Network:
+        from flock.networks.mastodon.api import Mastodon  # noqa: PLC0415
+        from flock.networks.mastodon.length import Server  # noqa: PLC0415
+
+        if self.realm(key) == "pasture":
+            _, key = self._admit(key)
+        assert isinstance(key.credentials, MastodonCredentials)  # noqa: S101 - chosen by the network
+        root_url = key.credentials.server
+        with self._lock:
+            server = self._mastodon_servers.setdefault(root_url, Server(root_url))
+        return Mastodon(key, service=self._service_at(root_url), server=server)
+
+    def _feed(self, key: Key) -> Network:
+        from flock.networks.feed import Feed  # noqa: PLC0415
+
+        if self.realm(key) == "pasture":
+            assert isinstance(key.credentials, FeedCredentials)  # noqa: S101 - chosen by the network
+            file = self._options.state_file.with_name("pasture-feeds") / f"{self._practice_names.of(key)}.json"
+            key = replace(key, credentials=replace(key.credentials, file=str(file.absolute())))
+        return Feed(key, service=self.service("feeds"))
+
+    def _other(self, key: Key) -> Network:
+        """Connect to a network that another package brings."""
+        if self.realm(key) == "pasture":
+            raise BadOption(f"{key.file}: there is no practice on {key.network}; take --pasture or this key away")
+        root_url = getattr(key.credentials, "server", None)
+        service = self._service_at(root_url) if root_url else self.service(key.network)
+        network: Network = other_network(key.network)(key, service=service)
+        return network
+
+    def _name_of(self, root_url: str) -> str:
+        is_pasture = self._pasture is not None and root_url == self._pasture.url
+        return f"the pasture at {root_url}" if is_pasture else root_url
+
+    def _service_at(self, root_url: str, name: str = "") -> Service:
+        """Return the service of the server with that root URL; all bots that post to one server share it."""
+        from flock.networks.http import Session  # noqa: PLC0415
+
+        return self.service(name or self._name_of(root_url), lambda: Session(root_url))
+
+    def _kept_sessions(self) -> SqliteSessions:
+        """Return where sessions on Bluesky are kept: in a file beside the journal."""
+        from flock.networks.bluesky.sessions import SqliteSessions  # noqa: PLC0415
+
+        with self._lock:
+            if self._sessions is None:
+                journal = self._options.state_file
+                self._sessions = SqliteSessions(journal.with_name(f"{journal.name}.sessions"))
+            return self._sessions
 
     def _admit(self, key: Key) -> tuple[str, Key]:
         """Give the bot an account on the embedded pasture, which is started when the first bot needs it.
 
-        Returns the pasture's URL, and the key with the number that the account has there.
+        Returns the pasture's URL, and the key with which the bot posts there.
         """
-        from flock.pasture import Account, Pasture  # noqa: PLC0415 - a flock on X needs no server
+        from flock.pasture import Pasture  # noqa: PLC0415 - a flock on X needs no server
 
         with self._lock:
             if self._pasture is None:
                 self._pasture = Pasture((), state=self._options.state_file.with_name("pasture.db"))
                 self._pasture.start()
-            account = self._pasture.admit(Account.of(key, self._practice_names.of(key)))
-            own = replace(key.credentials, user_id=account.user_id)
-            return self._pasture.url, replace(key, credentials=own)
+            return self._pasture.url, self._pasture.admit_bot(key, self._practice_names.of(key))
+
+
+def fits_of(key: Key) -> Callable[[str], bool]:
+    """Return what tells whether a text fits into one post of the key's bot, by its network's own count."""
+    own: object = key.credentials  # also of a class that is not flock's
+    match own:
+        case XCredentials():
+            return fits_a_tweet
+        case BlueskyCredentials():
+            from flock.networks.bluesky import length as bluesky  # noqa: PLC0415 - many flocks are on X alone
+
+            return bluesky.fits_a_post
+        case MastodonCredentials():
+            from flock.networks.mastodon import length as mastodon  # noqa: PLC0415
+
+            warning, mentions = own.content_warning, own.mentions
+            rules = mastodon.Rules()
+            return partial(mastodon.fits_a_post, rules=rules, content_warning=warning, mentions=mentions)
+        case FeedCredentials():
+            from flock.networks.feed import Feed  # noqa: PLC0415
+
+            return Feed(key, service=Service(_DRY_RUN)).fits
+        case _:
+            network: Network = other_network(key.network)(key, service=Service(_DRY_RUN))
+            return network.fits

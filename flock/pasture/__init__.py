@@ -5,7 +5,7 @@
         pasture.store.posts()
 
 It has the posting and reading parts of API v1.1 and v2, checks OAuth 1.0a signatures, and shows the posts on a
-page at `/`.
+page at `/`. Bots on Bluesky and Mastodon find their networks' APIs there, too.
 """
 
 from flock.pasture.accounts import Account

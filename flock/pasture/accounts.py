@@ -11,7 +11,7 @@ from enum import Enum, auto
 from pydantic import SecretStr
 
 from flock.errors import BadOption
-from flock.keys import Key
+from flock.keys import Key, XCredentials
 
 _MADE_UP_IDS = 10**18  # far above X's own user ids
 
@@ -36,14 +36,16 @@ class Account:
 
         If neither the key nor its token holds the account's number, the number is computed from the token's text.
         """
-        token = key.credentials.oauth_token.get_secret_value()
+        own = key.credentials
+        assert isinstance(own, XCredentials)  # noqa: S101 - all that the pasture admits so far
+        token = own.oauth_token.get_secret_value()
         return cls(
             screen_name=screen_name,
-            user_id=key.credentials.account_id or _made_up_id(token),
-            consumer_key=key.credentials.consumer_token.get_secret_value(),
-            consumer_secret=key.credentials.consumer_token_secret,
+            user_id=own.account_id or _made_up_id(token),
+            consumer_key=own.consumer_token.get_secret_value(),
+            consumer_secret=own.consumer_token_secret,
             token=token,
-            token_secret=key.credentials.oauth_token_secret,
+            token_secret=own.oauth_token_secret,
         )
 
     def __post_init__(self) -> None:

@@ -12,7 +12,7 @@ import simplejson as json
 from pydantic import SecretStr
 
 from flock.errors import BadKeys, printable
-from flock.keys import PracticeNames, read_keys
+from flock.keys import FeedCredentials, Key, PracticeNames, XCredentials, read_keys
 from flock.pasture.accounts import Account
 from flock.pasture.server import Pasture
 
@@ -33,8 +33,14 @@ def serve(keys: Path | None, *, host: str, port: int, state: Path | None, say: C
     It has an account for each key file in the folder `keys`; without `keys` it has one made-up account, and prints
     a key file for it. Raises BadKeys for bad key files, and BadOption when it cannot listen or keep its posts.
     """
-    with Pasture(_accounts(keys), state=state, host=host, port=port) as pasture:
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
+    bots = _bots(keys) if keys else []
+    on_x = [Account.of(key, name) for key, name in bots if isinstance(key.credentials, XCredentials)]
+    # Blocked before it listens: a signal that comes as soon as it does is waiting for `sigwait`, and not lost.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
+    with Pasture(on_x if keys else [_MADE_UP], state=state, host=host, port=port) as pasture:
+        for key, name in bots:
+            if not isinstance(key.credentials, XCredentials):
+                pasture.admit_bot(key, name)
         say(f"the pasture is open at {pasture.url}: API v2 at {pasture.url}/2, v1.1 at {pasture.url}/1.1")
         if keys is None:
             say("without KEYS it knows one account; a key file for it:")
@@ -49,14 +55,13 @@ def serve(keys: Path | None, *, host: str, port: int, state: Path | None, say: C
     say("the pasture is closed")
 
 
-def _accounts(keys: Path | None) -> list[Account]:
-    if keys is None:
-        return [_MADE_UP]
+def _bots(keys: Path) -> list[tuple[Key, str]]:
+    """Return the keys in the folder, each with the name that its bot has here. A feed needs no account."""
     ring = read_keys(keys)
     if ring.problems:
         raise BadKeys(ring.problems)
     names = PracticeNames()
-    return [Account.of(key, names.of(key)) for key in ring.keys]
+    return [(key, names.of(key)) for key in ring.keys if not isinstance(key.credentials, FeedCredentials)]
 
 
 def _key_file(account: Account) -> str:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
+from heapq import merge
+from itertools import islice
+from typing import Protocol
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 from werkzeug.exceptions import HTTPException, LengthRequired
@@ -45,6 +48,15 @@ class _Request(Request):
     allowance: Allowance | None = None
 
 
+class Mounted(Protocol):
+    """Another network's part of the pasture."""
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse, /) -> Iterable[bytes]: ...
+
+    def newest(self, count: int) -> list[Post]:
+        """Return the latest `count` posts of all accounts, latest first, for the page."""
+
+
 class PastureApp:
     """The endpoints of the pasture at `host`. `clock` returns seconds since the epoch."""
 
@@ -67,20 +79,40 @@ class PastureApp:
             Rule("/2/tweets", methods=["POST"], endpoint=self._v2_post),
         ]
         self._urls = Map(rules, merge_slashes=False).bind("pasture")
+        self._mounted: dict[str, Mounted] = {}
+
+    def mount(self, prefix: str, app: Mounted) -> None:
+        """Let `app` answer the requests whose paths begin with `prefix`, and show its posts on the page."""
+        self._mounted = {**self._mounted, prefix: app}  # whole at any moment, for the threads that read it
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         request = _Request(environ)
-        response = self._respond(request)
+        mounted = next((app for prefix, app in self._mounted.items() if request.path.startswith(prefix)), None)
+        if mounted and (refused := self._refusal(request)) is None:
+            return mounted(environ, start_response)
+        response = refused if mounted and refused else self._respond(request)
         if request.allowance:
             response.headers.update(request.allowance.headers)
         return response(environ, start_response)
 
-    def _respond(self, request: _Request) -> Response:
+    def _refusal(self, request: _Request) -> Response | None:
+        """Return the answer to a request that no endpoint gets, or None."""
         version = Version.of(request.path)
         try:
             self._check_host(request)
             if "Transfer-Encoding" in request.headers:
                 raise LengthRequired
+        except Refused as refused:
+            return refused.refusal.response(version)
+        except HTTPException as error:
+            return from_http_exception(error).response(version)
+        return None
+
+    def _respond(self, request: _Request) -> Response:
+        if refusal := self._refusal(request):
+            return refusal
+        version = Version.of(request.path)
+        try:
             request.get_data()  # raises RequestEntityTooLarge before any endpoint reads the body
             endpoint, values = self._urls.match(request.path, request.method)
             response: Response = endpoint(request, **values)
@@ -101,7 +133,10 @@ class PastureApp:
             raise Refused(MISDIRECTED)
 
     def _page(self, request: _Request) -> Response:  # noqa: ARG002
-        return timeline_page(self._store.newest(_POSTS_ON_PAGE))
+        timelines = [self._store.newest(_POSTS_ON_PAGE)]
+        timelines += [app.newest(_POSTS_ON_PAGE) for app in self._mounted.values()]
+        latest_first = merge(*timelines, key=lambda post: post.created_at, reverse=True)
+        return timeline_page(list(islice(latest_first, _POSTS_ON_PAGE)))
 
     def _v1_me(self, request: _Request) -> Response:
         return json_response(v1.user(self._signer(request)))

@@ -6,6 +6,8 @@ import errno
 import socket
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from threading import Thread
 from types import TracebackType
@@ -13,10 +15,15 @@ from typing import Self
 from wsgiref.types import WSGIApplication
 
 from flock.errors import BadOption, printable
+from flock.keys import BlueskyCredentials, Key, MastodonCredentials, XCredentials
 from flock.pasture.accounts import Account, Accounts, Standing
 from flock.pasture.app import PastureApp
+from flock.pasture.bluesky import BlueskyAccount, BlueskyPasture
 from flock.pasture.limits import RateLimit
+from flock.pasture.mastodon import MastodonApp
+from flock.pasture.repos import Repos
 from flock.pasture.serving import BACKLOG, Server
+from flock.pasture.statuses import Statuses
 from flock.pasture.store import Store
 
 _POLL_SECONDS = 0.05  # between two checks whether the server should stop
@@ -26,7 +33,8 @@ class Pasture:
     """A server for these accounts. It listens on `host` from `start` to `close`, and can be started once.
 
     `state` is the file for the posts; without it they are in memory. `port` 0 takes a free port. `clock` returns
-    seconds since the epoch, for the dates of posts, the check of timestamps, and rate limits. `wrap` puts a
+    seconds since the epoch, for the dates of posts, the check of timestamps, and rate limits. Bluesky's methods
+    and Mastodon's API are there, too, from the first account on that needs them. `wrap` puts a
     middleware around the application: a ConnectionError that it raises drops the connection without an answer.
 
     Raises BadOption if two accounts share a name, a number or a token, or if the file cannot be used.
@@ -44,15 +52,15 @@ class Pasture:
         wrap: Callable[[WSGIApplication], WSGIApplication] | None = None,
     ) -> None:
         self._accounts = Accounts(accounts)
+        self._state = state
+        self._clock = clock
+        self._closing: list[Callable[[], object]] = []
         self._host = host
         self._port = port
         self._server: Server | None = None
         self.store = Store(state)
-        self._app: WSGIApplication = PastureApp(
-            self._accounts, self.store, host=host, rate_limit=rate_limit, clock=clock
-        )
-        if wrap is not None:
-            self._app = wrap(self._app)
+        self._routes = PastureApp(self._accounts, self.store, host=host, rate_limit=rate_limit, clock=clock)
+        self._app: WSGIApplication = wrap(self._routes) if wrap is not None else self._routes
 
     @property
     def url(self) -> str:
@@ -67,6 +75,40 @@ class Pasture:
         """
         return self._accounts.admit(account)
 
+    def admit_bot(self, key: Key, name: str) -> Key:
+        """Give the bot of a key an account here; return the key with which it posts here.
+
+        `name` is the bot's name on X and on Mastodon; on Bluesky it has its own handle.
+        """
+        match key.credentials:
+            case XCredentials() as own:
+                account = self.admit(Account.of(key, name))
+                return replace(key, credentials=replace(own, user_id=account.user_id))
+            case BlueskyCredentials() as own_password:
+                self.bluesky.admit(BlueskyAccount(key.screen_name, own_password.app_password))
+                return replace(key, credentials=replace(own_password, server=self.url))
+            case MastodonCredentials() as own_token:
+                self.mastodon.admit(name, own_token.access_token.get_secret_value())
+                return replace(key, credentials=replace(own_token, server=self.url))
+        raise BadOption(f"{key.file}: the pasture has no accounts of {key.network}")
+
+    @cached_property
+    def bluesky(self) -> BlueskyPasture:
+        """The part that speaks as Bluesky does. Its posts are in the same file."""
+        app = BlueskyPasture(url=lambda: self.url, repos=Repos(self._state), clock=self._clock)
+        self._closing.append(app.close)
+        self._routes.mount("/xrpc/", app)
+        return app
+
+    @cached_property
+    def mastodon(self) -> MastodonApp:
+        """The part that speaks as Mastodon does. Its posts are in the same file."""
+        statuses = Statuses(self._state)
+        self._closing.append(statuses.close)
+        app = MastodonApp(statuses, clock=self._clock)
+        self._routes.mount("/api/", app)
+        return app
+
     def start(self) -> None:
         """Listen, in a thread of its own. Raises BadOption if the address cannot be used."""
         with _listener(self._host, self._port) as listener:
@@ -79,6 +121,8 @@ class Pasture:
         if self._server is not None:
             self._server.end()
             self._server = None
+        for close in self._closing:
+            close()
         self.store.close()
 
     def __enter__(self) -> Self:

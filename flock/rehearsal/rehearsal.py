@@ -124,7 +124,8 @@ class BotTally:
     def lines(self) -> Iterator[str]:
         """Yield the summary, without the bot's name."""
         days = max(self.until / DAY, 1 / 24)
-        yield f"{self.tweets:,} tweets, {self.tweets / days:,.1f} a day; ${self.dollars:,.2f} on X"
+        price = f"; ${self.dollars:,.2f} on X" if self.dollars else ""
+        yield f"{self.tweets:,} tweets, {self.tweets / days:,.1f} a day{price}"
         if self.refused:
             yield f"{_lines(self.refused)} refused: the same text twice in a row"
         yield f"age {self.age:.1f}; remembers {self.memory:.0%} of its poem"

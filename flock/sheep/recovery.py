@@ -11,6 +11,7 @@ asked to repeat an unanswered post, and when it is asked for the account's lates
 | posts, but not this one           |            |                     | POST                     |
 | OutcomeUnknown                    | LOOK       | LOOK                | LOOK                     |
 | Unavailable                       | LATER      | LOOK                | LOOK                     |
+| Conflict                          | LATER      | LATER               | LOOK                     |
 | Duplicate                         | SKIPPED    | SAID                | POST or UNKNOWN (*)      |
 | TooLong                           | SKIPPED    | UNKNOWN             | POST or UNKNOWN (*)      |
 | Refused, and the text is to blame | SKIPPED    | UNKNOWN             | POST or UNKNOWN (*)      |
@@ -34,7 +35,17 @@ from __future__ import annotations
 
 from enum import Enum, auto
 
-from flock.errors import Duplicate, NetworkError, NotPermitted, OutcomeUnknown, RateLimited, Refused, Retry, Skip
+from flock.errors import (
+    Conflict,
+    Duplicate,
+    NetworkError,
+    NotPermitted,
+    OutcomeUnknown,
+    RateLimited,
+    Refused,
+    Retry,
+    Skip,
+)
 from flock.journal import Place
 from flock.networks.base import Post
 from flock.units import DAY, HOUR
@@ -93,7 +104,7 @@ def verdict(
         return Verdict.SKIPPED if is_first else Verdict.SAID
     if blames_text if isinstance(answer, REFUSAL) else isinstance(answer, Skip):
         return Verdict.SKIPPED if is_first else Verdict.UNKNOWN
-    return Verdict.LATER if is_first else Verdict.LOOK
+    return Verdict.LATER if is_first or isinstance(answer, Conflict) else Verdict.LOOK
 
 
 def _after_an_odd_answer(asked: Asked, *, repeat_is_safe: bool) -> Verdict:

@@ -27,6 +27,9 @@ class Telling(X):
     def is_safe_to_repeat(self, intent, now):
         return False
 
+    def is_safe_to_repeat(self, intent, now):
+        return False
+
 
 class DoubtfulSheep(Sheep):
     def setup_api(self) -> None:

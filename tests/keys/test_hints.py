@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flock.keys import read_key, read_keys
+from flock.keys import Key, XCredentials, read_key, read_keys
 from flock.keys.hints import about_json, duration, trimmed
 from flock.units import parse_seconds
 from tests.conftest import KEY
@@ -25,6 +25,12 @@ def told(file: Path) -> str:
     (line,) = lines(read_keys(file.parent))
     assert SECRET not in line
     return line.removeprefix(f"{file}: ")
+
+
+def own_of(key: Key) -> XCredentials:
+    """Return the tokens of a key for X."""
+    assert isinstance(key.credentials, XCredentials)
+    return key.credentials
 
 
 PLACEHOLDERS = [
@@ -94,7 +100,8 @@ def test_a_practice_key_may_have_any_value(write_key: WriteKey) -> None:
 )
 def test_what_may_be_a_token_is_taken(write_key: WriteKey, value: str) -> None:
     """Nothing is known of the tokens of other servers that speak X's API."""
-    assert value == read_key(write_key(consumer_token=value)).credentials.consumer_token.get_secret_value()
+    own = own_of(read_key(write_key(consumer_token=value)))
+    assert value == own.consumer_token.get_secret_value()
 
 
 SWAPPED = [
@@ -141,8 +148,8 @@ def test_blanks_invisible_letters_and_quotes_around_a_value_are_dropped(write_ke
     """Of tokens, of the account's name, of the poem's path and of intervals."""
     named = {name: around.format(KEY[name]) for name in ("consumer_token", "oauth_token_secret", "screen_name")}
     key = read_key(write_key(**named, poem_file=around.format("poem.txt"), line_interval=around.format("5m")))
-    assert KEY["consumer_token"] == key.credentials.consumer_token.get_secret_value()
-    assert KEY["oauth_token_secret"] == key.credentials.oauth_token_secret.get_secret_value()
+    assert KEY["consumer_token"] == own_of(key).consumer_token.get_secret_value()
+    assert KEY["oauth_token_secret"] == own_of(key).oauth_token_secret.get_secret_value()
     assert ("dolly", "poem.txt", 300) == (key.screen_name, key.poem_file.name, key.line_interval)
 
 
@@ -323,4 +330,4 @@ def test_the_parts_of_an_interval_are_added(hours: int, minutes: int, gap: str) 
 def test_a_number_may_be_a_text(write_key: WriteKey, value: Any) -> None:
     """Of posts a day, and of the account."""
     key = read_key(write_key(posts_per_day=value, user_id=value))
-    assert (20, "20") == (key.posts_per_day, key.credentials.user_id)
+    assert (20, "20") == (key.posts_per_day, own_of(key).user_id)

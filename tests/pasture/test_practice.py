@@ -10,7 +10,8 @@ import pytest
 from pydantic import SecretStr
 
 from flock.journal import SqliteJournal
-from flock.keys import Key, read_key, read_keys
+from flock.keys import Key, XCredentials, read_key, read_keys
+from flock.networks.base import Intent
 from flock.networks.registry import Networks
 from flock.options import Options
 from flock.pasture import Account
@@ -20,6 +21,7 @@ from flock.shepherd import Shepherd
 
 WriteKey = Callable[..., Path]
 MakeNetworks = Callable[[], Networks]
+INTENT = Intent("0" * 31 + "1", 1_800_000_000.0)
 
 
 @pytest.fixture
@@ -77,8 +79,8 @@ def test_bots_of_one_name_have_an_account_each_on_the_pasture(
     """None replaces the other, and each reads its own posts, although both tokens say the number 1001."""
     networks = practise()
     first, second = (networks.connect(key) for key in twins)
-    first.post("baa")
-    second.post("moo")
+    first.post("baa", INTENT)
+    second.post("moo", INTENT)
     assert [["baa"], ["moo"]] == [[post.text for post in bot.recent()] for bot in (first, second)]
 
 
@@ -86,11 +88,12 @@ def test_a_bot_with_new_tokens_keeps_its_account(practise: MakeNetworks, twins: 
     """The other bot with its name keeps its account, too."""
     networks = practise()
     first, second = (networks.connect(key) for key in twins)
-    first.post("baa")
+    first.post("baa", INTENT)
+    assert isinstance(twins[0].credentials, XCredentials)
     own = replace(twins[0].credentials, oauth_token=SecretStr("1001-new"))
     again = networks.connect(replace(twins[0], credentials=own))
-    again.post("baa again")
-    second.post("moo")
+    again.post("baa again", INTENT)
+    second.post("moo", INTENT)
     assert ["baa again", "baa"] == [post.text for post in again.recent()]
     assert ["moo"] == [post.text for post in second.recent()]
 

@@ -26,7 +26,7 @@ from oauthlib.oauth1.rfc5849.signature import (
 from requests_oauthlib import OAuth1
 
 from flock.errors import OutcomeUnknown, Refused, Unavailable
-from flock.keys import Key
+from flock.keys import Key, XCredentials
 from flock.networks.base import Intent, Post, is_same_text
 from flock.networks.service import Service
 from flock.networks.x.answers import GOOD, NO_SUCH_URL, meaning
@@ -78,6 +78,7 @@ class X(twitter.Api):  # type: ignore[misc]
 
     def __init__(self, key: Key, *, service: Service, root_url: str = ROOT_URL, api: ApiVersion = "2") -> None:
         own = key.credentials
+        assert isinstance(own, XCredentials)  # noqa: S101 - the registry chooses the class by the key's network
         secrets = (own.consumer_token, own.consumer_token_secret, own.oauth_token, own.oauth_token_secret)
         tokens = [secret.get_secret_value() for secret in secrets]
         super().__init__(*tokens, base_url=f"{root_url}/1.1", cache=None)

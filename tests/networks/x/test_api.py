@@ -18,7 +18,7 @@ import twitter
 from oauthlib.oauth1 import RequestValidator, ResourceEndpoint
 
 from flock import errors
-from flock.keys import Key, read_key
+from flock.keys import Key, XCredentials, read_key
 from flock.networks.base import Post
 from flock.networks.http import Session
 from flock.networks.service import Service
@@ -135,6 +135,12 @@ def connect(stub: Stub, key: Key) -> Iterator[Connect]:
         yield connect_it
 
 
+def own_of(key: Key) -> XCredentials:
+    """Return the tokens of a key for X."""
+    assert isinstance(key.credentials, XCredentials)
+    return key.credentials
+
+
 class Verifier(RequestValidator):
     """oauthlib's server side, with the accounts of one key."""
 
@@ -143,7 +149,7 @@ class Verifier(RequestValidator):
 
     def __init__(self, key: Key) -> None:
         super().__init__()
-        self._key = key
+        self._own = own_of(key)
         self.seen: list[str] = []
 
     def check_client_key(self, client_key: str) -> bool:
@@ -156,10 +162,10 @@ class Verifier(RequestValidator):
         return bool(nonce)
 
     def validate_client_key(self, client_key: str, *_: Any) -> bool:
-        return client_key == self._key.credentials.consumer_token.get_secret_value()
+        return client_key == self._own.consumer_token.get_secret_value()
 
     def validate_access_token(self, *named: Any) -> bool:
-        return bool(named[1] == self._key.credentials.oauth_token.get_secret_value())
+        return bool(named[1] == self._own.oauth_token.get_secret_value())
 
     def validate_timestamp_and_nonce(self, *_: Any, **__: Any) -> bool:
         return True
@@ -168,10 +174,10 @@ class Verifier(RequestValidator):
         return True
 
     def get_client_secret(self, *_: Any) -> str:
-        return self._key.credentials.consumer_token_secret.get_secret_value()
+        return self._own.consumer_token_secret.get_secret_value()
 
     def get_access_token_secret(self, *_: Any) -> str:
-        return self._key.credentials.oauth_token_secret.get_secret_value()
+        return self._own.oauth_token_secret.get_secret_value()
 
 
 def is_signed(asked: Asked, url: str, key: Key) -> bool:
@@ -209,7 +215,7 @@ def test_every_request_is_signed_with_the_bots_keys(
     """oauthlib's server side takes the signature for this key's, and for no other's."""
     connect(api).post(text)
     (asked,) = stub.asked
-    own = key.credentials
+    own = own_of(key)
     other = replace(key, credentials=replace(own, oauth_token_secret=own.consumer_token))
     assert is_signed(asked, stub.url, key)
     assert not is_signed(asked, stub.url, other)

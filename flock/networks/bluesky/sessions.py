@@ -1,0 +1,129 @@
+"""The sessions of accounts: their tokens, and where these are kept while flock does not run.
+
+Signing in is limited to some times an hour and a hundred a day; a session that is kept lasts for months.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import math
+import os
+import sqlite3
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Lock
+from typing import Any, Protocol
+
+import simplejson
+
+from flock.errors import JournalError
+
+_SHARE = 0.9  # of a token's lifetime after which it is renewed: a post takes a minute at most, a lifetime is hours
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """A session. `access` lasts for hours and `refresh` for months; each refresh token gives the next two.
+
+    `server` is where the account signed in, and `pds` where its posts go; both are root URLs. `did` is the
+    account's own, lasting name.
+    """
+
+    server: str
+    did: str
+    pds: str
+    access: str = field(repr=False)
+    refresh: str = field(repr=False)
+
+
+class Sessions(Protocol):
+    """Keeps the tokens of bots, by the names under which the journal knows the bots. Safe to use from any thread.
+
+    Raises JournalError where they cannot be read or written.
+    """
+
+    def get(self, bot: str) -> Tokens | None:
+        """Return the tokens that were put last, or None."""
+
+    def put(self, bot: str, tokens: Tokens) -> None:
+        """Keep `tokens` instead of the bot's earlier ones. They are on the disk when this returns."""
+
+
+class MemorySessions:
+    """Keeps tokens as long as the process runs: for dry runs and tests."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, Tokens] = {}
+
+    def get(self, bot: str) -> Tokens | None:
+        return self._kept.get(bot)
+
+    def put(self, bot: str, tokens: Tokens) -> None:
+        self._kept[bot] = tokens
+
+
+class SqliteSessions:
+    """Keeps tokens in a file that only its owner can read. The file must be closed. Raises JournalError."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = Lock()
+        try:
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            path.chmod(0o600)
+            self._db = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
+        except (OSError, sqlite3.Error) as error:
+            raise self._unusable(error) from error
+        try:
+            self._db.execute("PRAGMA synchronous = FULL")
+            self._db.execute(
+                "CREATE TABLE IF NOT EXISTS bluesky_session (bot TEXT PRIMARY KEY, server TEXT NOT NULL,"
+                " did TEXT NOT NULL, pds TEXT NOT NULL, access TEXT NOT NULL, refresh TEXT NOT NULL) WITHOUT ROWID"
+            )
+        except sqlite3.Error as error:
+            self._db.close()
+            raise self._unusable(error) from error
+
+    def get(self, bot: str) -> Tokens | None:
+        rows = self._execute("SELECT server, did, pds, access, refresh FROM bluesky_session WHERE bot = ?", bot)
+        return Tokens(*rows[0]) if rows else None
+
+    def put(self, bot: str, tokens: Tokens) -> None:
+        own = (tokens.server, tokens.did, tokens.pds, tokens.access, tokens.refresh)
+        self._execute("INSERT OR REPLACE INTO bluesky_session VALUES (?, ?, ?, ?, ?, ?)", bot, *own)
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._db.close()
+
+    def _execute(self, statement: str, *values: str) -> list[Any]:
+        try:
+            with self._lock:
+                return self._db.execute(statement, values).fetchall()
+        except (sqlite3.Error, ValueError) as error:  # ValueError: a lone surrogate
+            raise self._unusable(error) from error
+
+    def _unusable(self, error: Exception) -> JournalError:
+        cause = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
+        return JournalError(f"cannot keep sessions in {self._path}: {cause}")
+
+
+def renewal_time(access: str, received: float | None = None) -> float:
+    """Return when the token is to be renewed (seconds since the epoch): after nine tenths of its lifetime.
+
+    It is read off the token, a JWT, without a check of its signature, since only the server can do that.
+    `received` is when the token came, if it came just now; then a clock that is wrong makes no difference. A token
+    that does not say is never renewed ahead of time.
+    """
+    try:
+        part = access.split(".")[1]
+        claims = simplejson.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+        ends = float(claims["exp"])
+        begins = float(claims.get("iat", ends if received is None else received))
+    except (IndexError, KeyError, TypeError, ValueError, AttributeError, RecursionError, binascii.Error):
+        return math.inf
+    if not (math.isfinite(ends) and math.isfinite(begins)):
+        return math.inf
+    return (begins if received is None else received) + _SHARE * max(0.0, ends - begins)

@@ -1,0 +1,451 @@
+"""Bluesky's server as flock needs it: a WSGI application that is as strict as the real one (0.5.35).
+
+What it says to each request was compared with the real one. It has no images, no timeline of others, and accounts
+that are made by whoever runs it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import secrets
+import sqlite3
+import time
+from base64 import b32encode
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+from threading import Event, Lock, Timer
+from typing import Any, NoReturn
+from wsgiref.types import StartResponse, WSGIEnvironment
+
+from pydantic import SecretStr
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Request, Response
+
+from flock.pasture.lexicon import POST, Invalid, check_key, check_record, is_cid
+from flock.pasture.meters import REAL_WINDOWS, Meter, Windows
+from flock.pasture.passes import BadToken, Passes
+from flock.pasture.repos import Record, Repos, Swapped
+from flock.pasture.serving import MOST_BODY
+from flock.pasture.store import Post
+
+LOGGER = logging.getLogger("flock.pasture")
+
+_LETTERS = "234567abcdefghijklmnopqrstuvwxyz"
+_SLOW = 0.1  # seconds
+_LATE = 2.0  # seconds
+
+
+class Standing(Enum):
+    """Whether an account may post, and if not, why."""
+
+    GOOD = ""
+    TAKEN_DOWN = "takendown"
+    DEACTIVATED = "deactivated"
+
+
+class Weather(Enum):
+    """What becomes of a request that writes."""
+
+    CALM = "answered"
+    BEFORE = "dropped before it is stored"
+    REFUSED = "502 with a page, and not stored"
+    AFTER = "stored, and the connection dropped"
+    STORED = "stored, and 502 with a page"
+    SLOW = "answered late"
+    LATE = "the connection dropped, and stored some seconds later"
+
+
+@dataclass(frozen=True, slots=True)
+class BlueskyAccount:
+    """An account, with one app password. Its DID is made of its handle, unless it is given."""
+
+    handle: str
+    app_password: SecretStr = field(repr=False)
+    did: str = ""
+
+    def __post_init__(self) -> None:
+        digest = hashlib.sha256(self.handle.lower().encode()).digest()
+        made = f"did:plc:{b32encode(digest).decode().lower()[:24]}"
+        object.__setattr__(self, "handle", self.handle.lower())
+        object.__setattr__(self, "did", self.did or made)
+
+
+class _Refused(Exception):
+    """Raised to refuse a request: status, name and message of the error."""
+
+    def __init__(self, status: int, name: str, message: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.status, self.name, self.headers = status, name, headers or {}
+
+
+class BlueskyPasture:
+    """The endpoints. `url` returns the root URL under which it is reached, once that is known.
+
+    `state` is the file for the records; without it they are in memory. `clock` returns seconds since the epoch.
+    `weather` is asked what becomes of each request that writes; `late` are the seconds of Weather.LATE. `met`
+    counts what became of them. A ConnectionError that the application raises drops the connection: run it in a
+    `flock.pasture.serving.Server`.
+    """
+
+    def __init__(
+        self,
+        accounts: Iterable[BlueskyAccount] = (),
+        *,
+        url: Callable[[], str],
+        repos: Repos | None = None,
+        windows: Windows = REAL_WINDOWS,
+        clock: Callable[[], float] = time.time,
+        weather: Callable[[], Weather] = lambda: Weather.CALM,
+        late: float = _LATE,
+    ) -> None:
+        self.repos = repos or Repos()
+        self.passes = Passes(clock)
+        self._url = url
+        self._clock = clock
+        self._weather = weather
+        self._late = late
+        self._lock = Lock()
+        self._last_key = 0
+        self.met: Counter[Weather] = Counter()  # what became of requests that write
+        self._meters = {name: Meter(getattr(windows, name)) for name in ("sign_ins", "points", "requests")}
+        self._by_did: dict[str, BlueskyAccount] = {}
+        self._by_handle: dict[str, BlueskyAccount] = {}
+        self._standings: dict[str, Standing] = {}
+        self.asked: deque[str] = deque(maxlen=10_000)  # the methods that were called
+        for account in accounts:
+            self.admit(account)
+        self._methods: dict[str, tuple[str, Callable[[Request], Any]]] = {
+            "com.atproto.server.describeServer": ("GET", self._describe),
+            "com.atproto.server.createSession": ("POST", self._create_session),
+            "com.atproto.server.refreshSession": ("POST", self._refresh_session),
+            "com.atproto.server.getSession": ("GET", self._get_session),
+            "com.atproto.repo.putRecord": ("POST", self._put_record),
+            "com.atproto.repo.createRecord": ("POST", self._create_record),
+            "com.atproto.repo.deleteRecord": ("POST", self._delete_record),
+            "com.atproto.repo.getRecord": ("GET", self._get_record),
+            "com.atproto.repo.listRecords": ("GET", self._list_records),
+            "com.atproto.identity.resolveHandle": ("GET", self._resolve_handle),
+            "com.atproto.sync.getRepoStatus": ("GET", self._get_repo_status),
+            "app.bsky.actor.getProfile": ("GET", self._get_profile),
+        }
+
+    def admit(self, account: BlueskyAccount) -> None:
+        """Add an account, or give an account a new app password."""
+        self._by_did[account.did] = self._by_handle[account.handle] = account
+
+    def judge(self, handle: str, standing: Standing) -> None:
+        """Take an account down, deactivate it, or let it in again. A takedown ends its sessions."""
+        account = self._account(handle)
+        assert account, f"{handle} has no account here"  # noqa: S101
+        self._standings[account.did] = standing
+        if standing is Standing.TAKEN_DOWN:
+            self.passes.revoke(account.did)
+
+    def newest(self, count: int) -> list[Post]:
+        """Return the latest `count` posts of all accounts, latest first, for the pasture's page."""
+        return [self._on_page(record) for record in self.repos.newest(POST, count)]
+
+    def _on_page(self, record: Record) -> Post:
+        owner = self._by_did.get(record.did)
+        at = datetime.fromisoformat(record.value["createdAt"]).timestamp()
+        return Post(0, record.did, owner.handle if owner else record.did, record.value["text"], None, at)
+
+    def close(self) -> None:
+        """Close the store."""
+        self.repos.close()
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        request = Request(environ)
+        request.max_content_length = MOST_BODY
+        return self._respond(request)(environ, start_response)
+
+    def _respond(self, request: Request) -> Response:
+        method = request.path.removeprefix("/xrpc/")
+        if method == request.path:
+            return _page(404)
+        self.asked.append(method)
+        try:
+            self._count("requests", request.remote_addr or "", 1)
+            verb, call = self._methods.get(method, ("", None))
+            if call is None:
+                _refuse(f"No service configured for {method}")
+            if request.method != verb:
+                _refuse(f"Incorrect HTTP method ({request.method}) expected {verb}")
+            return self._weathered(method, lambda: _answer(call(request)))
+        except _Refused as refused:
+            body = {"error": refused.name, "message": str(refused)}
+            return _answer(body, refused.status, refused.headers)
+        except (BadToken, Invalid, Swapped) as error:
+            name, message = error.args if isinstance(error, BadToken) else ("InvalidRequest", str(error))
+            return _answer(
+                {"error": "InvalidSwap" if isinstance(error, Swapped) else name, "message": message}, 400
+            )
+        except HTTPException as error:  # a body that is too large
+            return _page(error.code or 400)
+        except ConnectionError:
+            raise
+        except Exception:
+            LOGGER.exception("a bug in the pasture")
+            return _answer({"error": "InternalServerError", "message": "Internal Server Error"}, 500)
+
+    def _weathered(self, method: str, respond: Callable[[], Response]) -> Response:
+        """Let what the weather is become of a request that writes."""
+        weather = self._weather() if method in _WRITES else Weather.CALM
+        if weather is Weather.LATE:
+            timer = Timer(self._late, self._store_late, [respond])
+            timer.daemon = True
+            timer.start()
+            raise ConnectionResetError
+        self.met[weather] += method in _WRITES
+        if weather is Weather.BEFORE:
+            raise ConnectionResetError
+        if weather is Weather.REFUSED:
+            return _page(502)
+        if weather is Weather.SLOW:
+            Event().wait(_SLOW)
+        response = respond()
+        if weather is Weather.AFTER:
+            raise ConnectionResetError
+        return _page(502) if weather is Weather.STORED else response
+
+    def _store_late(self, respond: Callable[[], Response]) -> None:
+        # Nobody is there to read the answer, and the store may be closed by now.
+        with suppress(_Refused, BadToken, Invalid, Swapped, sqlite3.Error):
+            respond()
+        self.met[Weather.LATE] += 1
+
+    # Sessions
+
+    def _create_session(self, request: Request) -> dict[str, Any]:
+        body = _body(request)
+        identifier, password = _text(body, "identifier"), _text(body, "password")
+        self._count("sign_ins", identifier.lower(), 1)
+        account = self._account(identifier)
+        is_in = account and secrets.compare_digest(
+            account.app_password.get_secret_value().encode(), password.encode("utf-8", "replace")
+        )
+        if not (account and is_in) or self._standing(account) is Standing.TAKEN_DOWN:
+            raise _Refused(401, "AuthenticationRequired", "Invalid identifier or password")
+        return self._session(account, *self.passes.issue(account.did))
+
+    def _refresh_session(self, request: Request) -> dict[str, Any]:
+        claims = self.passes.check(_bearer(request), "refresh+jwt")
+        account = self._by_did.get(claims["sub"])
+        if account is None:
+            _refuse("Could not find user info for account")
+        if self._standing(account) is Standing.TAKEN_DOWN:
+            raise _Refused(401, "AccountTakedown", "Account has been taken down")
+        return self._session(account, *self.passes.renew(claims))
+
+    def _get_session(self, request: Request) -> dict[str, Any]:
+        account = self._signed_in(request)
+        return {"did": account.did, "handle": account.handle, "didDoc": self._document(account), "active": True}
+
+    def _session(self, account: BlueskyAccount, access: str, refresh: str) -> dict[str, Any]:
+        return {
+            "accessJwt": access,
+            "refreshJwt": refresh,
+            "handle": account.handle,
+            "did": account.did,
+            "didDoc": self._document(account),
+            **_told(self._standing(account)),
+        }
+
+    def _document(self, account: BlueskyAccount) -> dict[str, Any]:
+        server = {"id": "#atproto_pds", "type": "AtprotoPersonalDataServer", "serviceEndpoint": self._url()}
+        return {"id": account.did, "alsoKnownAs": [f"at://{account.handle}"], "service": [server]}
+
+    def _signed_in(self, request: Request) -> BlueskyAccount:
+        """Return the account whose access token a request carries. Raises what refuses it."""
+        claims = self.passes.check(_bearer(request), "at+jwt")
+        account = self._by_did.get(claims["sub"])
+        if account is None:
+            raise _Refused(403, "AccountNotFound", "Account not found")
+        standing = self._standing(account)
+        if standing is Standing.TAKEN_DOWN:
+            raise _Refused(401, "AccountTakedown", "Account has been taken down")
+        if standing is Standing.DEACTIVATED:
+            raise _Refused(401, "AccountDeactivated", "Account is deactivated")
+        return account
+
+    # Records
+
+    def _put_record(self, request: Request) -> dict[str, Any]:
+        body, account, collection = self._writing(request, 2)
+        rkey = _text(body, "rkey")
+        check_key(collection, rkey)
+        swap = body.get("swapRecord", ...)
+        if isinstance(swap, str) and not is_cid(swap):
+            _refuse(f'Invalid CID string (got "{swap}") at $.swapRecord')
+        value = check_record(collection, body.get("record"))
+        record, is_new = self.repos.put(account.did, collection, rkey, value, swap=swap)
+        return _stored(record, is_new=is_new)
+
+    def _create_record(self, request: Request) -> dict[str, Any]:
+        body, account, collection = self._writing(request, 3)
+        rkey = _text(body, "rkey") if body.get("rkey") else self._next_key()
+        check_key(collection, rkey)
+        value = check_record(collection, body.get("record"))
+        if self.repos.get(account.did, collection, rkey):
+            raise _Refused(500, "InternalServerError", "Internal Server Error")  # as the real one does
+        record, _ = self.repos.put(account.did, collection, rkey, value, swap=None)
+        return _stored(record, is_new=True)
+
+    def _delete_record(self, request: Request) -> dict[str, Any]:
+        body, account, collection = self._writing(request, 1)
+        self.repos.delete(account.did, collection, _text(body, "rkey"))
+        return {}
+
+    def _writing(self, request: Request, points: int) -> tuple[dict[str, Any], BlueskyAccount, str]:
+        account = self._signed_in(request)
+        body = _body(request)
+        repo, collection = _text(body, "repo"), _text(body, "collection")
+        owner = self._account(repo)
+        if owner is None:
+            raise _Refused(403, "AccountNotFound", "Account not found")
+        if owner.did != account.did:
+            raise _Refused(401, "AuthenticationRequired", "Authentication Required")
+        self._count("points", account.did, points)
+        return body, account, collection
+
+    def _get_record(self, request: Request) -> dict[str, Any]:
+        repo, collection, rkey = (_parameter(request, name) for name in ("repo", "collection", "rkey"))
+        owner = self._account(repo)
+        if owner is None:
+            _refuse("Could not locate record")
+        record = self.repos.get(owner.did, collection, rkey)
+        if record is None:
+            raise _Refused(400, "RecordNotFound", f"Could not locate record: at://{repo}/{collection}/{rkey}")
+        return _shown(record)
+
+    def _list_records(self, request: Request) -> dict[str, Any]:
+        repo, collection = _parameter(request, "repo"), _parameter(request, "collection")
+        limit = request.args.get("limit", "50")
+        if not (limit.isdecimal() and 1 <= int(limit) <= 100):
+            _refuse(f"integer too big (maximum 100, got {limit})")
+        owner = self._account(repo)
+        if owner is None:
+            _refuse(f"Could not find repo: {repo}")
+        found = self.repos.records(
+            owner.did,
+            collection,
+            limit=int(limit),
+            cursor=request.args.get("cursor", ""),
+            reverse=request.args.get("reverse") == "true",
+        )
+        return {"records": [_shown(each) for each in found], **({"cursor": found[-1].rkey} if found else {})}
+
+    # Accounts
+
+    def _resolve_handle(self, request: Request) -> dict[str, Any]:
+        found = self._by_handle.get(_parameter(request, "handle").lower())
+        if found is None or self._standing(found) is Standing.TAKEN_DOWN:
+            raise _Refused(400, "HandleNotFound", "Unable to resolve handle")
+        return {"did": found.did}
+
+    def _get_repo_status(self, request: Request) -> dict[str, Any]:
+        did = _parameter(request, "did")
+        account = self._by_did.get(did)
+        if account is None:
+            raise _Refused(400, "RepoNotFound", f"Could not find repo for DID: {did}")
+        return {"did": did, **_told(self._standing(account))}
+
+    def _get_profile(self, request: Request) -> dict[str, Any]:
+        account = self._account(_parameter(request, "actor"))
+        if account is None:
+            _refuse("Profile not found")
+        return {"did": account.did, "handle": account.handle, "labels": []}
+
+    def _describe(self, request: Request) -> dict[str, Any]:  # noqa: ARG002
+        return {"did": "did:web:localhost", "availableUserDomains": [".test"], "inviteCodeRequired": True}
+
+    def _account(self, name: str) -> BlueskyAccount | None:
+        """Return the account of a handle, in any case, or of a DID."""
+        return self._by_did.get(name) or self._by_handle.get(name.lower())
+
+    def _standing(self, account: BlueskyAccount) -> Standing:
+        return self._standings.get(account.did, Standing.GOOD)
+
+    def _next_key(self) -> str:
+        """Return a key that is higher than any that was made before."""
+        with self._lock:
+            number = self._last_key = max(int(self._clock() * 1e6) << 10, self._last_key + 1)
+        return "".join(_LETTERS[number >> 5 * place & 31] for place in reversed(range(13)))
+
+    def _count(self, meter: str, who: str, cost: int) -> None:
+        refused = self._meters[meter].take(who, cost, self._clock())
+        if refused:
+            raise _Refused(429, "RateLimitExceeded", "Rate Limit Exceeded", refused)
+
+
+_WRITES = frozenset(f"com.atproto.repo.{verb}Record" for verb in ("put", "create", "delete"))
+
+
+def _told(standing: Standing) -> dict[str, Any]:
+    return {"active": standing is Standing.GOOD, **({"status": standing.value} if standing.value else {})}
+
+
+def _stored(record: Record, *, is_new: bool) -> dict[str, Any]:
+    commit = {"commit": {"cid": record.cid, "rev": record.rkey}} if is_new else {}
+    status = "valid" if record.collection == POST else "unknown"
+    return {"uri": record.uri, "cid": record.cid, **commit, "validationStatus": status}
+
+
+def _shown(record: Record) -> dict[str, Any]:
+    return {"uri": record.uri, "cid": record.cid, "value": record.value}
+
+
+def _bearer(request: Request) -> str:
+    kind, _, token = request.headers.get("Authorization", "").partition(" ")
+    if not kind:
+        raise _Refused(401, "AuthMissing", "Authentication Required")
+    if kind.lower() != "bearer":
+        raise BadToken("InvalidToken", "Unexpected authorization type")
+    return token.strip()
+
+
+def _body(request: Request) -> dict[str, Any]:
+    if request.mimetype != "application/json":
+        _refuse(f"Wrong request encoding (Content-Type): {request.mimetype or 'none'}")
+    try:
+        body = json.loads(request.get_data())
+    except (ValueError, RecursionError) as error:
+        raise _Refused(400, "SyntaxError", "Unexpected token in JSON") from error
+    if not isinstance(body, dict):
+        _refuse("Expected object value type at $")
+    return body
+
+
+def _text(body: Mapping[str, Any], name: str) -> str:
+    value = body.get(name)
+    if value is None:
+        _refuse(f'Missing required key "{name}" at $')
+    if not isinstance(value, str):
+        _refuse(f"Expected string value type (got {value}) at $.{name}")
+    return value
+
+
+def _parameter(request: Request, name: str) -> str:
+    if not (value := request.args.get(name)):
+        _refuse(f'Missing required key "{name}"')
+    return value
+
+
+def _refuse(message: str) -> NoReturn:
+    raise _Refused(400, "InvalidRequest", message)
+
+
+def _answer(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(json.dumps(body), status, headers, content_type="application/json; charset=utf-8")
+
+
+def _page(status: int) -> Response:
+    return Response(
+        "<!DOCTYPE html><html><body>Something is broken</body></html>", status, content_type="text/html"
+    )

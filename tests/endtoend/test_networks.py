@@ -1,0 +1,146 @@
+"""One flock with bots of all networks, as a process, against servers on loopback."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import requests
+import simplejson as json
+from pydantic import SecretStr
+
+from flock.pasture import Pasture
+from flock.pasture.bluesky import BlueskyAccount
+from tests.conftest import until
+from tests.endtoend.conftest import Flock, recital, write_key
+
+Start = Callable[..., Flock]
+NOWHERE = "http://127.0.0.1:1"  # nothing listens there
+POEM = [f"{line}: a line of the poem" for line in range(5)]
+POSTS = "app.bsky.feed.post"
+
+
+@dataclass
+class Town:
+    """A folder of keys with a bot on each network, and the servers, all in one process."""
+
+    keys: Path
+    pasture: Pasture
+    blue: BlueskyAccount
+
+    def said(self) -> dict[str, list[str]]:
+        """Return the posts on each network, earliest first."""
+        feed = self.keys / "feeds" / "fred.json"
+        entries = json.loads(feed.read_text(encoding="utf-8"))["items"] if feed.exists() else []
+        records = self.pasture.bluesky.repos.records(self.blue.did, POSTS, reverse=True)
+        return {
+            "x": [post.text for post in self.pasture.store.posts("xavier")],
+            "bluesky": [record.value["text"] for record in records],
+            "mastodon": self.pasture.mastodon.texts("mary"),
+            "feed": [entry["content_text"] for entry in reversed(entries)],
+        }
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Iterator[Town]:
+    """Open the servers, and write the keys."""
+    keys = tmp_path / "keys"
+    keys.mkdir()
+    on_x = write_key(keys, "xavier", 1001, POEM)
+    blue = BlueskyAccount("blue.test", SecretStr("sesame-blue"))
+    with Pasture([on_x]) as pasture:
+        pasture.bluesky.admit(blue)
+        pasture.mastodon.admit("mary", "sesame-mary")
+        own = {
+            "blue": {"network": "bluesky", "screen_name": "blue.test", "app_password": "sesame-blue"},
+            "mary": {"network": "mastodon", "screen_name": "mary", "access_token": "sesame-mary"},
+            "fred": {"network": "feed", "screen_name": "fred", "file": "feeds/fred.json"},
+        }
+        for name, fields in own.items():
+            server = {} if name == "fred" else {"server": pasture.url}
+            (keys / f"{name}.txt").write_text("\n".join(POEM), encoding="utf-8")
+            (keys / f"{name}.json").write_text(json.dumps({**fields, **server, "poem_file": f"{name}.txt"}))
+            (keys / f"{name}.json").chmod(0o600)
+        yield Town(keys, pasture, blue)
+
+
+@pytest.mark.parametrize("is_away", [False, True])
+def test_bots_of_all_networks_recite_in_one_flock(town: Town, start: Start, is_away: bool) -> None:
+    """Each in order, and nothing twice; with X away, the others do not miss a line."""
+    url = NOWHERE if is_away else town.pasture.url
+    pauses = ("--line-interval", "0.05", "--poem-interval", "0.1")
+    expected = ["bluesky", "feed", "mastodon", *([] if is_away else ["x"])]
+
+    flock = start("run", town.keys, *pauses, "--base-url", url)
+    until("two recitations", lambda: all(len(town.said()[name]) > 10 for name in expected))
+    code, output, errors = flock.stop()
+
+    assert (0, "") == (code, errors)
+    assert is_away == any(" xavier: " in line and "takes no connection" in line for line in output.splitlines()), (
+        output
+    )
+    said = town.said()
+    assert expected == sorted(name for name, texts in said.items() if texts)
+    assert {name: recital(POEM, len(said[name])) for name in expected} == {name: said[name] for name in expected}
+
+
+def test_all_of_them_practise(town: Town, start: Start, tmp_path: Path) -> None:
+    """None of them reaches its own server."""
+    flock = start("run", town.keys, "--line-interval", "0.05", "--poem-interval", "0.1", "--pasture")
+    feed = tmp_path / "state" / "flock" / "pasture-feeds" / "fred.json"
+    until("a recitation", lambda: feed.exists() and len(json.loads(feed.read_text())["items"]) > 5)
+    code, output, errors = flock.stop()
+
+    assert (0, "") == (code, errors)
+    for name in ("xavier", "blue.test", "mary", "fred"):
+        assert sum(f" {name}: " in line for line in output.splitlines()) > 3
+    assert [] == [text for texts in town.said().values() for text in texts]
+
+
+def test_a_pasture_that_runs_alone_has_an_account_for_each_of_them(town: Town, start: Start) -> None:
+    """But for the feed, which needs none."""
+    pasture = start("pasture", town.keys, "--port", "0")
+    assert pasture.process.stdout is not None
+    url = pasture.process.stdout.readline().split()[5].rstrip(":")
+
+    found = requests.get(f"{url}/xrpc/com.atproto.identity.resolveHandle?handle=blue.test", timeout=10)
+    token = {"Authorization": "Bearer sesame-mary"}
+    me = requests.get(f"{url}/api/v1/accounts/verify_credentials", headers=token, timeout=10)
+
+    assert (town.blue.did, "mary") == (found.json()["did"], me.json()["username"])
+    assert 0 == pasture.stop()[0]
+
+
+def test_kills_cost_no_network_a_line(town: Town, start: Start) -> None:
+    """Each bot goes on where it was; nothing is posted twice, nothing is left out."""
+    pauses = ("--line-interval", "0.02", "--poem-interval", "0.02", "--base-url", town.pasture.url)
+    for kill in range(1, 7):
+        flock = start("run", town.keys, *pauses)
+        goal = {name: len(texts) + 3 for name, texts in town.said().items()}
+        until(f"posts before kill {kill}", lambda: all(len(town.said()[name]) >= goal[name] for name in goal))  # noqa: B023
+        flock.process.kill()
+        flock.end()
+
+    start("run", town.keys, *pauses, "--once").end()
+
+    said = town.said()
+    assert {name: recital(POEM, len(texts)) for name, texts in said.items()} == said
+
+
+def test_the_posts_of_one_line_are_a_thread_on_each_network(town: Town, start: Start) -> None:
+    """Each replies to the one before. A feed has none, and needs none: the line fits."""
+    for name in ("xavier", "blue", "mary", "fred"):
+        (town.keys / f"{name}.txt").write_text(" ".join(f"word{number}" for number in range(120)))
+    once = start("run", town.keys, "--line-interval", "0.05", "--base-url", town.pasture.url, "--once")
+
+    assert 0 == once.end()[0]
+    x = town.pasture.store.posts("xavier")
+    assert [None, *(str(post.id) for post in x[:-1])] == [post.in_reply_to for post in x]
+    blue = town.pasture.bluesky.repos.records(town.blue.did, POSTS, reverse=True)
+    parents = [record.value.get("reply", {}).get("parent", {}).get("uri") for record in blue]
+    assert [None, *(record.uri for record in blue[:-1])] == parents
+    mary = town.pasture.mastodon.statuses.newest(10)[::-1]
+    assert [None, *(status.id for status in mary[:-1])] == [status.in_reply_to_id for status in mary]
+    assert [4, 3, 2, 1] == [len(texts) for texts in town.said().values()]
