@@ -14,7 +14,7 @@
         │   ├── DailyLimit        for hours
         │   ├── LooksAutomated    for hours: the network takes the post for an automated one
         │   ├── OutOfCredits      until the developer account is topped up
-        │   ├── NotPermitted      the network lets nobody post, or not this bot, whatever the text
+        │   ├── NotPermitted      the network does not let this bot, or any bot, post; the text is not the reason
         │   └── ClockWrong        until this machine's clock is right again
         ├── Retry                 an outage: try again, with backoff
         │   ├── Unavailable       the post did not land

@@ -362,7 +362,7 @@ def _adapted(pool: type[HTTPConnectionPool], now: Callable[[], float]) -> type[H
 
 
 class _PatientPool(HTTPConnectionPool):
-    """Whoever waits for a connection waits so long, and not for ever."""
+    """A thread that finds no connection free waits for one up to POOL_LIMIT, and not for ever."""
 
     def urlopen(self, *args: Any, **kwargs: Any) -> Any:
         return super().urlopen(*args, **{"pool_timeout": POOL_LIMIT, **kwargs})

@@ -31,7 +31,7 @@ _TYPE = "app.bsky.richtext.facet"
 def facets(text: str, find_did: Callable[[str], str | None] | None = None) -> list[Facet]:
     """Return the facets of `text`, in the order in which they stand, none over another.
 
-    `find_did` returns the DID of a handle, or None where nobody has it; without it, mentions stay plain text.
+    `find_did` returns the DID of a handle, or None if there is none; without it, mentions stay plain text.
     """
     found = [*_links(text), *_tags(text), *(_mentions(text, find_did) if find_did else ())]
     chosen: list[Facet] = []
