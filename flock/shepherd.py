@@ -117,7 +117,7 @@ class SimpleShepherd:
                 ("X" if network == DEFAULT_NETWORK else f"the {network}") if sheep.api.refuses_duplicates else ""
             )
             with suppress(BadPoem):  # exchanged since it was memorized: told of when it is read again
-                fits = self.context.networks.fits(sheep.key)  # asks no server: one that hangs holds up nobody
+                fits = self.context.networks.fits(sheep.key)  # asks no server, since one may hang
                 for text in find_doubts(read_poem_file(poem), fits=fits, refuses_duplicates=name):
                     yield printable(f"{poem}: {text}")
 

@@ -72,7 +72,6 @@ _QUOTES = {'"': '"', "'": "'", "`": "`", "“": "”", "”": "”", "„": "“
 _PLAIN = re.compile(r"[A-Za-z0-9_./+=%:@-]+")  # what nearly all values are made of; saves time
 _SHOW_NOTHING = ("Cc", "Cf", "Zl", "Zp", "Zs")
 
-_COPY_AGAIN = "copy it again from the developer portal"
 _VARIABLE = re.compile(
     r"\A\$\w|\$[{(]|\{\{|\A%\w+%\Z|<%|environ\b|getenv|process\.env|\bENV\[|\A!\w|\A(env|secrets?|vars?)[.:]\w",
     re.IGNORECASE,

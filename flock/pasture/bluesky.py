@@ -215,7 +215,7 @@ class BlueskyPasture:
         return _page(502) if weather is Weather.STORED else response
 
     def _store_late(self, respond: Callable[[], Response]) -> None:
-        # Nobody is there to read the answer, and the store may be closed by now.
+        # No client reads the answer any more, and the store may be closed by now.
         with suppress(_Refused, BadToken, Invalid, Swapped, sqlite3.Error):
             respond()
         self.met[Weather.LATE] += 1
