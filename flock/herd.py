@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import sys
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -21,6 +20,8 @@ from flock.watch import Watch, snapshot
 log = logging.getLogger(__name__)
 
 _STAGGER = 0.05  # seconds between the first posts of two sheep
+_ROUNDS = 0.005  # seconds between two rounds, for each sheep
+_LONGEST_ROUNDS = 10.0  # seconds; well below the WatchdogSec= of the unit
 _TURN = 50e-6  # seconds of Python's switch interval for each thread
 
 
@@ -35,7 +36,7 @@ class Herd:
         self.context = context
         self.dead: dict[str, BaseException] = {}
         self._watch = Watch()
-        self._home = threading.Event()
+        self._next_rounds = float("-inf")  # steady time
 
     def run(
         self, work: Callable[[Sheep], None], flock: Sequence[Sheep], *, threads: int, on_home: Callable[[], None]
@@ -78,9 +79,16 @@ class Herd:
             log.warning("%s", error)
 
     def look_around(self) -> None:
-        """Look after the journal; tell how the herd is doing, and of sheep that have gone quiet."""
+        """Look after the journal; tell how the herd is doing, and of sheep that have gone quiet.
+
+        It is called once a second. A large herd is looked over less often, since that takes CPU for each sheep: of
+        1,000 sheep every 5 s, of 2,000 and more every 10 s.
+        """
         now, wall = self.context.clock.now(), self.context.clock.wall()
         self.context.journal.look_after(now)
+        if now < self._next_rounds:
+            return
+        self._next_rounds = now + min(len(self.flock) * _ROUNDS, _LONGEST_ROUNDS)
         for event in self._watch.listen(self.flock, now=now, wall=wall):
             self.context.events.tell(event)
         self.context.events.tell(snapshot(self.flock, self.dead, now=now, wall=wall))

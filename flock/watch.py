@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 
 from flock.events import Event, GoneQuiet, NobodyQuiet, Rounds
+from flock.journal import WELL
 from flock.sheep.sheep import Sheep
 
 _MARGIN = 60.0  # seconds behind its due time after which a sheep has gone quiet
@@ -38,6 +39,8 @@ class Watch:
         """
         for sheep in flock:
             overdue = self._seconds(sheep, now)
+            if overdue <= _MARGIN and not self._quiet:
+                continue
             if overdue <= max(_MARGIN, sheep.line_interval) or sheep.is_penned or sheep.is_waiting:
                 self._quiet.discard(sheep.bot)
                 self._untold.pop(sheep.bot, None)
@@ -76,17 +79,19 @@ def snapshot(flock: Sequence[Sheep], dead: Collection[str], *, now: float, wall:
     It is alive while half of the sheep move when they should, or any has moved within a minute; a dead one does
     not move. `now` is steady time, `wall` wall-clock time.
     """
-    moving = sum(sheep.bot not in dead and now - max(sheep.wake, sheep.moved) < _STUCK for sheep in flock)
-    moved = max((sheep.moved for sheep in flock if sheep.bot not in dead), default=float("-inf"))
+    living = [sheep for sheep in flock if sheep.bot not in dead] if dead else flock
+    moving = sum(now - sheep.moved < _STUCK or now - sheep.wake < _STUCK for sheep in living)
+    moved = max((sheep.moved for sheep in living), default=float("-inf"))
+    unwell = [sheep for sheep in flock if sheep.standing is not WELL]
     return Rounds(
         at=wall,
         sheep=len(flock),
-        penned=tuple(sheep.name for sheep in flock if sheep.is_penned),
-        waiting=sum(sheep.is_waiting for sheep in flock),
+        penned=tuple(sheep.name for sheep in unwell if sheep.is_penned),
+        waiting=sum(sheep.is_waiting for sheep in unwell),
         in_trouble=sum(
-            bool(sheep.standing.trouble) for sheep in flock if not (sheep.is_penned or sheep.is_waiting)
+            bool(sheep.standing.trouble) for sheep in unwell if not (sheep.is_penned or sheep.is_waiting)
         ),
-        dead=tuple(sheep.name for sheep in flock if sheep.bot in dead),
+        dead=tuple(sheep.name for sheep in flock if sheep.bot in dead) if dead else (),
         alive=(moving * 2 >= len(flock) and (moving > 0 or not flock)) or now - moved < _STUCK / 3,
     )
 
