@@ -15,12 +15,15 @@ from flock.journal.schema import check, is_current, migrate
 _Found = TypeVar("_Found")
 
 
-def connect(path: Path) -> sqlite3.Connection:
-    """Return a connection that reads and writes, in WAL mode, and flushes each commit. Raises sqlite3.Error."""
+def connect(path: Path, *, flushes: bool = True) -> sqlite3.Connection:
+    """Return a connection that reads and writes, in WAL mode. Raises sqlite3.Error.
+
+    With `flushes` each commit is on the disk when it returns; without, when the WAL is flushed next.
+    """
     connection = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
     try:
         connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA synchronous = {'FULL' if flushes else 'NORMAL'}")
     except BaseException:
         connection.close()
         raise

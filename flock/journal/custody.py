@@ -131,8 +131,13 @@ class Custody:
         return []
 
     @property
+    def wal(self) -> Path:
+        """The -wal file."""
+        return self.path.with_name(f"{self.path.name}-wal")
+
+    @property
     def _others(self) -> list[Path]:
-        return [self.path.with_name(f"{self.path.name}-{end}") for end in ("wal", "shm")]
+        return [self.wal, self.path.with_name(f"{self.path.name}-shm")]
 
     def _warn_of_loss(self) -> None:
         size = self.path.stat().st_size if self.path.exists() else None

@@ -36,6 +36,7 @@ _UNSTORABLE = (
     sqlite3.InterfaceError,
     sqlite3.ProgrammingError,
 )
+_PRUNE_EVERY = 8  # posts of a bot
 _Found = TypeVar("_Found")
 
 log = logging.getLogger(__name__)
@@ -52,8 +53,8 @@ class SqliteJournal:
     (`GroupCommit`). A write that fails because of its own values (a text that cannot be encoded, say) raises
     Unstorable and is left out; the other writes of its group are committed.
 
-    What a kill or a power cut leaves: `intend` returns when the intent is on the disk (fsync;
-    `synchronous=FULL`). Every other write returns when the operating system has it (`synchronous=NORMAL`), and
+    What a kill or a power cut leaves: `intend` returns when the intent is on the disk: after its commit the WAL
+    is flushed (fdatasync). Every other write returns when the operating system has it (`synchronous=NORMAL`), and
     reaches the disk with the next intent of any bot, at a checkpoint, or at `close`. A kill of the process loses
     nothing, since the operating system keeps what it has. A power cut may lose what was written since the last
     intent of any bot: at most the last settlement of each bot, and what `keep` noted after it. A lost settlement
@@ -81,7 +82,7 @@ class SqliteJournal:
         self._keep = keep
         self._is_read_only = read_only
         self._is_closed = False
-        self._flushes = True  # what `PRAGMA synchronous` of the writer is set to: FULL, or NORMAL
+        self._wal: int | None = None  # a descriptor of the WAL, to flush it
         self._pid = os.getpid()
         self._reading = threading.Lock()  # an open SELECT would hide newer rows from the other threads
         self._closing = threading.Lock()
@@ -112,7 +113,7 @@ class SqliteJournal:
                 check(self._reader)  # first: a migration of damaged tables would not say which
             if not is_current(self._reader):
                 self._migrate()
-            self._writer = opened.enter_context(closing(connect(file)))
+            self._writer = opened.enter_context(closing(connect(file, flushes=False)))
             self._try_out()
             self._custody.hold()
             opened.pop_all()
@@ -223,8 +224,10 @@ class SqliteJournal:
             raise Unstorable("the journal cannot store an intent without the time of it (place.intended)")
         row = self._row(bot)
         add = (sql.INTEND, (row, place.n, place.piece, text, place.intended))
-        prune = (sql.PRUNE, self._prune(row, bot, place.intended))
-        self._move(bot, place, (sql.MOVE, tuple(place)), add, prune, flush=True)
+        statements: list[Statement] = [add]
+        if place.n % _PRUNE_EVERY == 0:
+            statements.append((sql.PRUNE, self._prune(row, bot, place.intended)))
+        self._move(bot, place, (sql.MOVE, tuple(place)), *statements, flush=True)
 
     def settle(self, bot: str, settlement: Settlement, place: Place) -> None:
         row = self._row(bot)
@@ -318,6 +321,8 @@ class SqliteJournal:
             self._writer.close()
             with self._reading:
                 self._reader.close()
+            if self._wal is not None:
+                os.close(self._wal)
             if not has_file:
                 with suppress(OSError):
                     self._custody.discard()
@@ -395,10 +400,6 @@ class SqliteJournal:
         execute = self._writer.execute
         if self._writer.in_transaction:  # a ROLLBACK has failed before
             execute("ROLLBACK")
-        flushes = any(write.flush for write in group)
-        if flushes != self._flushes:
-            execute(f"PRAGMA synchronous = {'FULL' if flushes else 'NORMAL'}")
-            self._flushes = flushes
         try:
             execute("BEGIN IMMEDIATE")
             for write in group:
@@ -413,5 +414,17 @@ class SqliteJournal:
             with suppress(sqlite3.Error):  # SQLite may have rolled back already; the first error says more
                 execute("ROLLBACK")
             raise
+        if any(write.flush for write in group):
+            self._flush()
         for write in group:
             write.error = None
+
+    def _flush(self) -> None:
+        """Return when the WAL is on the disk. Raises OSError.
+
+        `PRAGMA synchronous = FULL` does the same at each COMMIT. But only intents need it, and to set it to
+        and fro would take two more statements for each post.
+        """
+        if self._wal is None:  # SQLite takes no lock on the WAL file, which a close of it could drop
+            self._wal = os.open(self._custody.wal, os.O_RDONLY | os.O_CLOEXEC)
+        getattr(os, "fdatasync", os.fsync)(self._wal)  # macOS has only the latter

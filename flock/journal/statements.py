@@ -25,12 +25,12 @@ INTEND = """
 """
 PRUNE = """
     DELETE FROM tweet
-    WHERE bot = ? AND n < (SELECT min(n) + 3 FROM tweet WHERE bot = ?) AND intended_at NOT BETWEEN ? AND ?
+    WHERE bot = ? AND n < (SELECT min(n) + 16 FROM tweet WHERE bot = ?) AND intended_at NOT BETWEEN ? AND ?
         AND (outcome NOT IN ('said', 'unknown', 'intended') OR n < (
             SELECT n FROM tweet WHERE bot = ? AND outcome IN ('said', 'unknown', 'intended')
             ORDER BY n DESC, piece DESC LIMIT 1 OFFSET ?
         ))
-"""  # each new tweet deletes at most three old ones: no delete takes long, and the file stops growing
+"""  # each eighth post of a bot deletes at most 16 old ones: no delete takes long, and the file stops growing
 WITHDRAW = """
     UPDATE tweet SET outcome = 'withdrawn', settled_at = intended_at
     WHERE bot = ? AND n = ? AND piece = ? AND outcome = 'intended'

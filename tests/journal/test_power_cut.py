@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -18,8 +19,9 @@ from flock.journal import WELL, Condition, Outcome, Place, Settlement, SqliteJou
 class Disk:
     """Notes how much of the WAL is on the disk.
 
-    SQLite flushes it at each COMMIT under `synchronous=FULL`, and before a checkpoint copies it into the file.
-    (SQLite makes a checkpoint of its own after 1000 pages; these tests write fewer.)
+    The journal flushes it by fdatasync; SQLite does so at each COMMIT under `synchronous=FULL`, and before a
+    checkpoint copies it into the file. (SQLite makes a checkpoint of its own after 1000 pages; these tests write
+    fewer.)
     """
 
     def __init__(self, path: Path) -> None:
@@ -32,8 +34,17 @@ class Disk:
         """Note the length of the WAL if this statement has flushed it."""
         flushes = (statement == "COMMIT" and synchronous >= 2) or statement.startswith("PRAGMA wal_checkpoint")
         if flushes and self.wal.exists():
-            self.flushed = self.wal.stat().st_size
-            self.flushes += 1
+            self.flush()
+
+    def sync(self, descriptor: int) -> None:
+        """Stand in for os.fdatasync."""
+        assert os.path.samestat(os.fstat(descriptor), self.wal.stat())
+        self.flush()
+
+    def flush(self) -> None:
+        """Note that all of the WAL is on the disk."""
+        self.flushed = self.wal.stat().st_size
+        self.flushes += 1
 
     def cut_power(self) -> Path:
         """Return a copy of the journal as it would be found: without what was not flushed."""
@@ -56,6 +67,7 @@ def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Disk:
             return found
 
     monkeypatch.setattr(sqlite3, "connect", partial(sqlite3.connect, factory=Watched))
+    monkeypatch.setattr(os, "fdatasync", disk.sync)
     return disk
 
 
