@@ -32,8 +32,20 @@ def test_a_line_is_signed_as_oauthlib_would(key: tuple[str, str, str, str], url:
     assert headers["Authorization"] == sign(key, url)
 
 
+@given(key=keys, urls=st.lists(st.tuples(plain, st.from_regex(r"[0-9]{1,20}", fullmatch=True)), min_size=2))
+def test_one_signer_signs_one_request_after_another(
+    key: tuple[str, str, str, str], urls: list[tuple[str, str]]
+) -> None:
+    """Nonce, time and URL are those of the request, and not of the one before."""
+    signature = Signature(*key)
+    for url, nonce in urls:
+        signature.client.nonce = signature.client.timestamp = nonce
+        _, headers, _ = Client(*key, nonce=nonce, timestamp=nonce).sign(url, "POST", headers=JSON)
+        assert headers["Authorization"] == signature.headers_for("POST", url)["Authorization"]
+
+
 @given(key=keys, url=plain)
 def test_each_key_signs_differently(key: tuple[str, str, str, str], url: str) -> None:
-    """The address is remembered from one sheep to the next, and nothing else is."""
+    """No signature depends on the request that another key signed."""
     other = (*key[:3], key[3] + "!")
     assert sign(key, url) != sign(other, url)
