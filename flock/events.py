@@ -31,8 +31,13 @@ class Event:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields, with the event's name under `event`."""
-        named = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        return {"event": type(self).__name__.lower(), **named}
+        kind = type(self)
+        if kind not in _FIELDS:
+            _FIELDS[kind] = tuple(field.name for field in dataclasses.fields(kind))
+        return {"event": kind.__name__.lower(), **{name: getattr(self, name) for name in _FIELDS[kind]}}
+
+
+_FIELDS: dict[type[Event], tuple[str, ...]] = {}  # the names of an event's fields, found once for each class
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

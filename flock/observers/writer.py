@@ -13,6 +13,7 @@ import os
 import select
 import sys
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from queue import SimpleQueue
@@ -22,6 +23,8 @@ log = logging.getLogger(__name__)
 
 CAPACITY = 10_000  # lines
 GRACE = 1.0  # seconds that each stream gets to drain at the end of the process: 2 s for standard output and error
+_GATHERING = 0.05  # seconds between two writes: lines that come meanwhile are written together
+_AT_ONCE = 200  # lines in one write
 
 
 class Stream(Protocol):
@@ -58,6 +61,7 @@ class Writer:
         self._is_closed = stream is None
         self._is_read = True
         self._on_closed: Callable[[], None] = lambda: None
+        self._closing = threading.Event()
         self._queue: SimpleQueue[str | Callable[[], None] | None] = SimpleQueue()
         self._is_torn = False  # the last write failed within its line
         self._failure = ""  # why the last write failed that did
@@ -113,6 +117,7 @@ class Writer:
         with self._lock:
             if not self._is_closed:
                 self._is_closed = True
+                self._closing.set()
                 self._queue.put(None)
         atexit.unregister(self.close)
         if self._thread.ident is not None and self._thread is not threading.current_thread():
@@ -132,14 +137,33 @@ class Writer:
         return False
 
     def _run(self) -> None:
-        while (item := self._queue.get()) is not None:
+        written = float("-inf")  # monotonic time
+        item = self._queue.get()
+        while item is not None:
+            after: str | Callable[[], None] | None = ""
             try:
                 if isinstance(item, str):
-                    self._count(_lines(item), is_written=self._write(item))
+                    self._closing.wait(max(0.0, written + _GATHERING - time.monotonic()))
+                    text, after = self._gathered(item)
+                    self._count(_lines(text), is_written=self._write(text))
+                    written = time.monotonic()
                 else:
                     item()
             except Exception:
                 log.exception("the writer of %s failed, and goes on", self.name)
+            item = after if after != "" else self._queue.get()
+
+    def _gathered(self, text: str) -> tuple[str, str | Callable[[], None] | None]:
+        """Return `text` with what is queued behind it, and what comes after that: "" for nothing."""
+        texts = [text]
+        item: str | Callable[[], None] | None = ""
+        while len(texts) < _AT_ONCE and not self._queue.empty():
+            item = self._queue.get()
+            if not isinstance(item, str):
+                break
+            texts.append(item)
+            item = ""
+        return "".join(texts), item
 
     def _count(self, lines: int, *, is_written: bool) -> None:
         """Make room for so many lines. Once all that waited is written, tell how many lines were not."""
