@@ -1,8 +1,11 @@
 """HTTP with one service: its session, its connections, and the bounds of each exchange.
 
 Every failure is a NetworkError. http.client reads an answer through a file on the socket; `BoundedAnswer` gives it
-a file that ends with an error at the deadline, or where headers or body are larger than any that flock needs. What
-a network sends besides its answer never reaches the next request: then the connection is not used again.
+a file that ends with an error at the deadline, or where headers or body are larger than any that flock needs.
+
+What a network sends besides its answer must not be read as the answer to the next request. A connection on which
+more than the answer has come is not used again. If more comes later, when the connection has been used again, the
+answer that is read is another request's: the network's adapter sees that, and tells the session (`distrust`).
 """
 
 from __future__ import annotations
@@ -45,6 +48,7 @@ READ_TIMEOUT = 30.0  # seconds without a byte
 LARGEST_HEADERS = 65_536  # bytes, with all that comes before them
 LARGEST_ANSWER = 1_000_000  # bytes, as they are sent and also after decompression
 IDLE_LIMIT = 45.0  # seconds; servers (nginx: 75), load balancers (AWS: 60) and NATs (AWS: 350) allow more
+DISTRUST = 600.0  # seconds for which each request has a connection of its own, after an answer nobody asked for
 _SWEEP = 1.0  # seconds between two looks for connections that were idle for too long
 _CHUNK = 65_536
 
@@ -83,7 +87,8 @@ class Session(requests.Session):
         super().__init__()
         self.proxies = proxies_for(root_url)
         self.headers.update(_ASKED_FOR)
-        connections = Connections(tls_context(), now)
+        self._trust = Trust(now)
+        connections = Connections(tls_context(), now, self._trust)
         self.mount("https://", connections)
         self.mount("http://", connections)
         self._root = f"{root_url}/"
@@ -114,6 +119,13 @@ class Session(requests.Session):
             return self._send(method, url, **parts)
         except _FAILURES as error:
             raise failure(error, urlsplit(self._root).hostname or self._root) from error
+
+    def distrust(self) -> None:
+        """Note that the server has sent an answer that nobody asked for, or one to another request.
+
+        No connection is used for a second request for the next `DISTRUST` seconds.
+        """
+        self._trust.lose()
 
     def _send_json(self, method: str, url: str, content: Any, signer: Signer) -> requests.Response:
         """Send JSON on a connection to the root URL."""
@@ -319,6 +331,23 @@ def _decoded(content: bytes, encoding: str) -> bytes:
     return found
 
 
+class Trust:
+    """Whether the connections of a service are used again. `now` is a clock, in seconds."""
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self._until = float("-inf")
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether every request needs a connection of its own."""
+        return self._now() < self._until
+
+    def lose(self) -> None:
+        """Use no connection a second time for the next `DISTRUST` seconds."""
+        self._until = self._now() + DISTRUST
+
+
 class Connections(HTTPAdapter):
     """At most `POSTS_AT_ONCE` connections to a host, all with one TLS context and bounded answers.
 
@@ -326,9 +355,10 @@ class Connections(HTTPAdapter):
     by which unused connections age.
     """
 
-    def __init__(self, context: ssl.SSLContext, now: Callable[[], float]) -> None:
+    def __init__(self, context: ssl.SSLContext, now: Callable[[], float], trust: Trust) -> None:
         self._context = context
         self._now = now
+        self._trust = trust
         super().__init__(pool_maxsize=POSTS_AT_ONCE, pool_block=True)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
@@ -348,21 +378,29 @@ class Connections(HTTPAdapter):
     def _adapt(self, manager: PoolManager) -> None:
         """Let the pools of `manager` close idle connections, and connect in threads of their own."""
         manager.pool_classes_by_scheme = {
-            scheme: _adapted(pool, self._now) for scheme, pool in manager.pool_classes_by_scheme.items()
+            scheme: _adapted(pool, self._now, self._trust)
+            for scheme, pool in manager.pool_classes_by_scheme.items()
         }
 
 
-def _adapted(pool: type[HTTPConnectionPool], now: Callable[[], float]) -> type[HTTPConnectionPool]:
-    connection = type(pool.ConnectionCls.__name__, (BoundedConnection, pool.ConnectionCls), {})
+def _adapted(pool: type[HTTPConnectionPool], now: Callable[[], float], trust: Trust) -> type[HTTPConnectionPool]:
+    connection = type(pool.ConnectionCls.__name__, (BoundedConnection, pool.ConnectionCls), {"trust": trust})
+    queue = staticmethod(partial(IdleConnections, now=now))
     return type(
-        pool.__name__,
-        (_PatientPool, pool),
-        {"QueueCls": staticmethod(partial(IdleConnections, now=now)), "ConnectionCls": connection},
+        pool.__name__, (_PatientPool, pool), {"QueueCls": queue, "ConnectionCls": connection, "trust": trust}
     )
 
 
 class _PatientPool(HTTPConnectionPool):
     """A thread that finds no connection free waits for one up to POOL_LIMIT, and not for ever."""
+
+    trust: Trust
+
+    def _get_conn(self, timeout: float | None = None) -> Any:
+        connection = super()._get_conn(timeout)
+        if self.trust.is_lost:
+            connection.close()  # urllib3 opens it anew
+        return connection
 
     def urlopen(self, *args: Any, **kwargs: Any) -> Any:
         return super().urlopen(*args, **{"pool_timeout": POOL_LIMIT, **kwargs})
@@ -414,6 +452,16 @@ class BoundedConnection(HTTPConnection):
     """
 
     response_class = BoundedAnswer
+    trust: Trust
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the connection can be used again: it is open, and nothing has come since the last answer."""
+        if super().is_connected:
+            return True
+        if self.sock is not None and _has_data(self.sock):
+            self.trust.lose()
+        return False
 
     def connect(self) -> None:
         """Connect. Raises Unreached: http.client sends nothing before."""
@@ -425,6 +473,14 @@ class BoundedConnection(HTTPConnection):
     def _proxy_host(self) -> str | None:
         socks: dict[str, str] = getattr(self, "_socks_options", {})  # of urllib3's SOCKSConnection
         return self.proxy.host if self.proxy else socks.get("proxy_host")
+
+
+def _has_data(sock: socket.socket) -> bool:
+    """Return whether something was sent to the socket, besides its end. What was sent is lost."""
+    with suppress(OSError):  # nothing yet (TLS sends tickets, which are no data), or a broken connection
+        sock.settimeout(0.0)
+        return sock.recv(1) != b""
+    return False
 
 
 def _run_in_thread(function: Callable[[], None]) -> None:

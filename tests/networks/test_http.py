@@ -1,11 +1,14 @@
 """The HTTP session: its connections, against a server that counts them; its proxy, its TLS context."""
 
+import fcntl
 import http.server
 import socket
 import ssl
+import sys
+import termios
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from multiprocessing.dummy import Pool as ThreadPool
 from pathlib import Path
 from typing import Any
@@ -21,7 +24,8 @@ from flock.clock import VirtualClock
 from flock.errors import BadOption, Unavailable
 from flock.networks import http as flock_http
 from flock.networks.environment import tls_context
-from flock.networks.http import IDLE_LIMIT, IdleConnections, Session
+from flock.networks.http import DISTRUST, IDLE_LIMIT, IdleConnections, Session
+from tests.conftest import until
 
 TOGETHER = 5
 
@@ -61,6 +65,70 @@ class Host(http.server.ThreadingHTTPServer):
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Keep quiet about a client that hangs up."""
+
+
+class Talkative:
+    """A server that answers each request with the number of its connection, and can send one more answer."""
+
+    def __init__(self, context: ssl.SSLContext | None) -> None:
+        self._context = context
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        port = self._listener.getsockname()[1]
+        self.url = f"https://localhost:{port}" if context else f"http://127.0.0.1:{port}"
+        self._latest: socket.socket | None = None
+        self._made = 0
+        self._threads = [threading.Thread(target=self._listen)]
+        self._threads[0].start()
+
+    def close(self) -> None:
+        """Take no more connections, and wait until those that are open have been closed by the client."""
+        self._listener.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join()
+
+    def say_more(self) -> None:
+        """Send an answer that nobody asked for."""
+        assert self._latest
+        self._latest.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n99")
+        until("all of it has arrived", lambda: not unsent(self._latest))
+
+    def _listen(self) -> None:
+        with self._listener, suppress(OSError):
+            while True:
+                guest = self._listener.accept()[0]
+                self._made += 1
+                self._threads.append(threading.Thread(target=self._serve, args=(guest, self._made)))
+                self._threads[-1].start()
+
+    def _serve(self, guest: socket.socket, number: int) -> None:
+        if self._context:
+            guest = self._context.wrap_socket(guest, server_side=True)
+        with guest, suppress(OSError):
+            self._latest = guest
+            while b"\r\n\r\n" in guest.recv(65536):
+                guest.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n%d" % number)
+
+
+def unsent(sock: socket.socket | None) -> int:
+    """Return how many bytes the other side has not received yet."""
+    assert sock
+    return int.from_bytes(fcntl.ioctl(sock, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
+
+
+@contextmanager
+def talkative(certificate: Path | None) -> Iterator[Talkative]:
+    """Yield such a server."""
+    context = None
+    if certificate:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+    with closing(Talkative(context)) as host:
+        yield host
+
+
+def get(session: Session, url: str) -> int:
+    """Return the number of the connection over which a request went."""
+    return int(session.get(url).content)
 
 
 class Guest(http.server.BaseHTTPRequestHandler):
@@ -192,6 +260,34 @@ def test_the_connection_used_last_is_used_first(comes: list[bool], size: int) ->
         elif expected:
             assert expected.pop() is queue.get(block=False)
     assert len(expected) == queue.qsize()
+
+
+@pytest.mark.parametrize("secure", [False, True])
+def test_after_an_answer_that_nobody_asked_for_no_connection_is_used_again(
+    certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, *, secure: bool
+) -> None:
+    """It came when the connection was idle. The next one might come when another bot uses the connection."""
+    mine, bundle = certificate
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
+    clock = VirtualClock(1000.0)
+    with talkative(mine if secure else None) as host, closing(Session(host.url, now=clock.now)) as session:
+        assert [get(session, host.url) for _ in range(3)] == [1, 1, 1]
+        host.say_more()
+        assert [get(session, host.url) for _ in range(3)] == [2, 3, 4]
+        clock.advance_to(1000.0 + DISTRUST)
+        assert [get(session, host.url) for _ in range(2)] == [5, 5]
+
+
+def test_a_session_that_distrusts_its_server_uses_no_connection_again(host: Host, clock: VirtualClock) -> None:
+    """As after an answer to another request."""
+    with closing(Session(host.url, now=clock.now)) as session:
+        for _ in range(2):
+            session.get(host.url)
+        assert host.made == 1
+        session.distrust()
+        for _ in range(3):
+            session.get(host.url)
+        assert host.made == 4
 
 
 def test_cookies_are_never_sent_back(host: Host) -> None:

@@ -83,7 +83,10 @@ class Bluesky:
         uri = _uri(tokens, rkey)
         if isinstance(answer.error, Conflict):
             return self._what_is_there(uri, text, tokens, answer.error)
-        return _posted(answer.good(), uri, text)
+        body = answer.good()
+        if body.get("uri") != uri:
+            self.service.session.distrust()
+        return _posted(body, uri, text)
 
     def recent(self, since_id: str | None = None) -> Sequence[Post]:
         """Return the account's latest posts, newest first, down to the post `since_id`."""

@@ -185,6 +185,7 @@ class Mastodon:
             self._is_rewritten = self._odd == intent.token
             self._odd = intent.token
             if not self._is_rewritten:
+                self.service.session.distrust()
                 raise OutcomeUnknown("the answer to the post holds another text")
         account = status.get("account")
         if isinstance(account, dict) and is_post_id(account.get("id")):

@@ -174,6 +174,7 @@ class X(twitter.Api):  # type: ignore[misc]
         if not _is_number(post_id):
             raise OutcomeUnknown("the answer to the post holds an id that is none")
         if text != sent and not (isinstance(text, str) and is_same_text(text, sent)):
+            self._session.distrust()
             raise OutcomeUnknown("the answer to the post holds another text, or none")
         return Post(id=str(post_id), text=text)
 
