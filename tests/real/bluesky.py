@@ -35,12 +35,13 @@ from flock.networks.bluesky.tid import record_key
 from flock.networks.http import Session
 from flock.networks.service import Service
 from tests.conftest import until
-from tests.real.table import PUTS, Put
+from tests.real.table import CALLS, DEACTIVATED, PUTS, SIGN_IN, TAKEN_DOWN, Call, Put, prepared
 
 ROOT = Path(__file__).parents[2]
 POSTS = "app.bsky.feed.post"
 BOTS, KILLS, LINES = 10, 10, 100
 POSTERS = [sys.executable, "-m", "tests.real.posters"]
+PASSWORD = "an-account-password"  # with which an account does more than with an app password
 ADMIN = ("admin", "admin-pass")
 
 
@@ -58,7 +59,7 @@ class Pds:
     def open_account(self) -> dict[str, str]:
         """Make an account with an app password."""
         handle = f"ewe-{secrets.token_hex(5)}.test"
-        body = {"handle": handle, "email": f"{handle}@example.com", "password": "an-account-password"}
+        body = {"handle": handle, "email": f"{handle}@example.com", "password": PASSWORD}
         session = self.call("com.atproto.server.createAccount", body).json()
         made = self.call("com.atproto.server.createAppPassword", {"name": "flock"}, session["accessJwt"]).json()
         return {"handle": handle, "did": session["did"], "app_password": made["password"], "server": self.url}
@@ -151,12 +152,6 @@ def intent(*, reply_to: Reply | None = None) -> Intent:
     return Intent(secrets.token_hex(16), time.time(), reply_to)
 
 
-def access_of(pds: Pds, account: dict[str, str]) -> str:
-    """Return an access token."""
-    body = {"identifier": account["handle"], "password": account["app_password"]}
-    return str(pds.call("com.atproto.server.createSession", body).json()["accessJwt"])
-
-
 def test_ten_bots_and_ten_kills(pds: Pds, tmp_path: Path) -> None:
     """Every line of each bot is on the server once, and in order; and no bot signed in twice."""
     accounts = [pds.open_account() for _ in range(BOTS)]
@@ -202,20 +197,64 @@ def sessions_in(folder: Path) -> dict[str, Tokens]:
 
 
 @pytest.mark.parametrize("row", PUTS, ids=lambda row: row.about)
-def test_a_record_is_taken_or_refused_as_the_table_says(pds: Pds, table_account: dict[str, str], row: Put) -> None:
+def test_a_record_is_taken_or_refused_as_the_table_says(pds: Pds, well: dict[str, str], row: Put) -> None:
     """By which the stand-in is held, too."""
-    rkey = record_key(intent())
-    body = {"repo": table_account["did"], "collection": POSTS, "rkey": rkey, "record": row.record}
-    response = pds.call("com.atproto.repo.putRecord", body, table_account["access"])
+    body = {"repo": well["did"], "collection": POSTS, "rkey": record_key(intent()), "record": row.record}
+    response = pds.call("com.atproto.repo.putRecord", body, well["access"])
     assert (row.status, row.error) == (response.status_code, response.json().get("error", ""))
     assert row.words in response.text
 
 
-@pytest.fixture(scope="module")
-def table_account(pds: Pds) -> dict[str, str]:
-    """An account, with an access token."""
+@pytest.mark.parametrize("row", CALLS, ids=lambda row: row.about)
+def test_a_call_is_answered_as_the_table_says(pds: Pds, well: dict[str, str], row: Call) -> None:
+    """By which the stand-in is held, too."""
+    row.check(pds.url, well)
+
+
+@pytest.mark.parametrize("row", TAKEN_DOWN, ids=lambda row: row.about)
+def test_an_account_that_is_taken_down_is_answered_as_the_table_says(
+    pds: Pds, taken_down: dict[str, str], row: Call
+) -> None:
+    """By which the stand-in is held, too."""
+    row.check(pds.url, taken_down)
+
+
+@pytest.mark.parametrize("row", DEACTIVATED, ids=lambda row: row.about)
+def test_an_account_that_is_deactivated_is_answered_as_the_table_says(
+    pds: Pds, deactivated: dict[str, str], row: Call
+) -> None:
+    """By which the stand-in is held, too."""
+    row.check(pds.url, deactivated)
+
+
+def open_prepared(pds: Pds) -> dict[str, str]:
+    """Return a new account as the table needs it."""
     account = pds.open_account()
-    return {**account, "access": access_of(pds, account)}
+    known = {"handle": account["handle"], "did": account["did"], "password": account["app_password"]}
+    return prepared(pds.url, known, other=pds.open_account()["did"])
+
+
+@pytest.fixture(scope="module")
+def well(pds: Pds) -> dict[str, str]:
+    """An account that may do everything."""
+    return open_prepared(pds)
+
+
+@pytest.fixture(scope="module")
+def taken_down(pds: Pds) -> dict[str, str]:
+    """An account that is taken down."""
+    account = open_prepared(pds)
+    pds.judge(account["did"], is_down=True)
+    return account
+
+
+@pytest.fixture(scope="module")
+def deactivated(pds: Pds) -> dict[str, str]:
+    """An account that its owner has deactivated."""
+    account = open_prepared(pds)
+    session = SIGN_IN.ask(pds.url, {**account, "password": PASSWORD}).json()
+    assert pds.call("com.atproto.server.deactivateAccount", {}, session["accessJwt"]).ok
+    return account
 
 
 def test_a_post_is_put_once_however_often_it_is_repeated(pds: Pds, bots: Bots) -> None:
