@@ -14,8 +14,8 @@ import sqlite3
 import time
 from base64 import b32encode
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
@@ -27,7 +27,7 @@ from pydantic import SecretStr
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Request, Response
 
-from flock.pasture.lexicon import POST, Invalid, check_key, check_record, is_cid
+from flock.pasture.lexicon import POST, Invalid, check_form, check_key, check_record
 from flock.pasture.meters import REAL_WINDOWS, Meter, Windows
 from flock.pasture.passes import BadToken, Passes
 from flock.pasture.repos import Record, Repos, Swapped
@@ -141,7 +141,7 @@ class BlueskyPasture:
 
     def judge(self, handle: str, standing: Standing) -> None:
         """Take an account down, deactivate it, or let it in again. A takedown ends its sessions."""
-        account = self._account(handle)
+        account = self._account(handle.lower())
         assert account, f"{handle} has no account here"  # noqa: S101
         self._standings[account.did] = standing
         if standing is Standing.TAKEN_DOWN:
@@ -226,7 +226,7 @@ class BlueskyPasture:
         body = _body(request)
         identifier, password = _text(body, "identifier"), _text(body, "password")
         self._count("sign_ins", identifier.lower(), 1)
-        account = self._account(identifier)
+        account = self._account(identifier.lower())
         is_in = account and secrets.compare_digest(
             account.app_password.get_secret_value().encode(), password.encode("utf-8", "replace")
         )
@@ -236,6 +236,8 @@ class BlueskyPasture:
 
     def _refresh_session(self, request: Request) -> dict[str, Any]:
         claims = self.passes.check(_bearer(request), "refresh+jwt")
+        if request.content_length:
+            _refuse("A request body was provided when none was expected")
         account = self._by_did.get(claims["sub"])
         if account is None:
             _refuse("Could not find user info for account")
@@ -244,8 +246,12 @@ class BlueskyPasture:
         return self._session(account, *self.passes.renew(claims))
 
     def _get_session(self, request: Request) -> dict[str, Any]:
-        account = self._signed_in(request)
-        return {"did": account.did, "handle": account.handle, "didDoc": self._document(account), "active": True}
+        did = self._signed_in(request)
+        account = self._by_did.get(did)
+        if account is None or self._standing(account) is Standing.TAKEN_DOWN:
+            _refuse(f"Could not find user info for account: {did}")
+        told = _told(self._standing(account))
+        return {"did": did, "handle": account.handle, "didDoc": self._document(account), **told}
 
     def _session(self, account: BlueskyAccount, access: str, refresh: str) -> dict[str, Any]:
         return {
@@ -261,35 +267,29 @@ class BlueskyPasture:
         server = {"id": "#atproto_pds", "type": "AtprotoPersonalDataServer", "serviceEndpoint": self._url()}
         return {"id": account.did, "alsoKnownAs": [f"at://{account.handle}"], "service": [server]}
 
-    def _signed_in(self, request: Request) -> BlueskyAccount:
-        """Return the account whose access token a request carries. Raises what refuses it."""
-        claims = self.passes.check(_bearer(request), "at+jwt")
-        account = self._by_did.get(claims["sub"])
-        if account is None:
-            raise _Refused(403, "AccountNotFound", "Account not found")
-        standing = self._standing(account)
-        if standing is Standing.TAKEN_DOWN:
-            raise _Refused(401, "AccountTakedown", "Account has been taken down")
-        if standing is Standing.DEACTIVATED:
-            raise _Refused(401, "AccountDeactivated", "Account is deactivated")
-        return account
+    def _signed_in(self, request: Request) -> str:
+        """Return the DID whose access token a request carries. Raises what refuses it."""
+        did: str = self.passes.check(_bearer(request), "at+jwt")["sub"]
+        return did
 
     # Records
 
     def _put_record(self, request: Request) -> dict[str, Any]:
-        body, account, collection = self._writing(request, 2)
-        rkey = _text(body, "rkey")
-        check_key(collection, rkey)
+        did, body = self._signed_in(request), _body(request)
+        collection, rkey = _place(body)
         swap = body.get("swapRecord", ...)
-        if isinstance(swap, str) and not is_cid(swap):
-            _refuse(f'Invalid CID string (got "{swap}") at $.swapRecord')
+        if swap not in (None, ...):
+            check_form("CID string", _text(body, "swapRecord"), " at $.swapRecord")
+        account = self._writing(did, body, 2)
+        check_key(collection, rkey)
         value = check_record(collection, body.get("record"))
         record, is_new = self.repos.put(account.did, collection, rkey, value, swap=swap)
         return _stored(record, is_new=is_new)
 
     def _create_record(self, request: Request) -> dict[str, Any]:
-        body, account, collection = self._writing(request, 3)
-        rkey = _text(body, "rkey") if body.get("rkey") else self._next_key()
+        did, body = self._signed_in(request), _body(request)
+        collection, rkey = _place({"rkey": self._next_key(), **body})
+        account = self._writing(did, body, 3)
         check_key(collection, rkey)
         value = check_record(collection, body.get("record"))
         if self.repos.get(account.did, collection, rkey):
@@ -298,66 +298,69 @@ class BlueskyPasture:
         return _stored(record, is_new=True)
 
     def _delete_record(self, request: Request) -> dict[str, Any]:
-        body, account, collection = self._writing(request, 1)
-        self.repos.delete(account.did, collection, _text(body, "rkey"))
+        did, body = self._signed_in(request), _body(request)
+        collection, rkey = _place(body)
+        account = self._writing(did, body, 1)
+        self.repos.delete(account.did, collection, rkey)
         return {}
 
-    def _writing(self, request: Request, points: int) -> tuple[dict[str, Any], BlueskyAccount, str]:
-        account = self._signed_in(request)
-        body = _body(request)
-        repo, collection = _text(body, "repo"), _text(body, "collection")
-        owner = self._account(repo)
+    def _writing(self, did: str, body: Mapping[str, Any], points: int) -> BlueskyAccount:
+        """Return the account whose repository a request names, and count the points. Raises what refuses it."""
+        owner = self._account(_text(body, "repo"))
         if owner is None:
             raise _Refused(403, "AccountNotFound", "Account not found")
-        if owner.did != account.did:
+        if self._standing(owner) is Standing.TAKEN_DOWN:
+            raise _Refused(401, "AccountTakedown", "Account has been taken down")
+        if self._standing(owner) is Standing.DEACTIVATED:
+            raise _Refused(401, "AccountDeactivated", "Account is deactivated")
+        if owner.did != did:
             raise _Refused(401, "AuthenticationRequired", "Authentication Required")
-        self._count("points", account.did, points)
-        return body, account, collection
+        self._count("points", did, points)
+        return owner
+
+    def _shown_account(self, name: str) -> BlueskyAccount | None:
+        """Return the account of a handle or of a DID, if it is neither taken down nor deactivated."""
+        account = self._account(name)
+        return account if account and self._standing(account) is Standing.GOOD else None
 
     def _get_record(self, request: Request) -> dict[str, Any]:
-        repo, collection, rkey = (_parameter(request, name) for name in ("repo", "collection", "rkey"))
-        owner = self._account(repo)
+        asked = _asked(request, repo="AT identifier", collection="NSID", rkey="record key", cid="CID string?")
+        repo, collection, rkey = asked["repo"], asked["collection"], asked["rkey"]
+        owner = self._shown_account(repo)
         if owner is None:
             _refuse("Could not locate record")
         record = self.repos.get(owner.did, collection, rkey)
-        if record is None:
+        if record is None or asked.get("cid", record.cid) != record.cid:
             raise _Refused(400, "RecordNotFound", f"Could not locate record: at://{repo}/{collection}/{rkey}")
         return _shown(record)
 
     def _list_records(self, request: Request) -> dict[str, Any]:
-        repo, collection = _parameter(request, "repo"), _parameter(request, "collection")
-        limit = request.args.get("limit", "50")
-        if not (limit.isdecimal() and 1 <= int(limit) <= 100):
-            _refuse(f"integer too big (maximum 100, got {limit})")
-        owner = self._account(repo)
+        asked = _asked(request, repo="AT identifier", collection="NSID")
+        owner = self._shown_account(asked["repo"])
+        limit, is_reverse = _limit(request), _switch(request, "reverse")
         if owner is None:
-            _refuse(f"Could not find repo: {repo}")
-        found = self.repos.records(
-            owner.did,
-            collection,
-            limit=int(limit),
-            cursor=request.args.get("cursor", ""),
-            reverse=request.args.get("reverse") == "true",
-        )
+            _refuse(f"Could not find repo: {asked['repo']}")
+        cursor = request.args.get("cursor", "")
+        found = self.repos.records(owner.did, asked["collection"], limit=limit, cursor=cursor, reverse=is_reverse)
         return {"records": [_shown(each) for each in found], **({"cursor": found[-1].rkey} if found else {})}
 
     # Accounts
 
     def _resolve_handle(self, request: Request) -> dict[str, Any]:
-        found = self._by_handle.get(_parameter(request, "handle").lower())
-        if found is None or self._standing(found) is Standing.TAKEN_DOWN:
+        found = self._shown_account(_asked(request, handle="handle")["handle"].lower())
+        if found is None:
             raise _Refused(400, "HandleNotFound", "Unable to resolve handle")
         return {"did": found.did}
 
     def _get_repo_status(self, request: Request) -> dict[str, Any]:
-        did = _parameter(request, "did")
+        did = _asked(request, did="DID")["did"]
         account = self._by_did.get(did)
         if account is None:
             raise _Refused(400, "RepoNotFound", f"Could not find repo for DID: {did}")
         return {"did": did, **_told(self._standing(account))}
 
     def _get_profile(self, request: Request) -> dict[str, Any]:
-        account = self._account(_parameter(request, "actor"))
+        account = self._account(_asked(request, actor="AT identifier")["actor"])
         if account is None:
             _refuse("Profile not found")
         return {"did": account.did, "handle": account.handle, "labels": []}
@@ -366,8 +369,8 @@ class BlueskyPasture:
         return {"did": "did:web:localhost", "availableUserDomains": [".test"], "inviteCodeRequired": True}
 
     def _account(self, name: str) -> BlueskyAccount | None:
-        """Return the account of a handle, in any case, or of a DID."""
-        return self._by_did.get(name) or self._by_handle.get(name.lower())
+        """Return the account of a handle or of a DID, both in lower case."""
+        return self._by_did.get(name) or self._by_handle.get(name)
 
     def _standing(self, account: BlueskyAccount) -> Standing:
         return self._standings.get(account.did, Standing.GOOD)
@@ -405,14 +408,18 @@ def _bearer(request: Request) -> str:
     kind, _, token = request.headers.get("Authorization", "").partition(" ")
     if not kind:
         raise _Refused(401, "AuthMissing", "Authentication Required")
+    if not token:
+        raise BadToken("InvalidToken", "Malformed authorization header")
     if kind.lower() != "bearer":
         raise BadToken("InvalidToken", "Unexpected authorization type")
     return token.strip()
 
 
 def _body(request: Request) -> dict[str, Any]:
+    if not request.mimetype:
+        _refuse("Request encoding (Content-Type) required but not provided")
     if request.mimetype != "application/json":
-        _refuse(f"Wrong request encoding (Content-Type): {request.mimetype or 'none'}")
+        _refuse(f"Wrong request encoding (Content-Type): {request.mimetype}")
     try:
         body = json.loads(request.get_data())
     except (ValueError, RecursionError) as error:
@@ -431,10 +438,56 @@ def _text(body: Mapping[str, Any], name: str) -> str:
     return value
 
 
-def _parameter(request: Request, name: str) -> str:
-    if not (value := request.args.get(name)):
-        _refuse(f'Missing required key "{name}"')
-    return value
+def _place(body: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the collection and the key that a request names, which have the right form."""
+    repo, collection, rkey = _text(body, "repo"), _text(body, "collection"), _text(body, "rkey")
+    check_form("AT identifier", repo, " at $.repo")
+    check_form("NSID", collection, " at $.collection")
+    check_form("record key", rkey, " at $.rkey")
+    return collection, rkey
+
+
+def _asked(request: Request, **forms: str) -> dict[str, str]:
+    """Return the parameters of a query, each of its form; one whose form ends with "?" may be missing."""
+    asked: dict[str, str] = {}
+    for name, form in forms.items():
+        if value := request.args.get(name):
+            with _in_parameters(request):
+                check_form(form.removesuffix("?"), value)
+            asked[name] = value
+        elif not form.endswith("?"):
+            with _in_parameters(request):
+                raise Invalid(f'Missing required key "{name}"')
+    return asked
+
+
+def _limit(request: Request) -> int:
+    limit = request.args.get("limit") or "50"
+    with _in_parameters(request):
+        if not limit.removeprefix("-").isdecimal():
+            raise Invalid(f'Expected integer value type (got "{limit}")')
+        if int(limit) < 1:
+            raise Invalid(f"integer too small (minimum 1, got {limit})")
+        if int(limit) > 100:
+            raise Invalid(f"integer too big (maximum 100, got {limit})")
+    return int(limit)
+
+
+def _switch(request: Request, name: str) -> bool:
+    value = request.args.get(name) or "false"
+    with _in_parameters(request):
+        if value not in ("true", "false"):
+            raise Invalid(f'Expected boolean value type (got "{value}")')
+    return value == "true"
+
+
+@contextmanager
+def _in_parameters(request: Request) -> Iterator[None]:
+    """Let the message of an Invalid say that the parameters are wrong."""
+    try:
+        yield
+    except Invalid as invalid:
+        raise Invalid(f"Invalid {request.path.removeprefix('/xrpc/')} params: {invalid}") from invalid
 
 
 def _refuse(message: str) -> NoReturn:
@@ -442,7 +495,9 @@ def _refuse(message: str) -> NoReturn:
 
 
 def _answer(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    return Response(json.dumps(body), status, headers, content_type="application/json; charset=utf-8")
+    return Response(
+        json.dumps(body, separators=(",", ":")), status, headers, content_type="application/json; charset=utf-8"
+    )
 
 
 def _page(status: int) -> Response:

@@ -22,6 +22,8 @@ _DID = re.compile(r"did:[a-z]+:[A-Za-z0-9._:%-]*[A-Za-z0-9._-]")
 _AT_URI = re.compile(r"at://[A-Za-z0-9.:%_-]+/[A-Za-z0-9.-]+/[A-Za-z0-9._:~-]+")
 _CID = re.compile(r"bafyrei[a-z2-7]{52}")
 _URI = re.compile(r"\w+:(?://)?[^\s/]\S*")
+_HANDLE = re.compile(r"([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
+_NSID = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,62}(\.[A-Za-z0-9-]{1,63})+\.[A-Za-z][A-Za-z0-9]{0,62}")
 _FACETS = "app.bsky.richtext.facet"
 
 
@@ -29,10 +31,14 @@ class Invalid(Exception):
     """Raised for a record, or a key, that the server does not store. Its text is the server's message."""
 
 
+def check_form(form: str, value: str, where: str = "") -> None:
+    """Raise Invalid unless `value` has this form, one of those of `_FORMS`. The message names `where` it is."""
+    if not _FORMS[form](value):
+        raise Invalid(f'Invalid {form} (got "{value}"){where}')
+
+
 def check_key(collection: str, rkey: str) -> None:
     """Raise Invalid unless `rkey` may be the key of a record of `collection`."""
-    if not _RECORD_KEY.fullmatch(rkey) or rkey in (".", ".."):
-        raise Invalid(f'Invalid record key (got "{rkey}") at $.rkey')
     if collection == POST and not TID.fullmatch(rkey):
         raise Invalid(f'Invalid record key for {collection}: Invalid TID string (got "{rkey}") at $')
 
@@ -159,9 +165,14 @@ def _is_datetime(text: str) -> bool:
     return bool(_DATETIME.fullmatch(text)) and not text.endswith("-00:00")
 
 
-def is_cid(text: str) -> bool:
-    """Return whether `text` has the form of the hash of a record."""
-    return bool(_CID.fullmatch(text))
+_FORMS: dict[str, Callable[[str], bool]] = {
+    "AT identifier": lambda text: bool(_HANDLE.fullmatch(text) or _DID.fullmatch(text)),
+    "CID string": _matches(_CID),
+    "DID": _matches(_DID),
+    "NSID": _matches(_NSID),
+    "handle": _matches(_HANDLE),
+    "record key": lambda text: bool(_RECORD_KEY.fullmatch(text)) and text not in (".", ".."),
+}
 
 
 def cid(record: dict[str, Any]) -> str:

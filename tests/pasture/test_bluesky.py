@@ -16,6 +16,7 @@ from atproto import Client  # type: ignore[import-untyped]  # atproto does not s
 from atproto_client.exceptions import AtProtocolError  # type: ignore[import-untyped]
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import SecretStr
 
 from flock.networks.bluesky.tid import record_key
 from flock.pasture.bluesky import BlueskyAccount, Standing
@@ -24,7 +25,7 @@ from flock.pasture.meters import Windows
 from flock.pasture.passes import ACCESS_LIFETIME, GRACE, REFRESH_LIFETIME
 from flock.pasture.repos import Repos
 from tests.pds import HANDLE, NOW, PASSWORD, POSTS, House, intent, open_house
-from tests.real.table import PUTS, Put
+from tests.real.table import CALLS, DEACTIVATED, PUTS, TAKEN_DOWN, Call, Put, prepared
 
 
 @pytest.fixture
@@ -67,25 +68,32 @@ def test_a_record_is_taken_or_refused_as_the_real_server_does(house: House, acce
     assert row.words in response.text
 
 
+@pytest.fixture
+def account(house: House) -> dict[str, str]:
+    """What the table needs of the account."""
+    other = BlueskyAccount("other.test", SecretStr(PASSWORD))
+    house.app.admit(other)
+    known = {"handle": HANDLE, "did": house.account.did, "password": PASSWORD}
+    return prepared(house.url, known, other=other.did)
+
+
+@pytest.mark.parametrize("row", CALLS, ids=lambda row: row.about)
+def test_a_call_is_answered_as_by_the_real_server(house: House, account: dict[str, str], row: Call) -> None:
+    """tests/real runs the same table against that."""
+    row.check(house.url, account)
+
+
 @pytest.mark.parametrize(
-    ("changed", "expected"),
-    [
-        ({"rkey": "nope"}, (400, "InvalidRequest")),
-        ({"rkey": "a/b"}, (400, "InvalidRequest")),
-        ({"rkey": "z" * 13}, (400, "InvalidRequest")),
-        ({"rkey": ...}, (400, "InvalidRequest")),
-        ({"repo": ...}, (400, "InvalidRequest")),
-        ({"repo": "nobody.test"}, (403, "AccountNotFound")),
-        ({"repo": HANDLE.upper()}, (200, "")),
-        ({"swapRecord": "junk"}, (400, "InvalidRequest")),
-        ({"swapRecord": None}, (200, "")),
-    ],
+    ("standing", "row"),
+    [(Standing.TAKEN_DOWN, row) for row in TAKEN_DOWN] + [(Standing.DEACTIVATED, row) for row in DEACTIVATED],
+    ids=lambda each: each.about if isinstance(each, Call) else each.value,
 )
-def test_the_other_parts_of_a_put_are_checked(
-    house: House, access: str, changed: dict[str, Any], expected: tuple[int, str]
+def test_an_account_that_may_not_post_is_answered_as_by_the_real_server(
+    house: House, account: dict[str, str], standing: Standing, row: Call
 ) -> None:
-    """As the real server does."""
-    assert expected == error_of(put(house, access, **changed))
+    """tests/real runs the same tables against that."""
+    house.app.judge(HANDLE, standing)
+    row.check(house.url, account)
 
 
 def test_a_swap_decides_what_is_overwritten(house: House, access: str) -> None:
@@ -130,26 +138,6 @@ def test_records_are_read_and_deleted(house: House, access: str) -> None:
     for _ in range(2):
         assert 200 == house.call("com.atproto.repo.deleteRecord", {**where, "rkey": keys[0]}, access).status_code
     assert (400, "RecordNotFound") == error_of(house.ask("com.atproto.repo.getRecord", **where, rkey=keys[0]))
-
-
-@pytest.mark.parametrize(
-    ("identifier", "password", "expected"),
-    [
-        (HANDLE, PASSWORD, (200, "")),
-        (HANDLE.upper(), PASSWORD, (200, "")),
-        (BlueskyAccount(HANDLE, None).did, PASSWORD, (200, "")),  # type: ignore[arg-type]
-        (f"@{HANDLE}", PASSWORD, (401, "AuthenticationRequired")),
-        (HANDLE, "other", (401, "AuthenticationRequired")),
-        (HANDLE, "", (401, "AuthenticationRequired")),
-        (HANDLE, 7, (400, "InvalidRequest")),
-        (HANDLE, None, (400, "InvalidRequest")),
-    ],
-)
-def test_a_sign_in_takes_a_handle_or_a_did(
-    house: House, identifier: str, password: Any, expected: tuple[int, str]
-) -> None:
-    """In any case, and without an @."""
-    assert expected == error_of(house.sign_in(password, identifier))
 
 
 def test_tokens_are_for_one_use_and_end(house: House) -> None:

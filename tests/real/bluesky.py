@@ -8,13 +8,11 @@
 
 from __future__ import annotations
 
-import json
 import os
-import random
 import secrets
 import socket
+import sqlite3
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -30,25 +28,25 @@ from flock import errors
 from flock.keys import BlueskyCredentials, Key, Params
 from flock.networks.base import Intent, Post, Reply
 from flock.networks.bluesky.api import Bluesky
-from flock.networks.bluesky.sessions import MemorySessions, Sessions, SqliteSessions, Tokens
+from flock.networks.bluesky.sessions import MemorySessions, Sessions
 from flock.networks.bluesky.tid import record_key
 from flock.networks.http import Session
 from flock.networks.service import Service
 from tests.conftest import until
-from tests.real.table import PUTS, Put
+from tests.real.kills import BOTS, outlive_kills
+from tests.real.table import CALLS, DEACTIVATED, PUTS, SIGN_IN, TAKEN_DOWN, Call, Put, prepared
 
-ROOT = Path(__file__).parents[2]
 POSTS = "app.bsky.feed.post"
-BOTS, KILLS, LINES = 10, 10, 100
-POSTERS = [sys.executable, "-m", "tests.real.posters"]
+PASSWORD = "an-account-password"  # with which an account does more than with an app password
 ADMIN = ("admin", "admin-pass")
 
 
 @dataclass
 class Pds:
-    """The server: its root URL, and what anybody may ask of it."""
+    """The server: its root URL, the folder of its data, and what anybody may ask of it."""
 
     url: str
+    data: Path
 
     def call(self, method: str, body: Any = None, token: str = "", **parts: Any) -> requests.Response:
         """Call a procedure."""
@@ -58,7 +56,7 @@ class Pds:
     def open_account(self) -> dict[str, str]:
         """Make an account with an app password."""
         handle = f"ewe-{secrets.token_hex(5)}.test"
-        body = {"handle": handle, "email": f"{handle}@example.com", "password": "an-account-password"}
+        body = {"handle": handle, "email": f"{handle}@example.com", "password": PASSWORD}
         session = self.call("com.atproto.server.createAccount", body).json()
         made = self.call("com.atproto.server.createAppPassword", {"name": "flock"}, session["accessJwt"]).json()
         return {"handle": handle, "did": session["did"], "app_password": made["password"], "server": self.url}
@@ -74,6 +72,12 @@ class Pds:
             found += page["records"]
             if not (page["records"] and (cursor := page.get("cursor", ""))):
                 return found
+
+    def sign_ins(self, did: str) -> int:
+        """Return how many sessions an account has opened with its app password. None has ended meanwhile."""
+        query = "SELECT count(*) FROM refresh_token WHERE did = ? AND appPasswordName IS NOT NULL"
+        with closing(sqlite3.connect(f"file:{self.data / 'account.sqlite'}?mode=ro", uri=True)) as accounts:
+            return int(accounts.execute(query, (did,)).fetchone()[0])
 
     def judge(self, did: str, *, is_down: bool) -> None:
         """Take an account down, or let it in again."""
@@ -91,14 +95,15 @@ def pds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pds]:
     assert node.exists(), "set PDS_FOLDER to a folder that tests/real/install-pds has filled"
     port = free_ports()
     log = tmp_path_factory.mktemp("pds") / "log"
+    data = log.with_name("data")
     with log.open("wb") as output:
         server = subprocess.Popen(
-            [node, "pds.mjs", str(port), str(log.parent / "data")], cwd=folder, stdout=output, stderr=output
+            [node, "pds.mjs", str(port), str(data)], cwd=folder, stdout=output, stderr=output
         )
         try:
             until("the server is ready", lambda: server.poll() is not None or b"ready" in log.read_bytes())
             assert server.poll() is None, log.read_text()
-            yield Pds(f"http://localhost:{port}")
+            yield Pds(f"http://localhost:{port}", data)
         finally:
             server.terminate()
             server.wait(20)
@@ -151,71 +156,81 @@ def intent(*, reply_to: Reply | None = None) -> Intent:
     return Intent(secrets.token_hex(16), time.time(), reply_to)
 
 
-def access_of(pds: Pds, account: dict[str, str]) -> str:
-    """Return an access token."""
-    body = {"identifier": account["handle"], "password": account["app_password"]}
-    return str(pds.call("com.atproto.server.createSession", body).json()["accessJwt"])
+def test_ten_bots_outlive_ten_kills(pds: Pds, tmp_path: Path) -> None:
+    """No line is lost, said twice, or out of its order; and each bot signs in once."""
+    accounts = {bot: pds.open_account() for bot in BOTS}
+    names = ("app_password", "server")
+    keys = {
+        bot: {"network": "bluesky", "screen_name": own["handle"], **{name: own[name] for name in names}}
+        for bot, own in accounts.items()
+    }
 
+    def said(bot: str) -> list[str]:
+        return [each["value"]["text"] for each in pds.records(accounts[bot]["did"])]
 
-def test_ten_bots_and_ten_kills(pds: Pds, tmp_path: Path) -> None:
-    """Every line of each bot is on the server once, and in order; and no bot signed in twice."""
-    accounts = [pds.open_account() for _ in range(BOTS)]
-    for account in accounts:
-        lines = [f"{account['handle']} says line {number} #wool 🐑" for number in range(LINES)]
-        tmp_path.joinpath(f"{account['handle']}.json").write_text(json.dumps({**account, "lines": lines}))
-    chance = random.Random(17)
-    first_sessions: dict[str, Tokens] = {}
-    for number in range(KILLS):
-        run_and_kill(tmp_path, said(tmp_path) + chance.randint(10, 50))
-        first_sessions |= {bot: kept for bot, kept in sessions_in(tmp_path).items() if number == 0}
-    subprocess.run([*POSTERS, str(tmp_path)], cwd=ROOT, check=True, timeout=300)
-
-    for account in accounts:
-        about = json.loads(tmp_path.joinpath(f"{account['handle']}.json").read_text())
-        records = pds.records(account["did"])
-        assert about["lines"] == [each["value"]["text"] for each in records]
-        times = [each["value"]["createdAt"] for each in records]
-        assert times == sorted(times)
-    assert first_sessions
-    assert first_sessions.items() <= sessions_in(tmp_path).items()
-
-
-def run_and_kill(folder: Path, goal: int) -> None:
-    """Let the bots speak, and kill their process when so many lines are said."""
-    process = subprocess.Popen([*POSTERS, str(folder)], cwd=ROOT)
-    until("some lines are said", lambda: process.poll() is not None or said(folder) >= goal)
-    assert process.poll() is None, "the bots were done before they were killed"
-    process.kill()
-    process.wait(20)
-
-
-def said(folder: Path) -> int:
-    """Return how many lines the bots have noted as said."""
-    return sum(diary.read_text().count('"said"') for diary in folder.glob("*.diary"))
-
-
-def sessions_in(folder: Path) -> dict[str, Tokens]:
-    """Return the sessions that the bots have kept."""
-    with closing(SqliteSessions(folder / "sessions.db")) as sessions:
-        names = [f"bluesky:{file.stem}" for file in folder.glob("*.json")]
-        return {name: kept for name in names if (kept := sessions.get(name))}
+    outlive_kills(tmp_path, keys, said)
+    assert dict.fromkeys(BOTS, 1) == {bot: pds.sign_ins(own["did"]) for bot, own in accounts.items()}
 
 
 @pytest.mark.parametrize("row", PUTS, ids=lambda row: row.about)
-def test_a_record_is_taken_or_refused_as_the_table_says(pds: Pds, table_account: dict[str, str], row: Put) -> None:
+def test_a_record_is_taken_or_refused_as_the_table_says(pds: Pds, well: dict[str, str], row: Put) -> None:
     """By which the stand-in is held, too."""
-    rkey = record_key(intent())
-    body = {"repo": table_account["did"], "collection": POSTS, "rkey": rkey, "record": row.record}
-    response = pds.call("com.atproto.repo.putRecord", body, table_account["access"])
+    body = {"repo": well["did"], "collection": POSTS, "rkey": record_key(intent()), "record": row.record}
+    response = pds.call("com.atproto.repo.putRecord", body, well["access"])
     assert (row.status, row.error) == (response.status_code, response.json().get("error", ""))
     assert row.words in response.text
 
 
-@pytest.fixture(scope="module")
-def table_account(pds: Pds) -> dict[str, str]:
-    """An account, with an access token."""
+@pytest.mark.parametrize("row", CALLS, ids=lambda row: row.about)
+def test_a_call_is_answered_as_the_table_says(pds: Pds, well: dict[str, str], row: Call) -> None:
+    """By which the stand-in is held, too."""
+    row.check(pds.url, well)
+
+
+@pytest.mark.parametrize("row", TAKEN_DOWN, ids=lambda row: row.about)
+def test_an_account_that_is_taken_down_is_answered_as_the_table_says(
+    pds: Pds, taken_down: dict[str, str], row: Call
+) -> None:
+    """By which the stand-in is held, too."""
+    row.check(pds.url, taken_down)
+
+
+@pytest.mark.parametrize("row", DEACTIVATED, ids=lambda row: row.about)
+def test_an_account_that_is_deactivated_is_answered_as_the_table_says(
+    pds: Pds, deactivated: dict[str, str], row: Call
+) -> None:
+    """By which the stand-in is held, too."""
+    row.check(pds.url, deactivated)
+
+
+def open_prepared(pds: Pds) -> dict[str, str]:
+    """Return a new account as the table needs it."""
     account = pds.open_account()
-    return {**account, "access": access_of(pds, account)}
+    known = {"handle": account["handle"], "did": account["did"], "password": account["app_password"]}
+    return prepared(pds.url, known, other=pds.open_account()["did"])
+
+
+@pytest.fixture(scope="module")
+def well(pds: Pds) -> dict[str, str]:
+    """An account that may do everything."""
+    return open_prepared(pds)
+
+
+@pytest.fixture(scope="module")
+def taken_down(pds: Pds) -> dict[str, str]:
+    """An account that is taken down."""
+    account = open_prepared(pds)
+    pds.judge(account["did"], is_down=True)
+    return account
+
+
+@pytest.fixture(scope="module")
+def deactivated(pds: Pds) -> dict[str, str]:
+    """An account that its owner has deactivated."""
+    account = open_prepared(pds)
+    session = SIGN_IN.ask(pds.url, {**account, "password": PASSWORD}).json()
+    assert pds.call("com.atproto.server.deactivateAccount", {}, session["accessJwt"]).ok
+    return account
 
 
 def test_a_post_is_put_once_however_often_it_is_repeated(pds: Pds, bots: Bots) -> None:

@@ -10,18 +10,12 @@ import json
 import os
 import re
 import secrets
-import signal
 import socket
 import subprocess
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
-from itertools import cycle, islice
 from pathlib import Path
-from random import Random
-from threading import Event
 
 import pytest
 import requests
@@ -35,22 +29,9 @@ from flock.networks.mastodon.length import Server
 from flock.networks.service import Service
 from flock.testing import network_contract
 from tests.conftest import until
+from tests.real.kills import BOTS, outlive_kills
 
 HERE = Path(__file__).parent
-BOTS = [f"bot{number}" for number in range(10)]
-KILLS = 10
-INTERVAL = 0.4  # seconds
-LINES = 15
-MORE = 3  # lines that each bot has to say after the last kill
-ODD = (
-    "<b>&amp;</b>",
-    "@bot1 and *stars*",
-    "https://example.com/?a=b&c=d",
-    "羊 🐑 𠮷",
-    "`code` > quote",
-    "",
-    "_it_",
-)
 CODE = "urn:ietf:wg:oauth:2.0:oob"
 
 
@@ -94,7 +75,8 @@ def snac(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Snac]:
 
     run("init", str(data), answers=f"127.0.0.1\n{port}\nlocalhost:{port}\n\nadmin@example.com\n")
     settings = data / "server.json"
-    chosen = {"protocol": "http", "disable_sandbox": True}
+    # With as many threads as it takes by itself, it answered nothing for some six seconds now and then.
+    chosen = {"protocol": "http", "disable_sandbox": True, "num_threads": 32}
     settings.write_text(json.dumps({**json.loads(settings.read_text()), **chosen}))
     passwords = {}
     for name in BOTS:
@@ -152,63 +134,11 @@ def connect(snac: Snac, write_key: Callable[..., Path]) -> Iterator[Callable[...
         yield connect_it
 
 
-def poem_of(bot: str) -> list[str]:
-    """Return a poem whose lines are like no others."""
-    return [f"{bot}, line {line}: {odd}" for line, odd in zip(range(LINES), cycle(ODD), strict=False)]
-
-
 def test_ten_bots_outlive_ten_kills(snac: Snac, tmp_path: Path) -> None:
     """No line is lost, said twice, or out of its order."""
-    keys = tmp_path / "keys"
-    keys.mkdir(mode=0o700)
-    for bot in BOTS:
-        (keys / f"{bot}.txt").write_text("\n".join(poem_of(bot)), encoding="utf-8")
-        own = {"network": "mastodon", "server": snac.url, "access_token": snac.tokens[bot]}
-        (keys / f"{bot}.json").write_text(json.dumps({**own, "screen_name": bot, "poem_file": f"{bot}.txt"}))
-        (keys / f"{bot}.json").chmod(0o600)
-    chance = Random(17)
-    for _ in range(KILLS):
-        said = len(snac.texts(BOTS[0]))
-        with running(tmp_path, keys) as flock:
-            until("one has said more", partial(has_said, snac, {BOTS[0]: said + 1}))
-            Event().wait(chance.random() * 2 * INTERVAL)  # so that it dies at any step
-            flock.send_signal(signal.SIGKILL)
-    goals = {bot: len(snac.texts(bot)) + MORE for bot in BOTS}
-    with running(tmp_path, keys) as flock:
-        until("all have said more", partial(has_said, snac, goals))
-        flock.send_signal(signal.SIGTERM)
-    for bot in BOTS:
-        texts = snac.texts(bot)
-        expected = list(islice(cycle(poem_of(bot)), len(texts)))
-        shown = [text.replace("@\u200c", "@") for text in texts]
-        assert len(texts) >= KILLS, bot
-        assert [] == [
-            (ours, theirs) for ours, theirs in zip(expected, shown, strict=True) if not is_same_text(theirs, ours)
-        ]
-
-
-def has_said(snac: Snac, goals: Mapping[str, int]) -> bool:
-    """Return whether each of these bots has made so many posts."""
-    return all(len(snac.texts(bot)) >= goal for bot, goal in goals.items())
-
-
-@contextmanager
-def running(folder: Path, keys: Path) -> Iterator[subprocess.Popen[str]]:
-    """Run a flock whose state is in `folder`, until it ends, without a word on standard error."""
-    intervals = ["--line-interval", str(INTERVAL), "--poem-interval", str(INTERVAL)]
-    variables = {"XDG_STATE_HOME": str(folder / "state"), "HURRY": "0.1", "PYTHONPATH": str(HERE.parents[1])}
-    with subprocess.Popen(
-        [sys.executable, HERE.parent / "hurried.py", "run", keys, *intervals, "--log-file", folder / "log"],
-        env={**os.environ, **variables},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as flock:
-        try:
-            yield flock
-            assert flock.communicate(timeout=30)[1] == ""
-        finally:
-            flock.kill()
+    common = {"network": "mastodon", "server": snac.url}
+    keys = {bot: {**common, "access_token": snac.tokens[bot], "screen_name": bot} for bot in BOTS}
+    outlive_kills(tmp_path, keys, snac.texts)
 
 
 class Patient(Mastodon):
