@@ -252,3 +252,12 @@ def test_snac_refuses_a_bad_token(connect: Callable[..., Patient]) -> None:
     for attempt in (bot.recent, lambda: bot.post("baa", Intent(secrets.token_hex(16), 0.0))):
         with pytest.raises(errors.Unauthorized):
             attempt()
+
+
+def test_snac_tells_how_old_a_post_is(connect: Callable[..., Patient]) -> None:
+    """Neither its ids do, nor does it leave out what was said before."""
+    bot = connect()
+    bot.post(f"how old {secrets.token_hex(4)}", new_intent())
+    age = bot.recent()[0].age
+    assert age is not None
+    assert -2 < age < 60
