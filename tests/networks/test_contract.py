@@ -18,7 +18,7 @@ from flock.networks.bluesky.sessions import MemorySessions
 from flock.networks.feed import Feed
 from flock.networks.http import Session
 from flock.networks.mastodon.api import Mastodon
-from flock.networks.mastodon.length import Server
+from flock.networks.mastodon.server import Server
 from flock.networks.service import Service
 from flock.networks.x.api import X
 from flock.pasture import Account, Pasture

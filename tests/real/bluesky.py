@@ -30,9 +30,10 @@ from flock import errors
 from flock.keys import BlueskyCredentials, Key, Params
 from flock.networks.base import Intent, Post, Reply
 from flock.networks.bluesky.api import Bluesky
-from flock.networks.bluesky.sessions import MemorySessions, Sessions, SqliteSessions, Tokens
+from flock.networks.bluesky.sessions import KeptSessions, MemorySessions, Sessions, Tokens
 from flock.networks.bluesky.tid import record_key
 from flock.networks.http import Session
+from flock.networks.kept import KeptFile
 from flock.networks.service import Service
 from tests.conftest import until
 from tests.real.table import PUTS, Put
@@ -196,7 +197,8 @@ def said(folder: Path) -> int:
 
 def sessions_in(folder: Path) -> dict[str, Tokens]:
     """Return the sessions that the bots have kept."""
-    with closing(SqliteSessions(folder / "sessions.db")) as sessions:
+    with closing(KeptFile(folder / "sessions.db")) as file:
+        sessions = KeptSessions(file)
         names = [f"bluesky:{file.stem}" for file in folder.glob("*.json")]
         return {name: kept for name in names if (kept := sessions.get(name))}
 

@@ -25,8 +25,9 @@ from flock.errors import Retry
 from flock.keys import BlueskyCredentials, Key, Params
 from flock.networks.base import Intent
 from flock.networks.bluesky.api import Bluesky
-from flock.networks.bluesky.sessions import SqliteSessions
+from flock.networks.bluesky.sessions import KeptSessions
 from flock.networks.http import Session
+from flock.networks.kept import KeptFile
 from flock.networks.service import Service
 
 
@@ -42,7 +43,7 @@ class Services:
             return self._known.setdefault(root, Service(root, session=Session(root)))
 
 
-def speak(file: Path, sessions: SqliteSessions, service_of: Services) -> None:
+def speak(file: Path, sessions: KeptSessions, service_of: Services) -> None:
     """Say all lines of one bot, each once."""
     about = json.loads(file.read_text())
     own = BlueskyCredentials(app_password=SecretStr(about["app_password"]), server=about["server"], lang="en")
@@ -93,7 +94,8 @@ def main(folder: Path) -> None:
     """Let all bots of the folder speak at once."""
     files = sorted(folder.glob("*.json"))
     service_of = Services()
-    with closing(SqliteSessions(folder / "sessions.db")) as sessions, Pool(len(files)) as pool:
+    with closing(KeptFile(folder / "sessions.db")) as kept, Pool(len(files)) as pool:
+        sessions = KeptSessions(kept)
         pool.map(lambda file: speak(file, sessions, service_of), files)
 
 

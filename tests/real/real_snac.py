@@ -31,7 +31,7 @@ from flock.keys import read_key
 from flock.networks.base import Intent, Post, is_same_text, new_intent
 from flock.networks.http import Session
 from flock.networks.mastodon.api import Mastodon
-from flock.networks.mastodon.length import Server
+from flock.networks.mastodon.server import Server
 from flock.networks.service import Service
 from flock.testing import network_contract
 from tests.conftest import until

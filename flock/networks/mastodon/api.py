@@ -22,7 +22,8 @@ from flock.keys import Key, MastodonCredentials
 from flock.networks.ages import age_of
 from flock.networks.base import Intent, Post, is_post_id, is_same_text, new_intent
 from flock.networks.mastodon.answers import GOOD, NO_PARENT, meaning
-from flock.networks.mastodon.length import Rules, Server, fits_a_post, rules_of
+from flock.networks.mastodon.length import Rules, fits_a_post, rules_of
+from flock.networks.mastodon.server import Server
 from flock.networks.mastodon.text import defuse, is_plain, restore, text_of
 from flock.networks.service import Service
 

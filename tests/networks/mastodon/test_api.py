@@ -14,7 +14,8 @@ import simplejson as json
 from flock import errors
 from flock.networks.base import Post, is_same_text
 from flock.networks.mastodon.api import KEY_BELIEVED
-from flock.networks.mastodon.length import Rules, Server
+from flock.networks.mastodon.length import Rules
+from flock.networks.mastodon.server import Server
 from flock.pasture.mastodon import MastodonApp, State, Weather
 from tests.conftest import until
 from tests.networks.mastodon.conftest import NOW, TOKEN, Connect, intent, serve
@@ -199,7 +200,7 @@ def test_a_server_with_a_new_limit_is_asked_again(connect_to: Connect) -> None:
     app = MastodonApp(rules=Rules(most=100))
     app.admit("dolly", TOKEN)
     with serve(app) as url:
-        server = Server(url, kept={url: json.dumps({"most": 200, "per_link": 23})})
+        server = Server(url, kept={url: json.dumps({"told_at": time.time(), "rules": {"most": 200}})})
         bot = connect_to(url, server=server)
         assert bot.fits("x" * 200)
         with pytest.raises(errors.TooLong):
