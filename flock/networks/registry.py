@@ -65,7 +65,7 @@ class Networks:
         `base_url` stands for X alone.
         """
         stands_for = self._options.pasture or isinstance(key.credentials, XCredentials)
-        return "pasture" if stands_for and self._options.is_practice else key.network
+        return "pasture" if key.practises or (stands_for and self._options.is_practice) else key.network
 
     def bot(self, key: Key) -> str:
         """Return the name under which the journal knows this bot: `network:name`, in lower case.
@@ -158,7 +158,6 @@ class Networks:
         root_url = self._options.base_url or ROOT_URL
         name = self._options.base_url or "X"
         if self.realm(key) == "pasture" and not is_loopback(root_url):
-            # Practice keys may also post to a pasture that runs alone, but not further.
             root_url, key = self._admit(key)
             name = self._name_of(root_url)
         own = key.credentials
@@ -169,15 +168,13 @@ class Networks:
         from flock.networks.bluesky.api import Bluesky  # noqa: PLC0415
 
         bot = self.bot(key)
-        if self.realm(key) == "pasture":
-            _, key = self._admit(key)
+        key = self._practising(key)
         return Bluesky(key, bot=bot, service_of=self._service_at, sessions=self._kept_sessions())
 
     def _mastodon(self, key: Key) -> Network:
         from flock.networks.mastodon.api import Mastodon  # noqa: PLC0415
 
-        if self.realm(key) == "pasture":
-            _, key = self._admit(key)
+        key = self._practising(key)
         assert isinstance(key.credentials, MastodonCredentials)  # noqa: S101 - chosen by the network
         root_url = key.credentials.server
         return Mastodon(key, service=self._service_at(root_url), server=self._mastodon_server(root_url))
@@ -238,6 +235,18 @@ class Networks:
             journal = self._options.state_file
             self._kept = KeptFile(journal.with_name(f"{journal.name}.sessions"))
         return self._kept
+
+    def _practising(self, key: Key) -> Key:
+        """Return the key of a bot of Bluesky or Mastodon; one that practises has its practice server in it.
+
+        Practice keys may also post to a pasture that runs alone, but not further.
+        """
+        if self.realm(key) != "pasture":
+            return key
+        own, alone = key.credentials, self._options.base_url
+        if isinstance(own, BlueskyCredentials | MastodonCredentials) and alone and is_loopback(alone):
+            return replace(key, credentials=replace(own, server=alone))
+        return self._admit(key)[1]
 
     def _admit(self, key: Key) -> tuple[str, Key]:
         """Give the bot an account on the embedded pasture, which is started when the first bot needs it.

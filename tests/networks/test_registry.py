@@ -20,6 +20,7 @@ from flock.networks.mastodon.length import Rules
 from flock.networks.registry import Networks
 from flock.networks.x.api import X
 from flock.options import Options
+from flock.pasture import Pasture
 from flock.pasture.mastodon import MastodonApp
 from flock.poem import cut
 from tests.keys.test_other_networks import BLUESKY, FEED, MASTODON, NO_TOKENS
@@ -120,6 +121,40 @@ def test_bots_of_all_networks_practise(networks: Connect, keys: dict[str, Key], 
     assert 2 == len(made.services)
     assert not (tmp_path / "feeds").exists()
     assert (tmp_path / "state" / "pasture-feeds").is_dir()
+
+
+@pytest.fixture
+def examples() -> dict[str, Key]:
+    """The practice keys of networks other than X, as they are in keys.example/."""
+    found = read_keys(Path(__file__).parents[2] / "keys.example").keys
+    return {key.network: key for key in found if key.network != "pasture"}
+
+
+def test_a_practice_key_never_leaves_the_pasture(networks: Connect, examples: dict[str, Key]) -> None:
+    """Whatever the options are: its `server` says so, and its journal is that of practice."""
+    made = networks()
+    assert ["bluesky", "mastodon"] == [*examples]
+    for key in examples.values():
+        bot = made.connect(key)
+        bot.post("baa", INTENT)
+        assert ["baa"] == [post.text for post in bot.recent()]
+    assert ["pasture:cumulus.example", "pasture:woolly_mammoth"] == [made.bot(key) for key in examples.values()]
+    (service,) = made.services
+    assert service.name.startswith("the pasture at http://127.0.0.1:")
+
+
+def test_a_practice_key_may_post_to_a_pasture_that_runs_alone(networks: Connect, examples: dict[str, Key]) -> None:
+    """As those on X may; a server that is not on this machine gets nothing."""
+    with Pasture(()) as alone:
+        for key in examples.values():
+            alone.admit_bot(key, key.screen_name)
+        for url in (alone.url, "https://x.example"):
+            made = networks(base_url=url)
+            assert ["pasture"] * 2 == [made.realm(key) for key in examples.values()]
+            for key in examples.values():
+                made.connect(key).post("baa", INTENT)
+            assert (url != alone.url) == made.has_pasture
+        assert ["baa"] == alone.mastodon.texts("woolly_mammoth")
 
 
 def test_a_sheep_of_ones_own_may_post_without_an_intent(networks: Connect, keys: dict[str, Key]) -> None:
