@@ -19,7 +19,7 @@ from flock.errors import Duplicate, NetworkError, OutcomeUnknown, Retry, Unavail
 from flock.networks.base import Intent, Post, Reply, is_post_id, is_same_text
 from flock.networks.service import Service
 from flock.poem import cut
-from flock.sheep.recovery import is_newer
+from flock.sheep.recovery import is_from_then, is_newer
 
 ODD_TEXTS = (
     "two lines\nof one stanza",
@@ -158,6 +158,14 @@ def _lists_no_older_posts(bench: _Bench) -> None:
     _must(newer == [new.id], f"after {old.id}, {known.id} and {new.id} it lists {found} since {known.id}")
 
 
+def _tells_the_age_of_posts(bench: _Bench) -> None:
+    """`recent` tells how old a post is, in seconds, or None: one that was just made is as good as new."""
+    network = bench.connect()
+    network.post(bench.text(), bench.intent())
+    latest = network.recent()[0]
+    _must(is_from_then(latest, 0.0), f"found one of {latest.age} seconds")
+
+
 def _recognises_texts(bench: _Bench) -> None:
     """A text that is read back is the same as the one that was sent, by `is_same_text`."""
     network = bench.connect()
@@ -263,6 +271,7 @@ _CHECKS: tuple[Callable[[_Bench], None], ...] = (
     _gives_each_post_an_id,
     _lists_the_latest_posts,
     _lists_no_older_posts,
+    _tells_the_age_of_posts,
     _recognises_texts,
     _fits_what_it_takes,
     _refuses_with_its_own_errors,

@@ -29,6 +29,7 @@ from flock.keys.hints import trimmed, wrong_in_token
 from flock.options import is_loopback
 
 DEFAULT_NETWORK = "twitter"
+PRACTICE = "pasture"  # as `network`, or as `server`: the bot posts to the practice server, and nowhere else
 _LABEL = "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _HANDLE = re.compile(rf"({_LABEL}\.)+(?![0-9]){_LABEL}")
 _LONGEST_HANDLE, _LONGEST_NAME = 253, 64  # letters; a handle is a domain, and names on X have 15
@@ -90,9 +91,11 @@ def _access_token(value: object) -> str:
 
 def _server(value: object, *, example: str = "https://botsin.example") -> str:
     """Return the root URL of a server: in lower case, without the scheme's own port and without a slash at the
-    end."""
+    end; or the word for the practice server."""
     url = trimmed(value).rstrip("/").lower() if isinstance(value, str) else ""
     expected = f"expected the address of the bot's server, such as {example}"
+    if url == PRACTICE:
+        return url
     with suppress(ValueError):  # brackets without an address, a port that is none
         parts = urlsplit(url)
         scheme, port = parts.scheme, parts.port
@@ -188,8 +191,9 @@ class XCredentials:
 class MastodonCredentials:
     """The access token of one account on one server that speaks Mastodon's API.
 
-    `server` is its root URL, `lang` the language of the poem, `content_warning` a text to hide each post behind.
-    `visibility` is "public", "unlisted" or "private". Without `mentions`, no @name in a poem addresses an account.
+    `server` is its root URL, or "pasture". `lang` is the language of the poem, `content_warning` a text to hide
+    each post behind. `visibility` is "public", "unlisted" or "private". Without `mentions`, no @name in a poem
+    addresses an account.
     """
 
     OWN_FIELD: ClassVar[str] = "access_token"
@@ -214,7 +218,7 @@ class MastodonCredentials:
     @property
     def address(self) -> str:
         """The server's name: each server has names of its own."""
-        return f"@{self.server.partition('://')[2]}"
+        return f"@{self.server.rpartition('://')[2]}"
 
     @property
     def app(self) -> SecretStr | None:
@@ -231,8 +235,9 @@ class MastodonCredentials:
 class BlueskyCredentials:
     """An app password of one account on Bluesky, or on another server of its kind.
 
-    `server` is the root URL of the server to sign in at. `lang` is the language of the poem, a tag such as "en",
-    or None. With `mentions`, a handle after an @ is a mention of that account; without, it is plain text.
+    `server` is the root URL of the server to sign in at, or "pasture". `lang` is the language of the poem, a
+    tag such as "en", or None. With `mentions`, a handle after an @ is a mention of that account; without, it is
+    plain text.
     """
 
     OWN_FIELD: ClassVar[str] = "app_password"
@@ -333,7 +338,7 @@ CREDENTIALS: Mapping[str, type[Credentials]] = MappingProxyType(
         "bluesky": BlueskyCredentials,
         "mastodon": MastodonCredentials,
         "feed": FeedCredentials,
-        "pasture": XCredentials,
+        PRACTICE: XCredentials,
     }
 )
 """What `network` may be in a key file, and the class of credentials that it takes."""
@@ -357,6 +362,11 @@ def other_network(name: str) -> Any:
             text = f"the package that brings {name!r} cannot be loaded: {type(error).__name__}; install it again"
             raise ValueError(text) from error
     return None
+
+
+def is_practice(network: str, server: object) -> bool:
+    """Return whether a bot with these fields in its key file posts to the practice server, and nowhere else."""
+    return network == PRACTICE or (isinstance(server, str) and trimmed(server).rstrip("/").lower() == PRACTICE)
 
 
 def credentials_of(network: str) -> type[Credentials]:

@@ -230,7 +230,7 @@ def _doubtful_fields(key: Key) -> Iterator[str]:
     """Warn of values that are probably another field's, and of fields that are not read."""
     kind = type(key.credentials)
     reading = read_fields(key.params)
-    if key.network != "pasture":
+    if not key.practises:
         for name, text in suspicions(tokens_of(reading.given, kind)):
             yield str(Problem(key.file, name, text))
     unread = [*_unread(key, reading)]
@@ -266,7 +266,7 @@ def _why_unread(name: str, reading: Reading, credentials: type[Credentials]) -> 
 
 def _readable_by_others(keys: Iterable[Key]) -> Iterator[str]:
     """Warn of key files with secrets that other users may read; practice keys are no secret."""
-    secret = (key for key in keys if key.network != "pasture" and secret_names(type(key.credentials)))
+    secret = (key for key in keys if not key.practises and secret_names(type(key.credentials)))
     open_files = [key.file for key in secret if _is_readable_by_others(key.file)]
     for file in open_files[:_NAMED]:
         yield printable(f"{file}: others can read its secrets; run: chmod 600 {shlex.quote(str(file))}")

@@ -22,6 +22,7 @@ from flock.keys.credentials import (
     Credentials,
     credentials_of,
     field_names,
+    is_practice,
     parse_network,
     secret_names,
     wrong_with_name,
@@ -134,6 +135,11 @@ class Key:
         """The account's name; where each server has names of its own with the server's: dolly@botsin.example."""
         address = self.credentials.address
         return f"{self.screen_name.partition('@')[0]}{address}" if address else self.screen_name
+
+    @property
+    def practises(self) -> bool:
+        """Whether the bot posts to the practice server, and nowhere else, whatever the options are."""
+        return is_practice(self.network, getattr(self.credentials, "server", None))
 
 
 _KEY: TypeAdapter[Key] = TypeAdapter(Key)
@@ -253,7 +259,7 @@ def _doubtful(
     given: Mapping[str, Any], params: Mapping[str, Any], credentials: type[Credentials] | None
 ) -> Iterator[_Fault]:
     """Yield a fault for each value that no network has given to anybody; a practice key may have any value."""
-    if credentials and parse_network(given.get("network", DEFAULT_NETWORK)) != "pasture":
+    if credentials and not is_practice(parse_network(given.get("network", DEFAULT_NETWORK)), given.get("server")):
         tokens, name = tokens_of(given, credentials), given.get("screen_name")
         yield from (_Fault(*each) for each in doubts(tokens, name, oauth_2=any(map(is_of_oauth_2, params))))
 

@@ -8,7 +8,7 @@ import secrets
 import time
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from flock.networks.service import Service
@@ -16,10 +16,15 @@ from flock.networks.service import Service
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """One post as the network tells of it; `id` is the network's own."""
+    """One post as the network tells of it; `id` is the network's own.
+
+    `age` is how many seconds before the answer the post was made, both by the network's own clock, or None where
+    the network does not tell. It does not make two posts different ones.
+    """
 
     id: str
     text: str
+    age: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,4 +112,7 @@ class Network(Protocol):
         """Post `text` and return the post. Without an intent, it is one that is never repeated."""
 
     def recent(self, since_id: str | None = None) -> Sequence[Post]:
-        """Return the account's own latest posts, newest first, where possible only those after `since_id`."""
+        """Return the account's own latest posts, newest first, where possible only those after `since_id`.
+
+        Where the network tells when it made a post, the post has its `age`.
+        """

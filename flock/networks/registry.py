@@ -26,9 +26,10 @@ from flock.networks.x.length import fits_a_tweet
 from flock.options import Options, is_loopback
 
 if TYPE_CHECKING:
-    from flock.networks.bluesky.sessions import SqliteSessions
+    from flock.networks.bluesky.sessions import KeptSessions
     from flock.networks.http import Session
-    from flock.networks.mastodon.length import Server
+    from flock.networks.kept import KeptFile
+    from flock.networks.mastodon.server import Server
     from flock.pasture import Pasture
 
 _DRY_RUN = "nowhere (a dry run)"
@@ -46,7 +47,8 @@ class Networks:
         self._pasture: Pasture | None = None
         self._practice_names = PracticeNames()
         self._namesakes: dict[str, dict[str, str]] = {}  # a name: the bots that have it, each with its network
-        self._sessions: SqliteSessions | None = None
+        self._kept: KeptFile | None = None
+        self._sessions: KeptSessions | None = None
         self._mastodon_servers: dict[str, Server] = {}  # by root URL
         self._factories: Mapping[str, Callable[[Key], Network]] = {
             "twitter": self._x,
@@ -63,7 +65,7 @@ class Networks:
         `base_url` stands for X alone.
         """
         stands_for = self._options.pasture or isinstance(key.credentials, XCredentials)
-        return "pasture" if stands_for and self._options.is_practice else key.network
+        return "pasture" if key.practises or (stands_for and self._options.is_practice) else key.network
 
     def bot(self, key: Key) -> str:
         """Return the name under which the journal knows this bot: `network:name`, in lower case.
@@ -103,7 +105,7 @@ class Networks:
 
     def connect(self, key: Key) -> Network:
         """Return `key`'s connection to its network. Raises BadOption when the environment makes that
-        impossible, and JournalError when the sessions of its bots cannot be kept."""
+        impossible, and JournalError when what its network remembers cannot be kept."""
         if self._options.dry_run:
             is_on_x = isinstance(key.credentials, XCredentials)
             return DryRun(self.service(_DRY_RUN), fits=self.fits(key), refuses_duplicates=is_on_x)
@@ -145,8 +147,8 @@ class Networks:
         """Close every connection, and the pasture."""
         for service in self.services:
             service.close()
-        if self._sessions:
-            self._sessions.close()
+        if self._kept:
+            self._kept.close()
         if self._pasture:
             self._pasture.close()
 
@@ -156,7 +158,6 @@ class Networks:
         root_url = self._options.base_url or ROOT_URL
         name = self._options.base_url or "X"
         if self.realm(key) == "pasture" and not is_loopback(root_url):
-            # Practice keys may also post to a pasture that runs alone, but not further.
             root_url, key = self._admit(key)
             name = self._name_of(root_url)
         own = key.credentials
@@ -167,21 +168,28 @@ class Networks:
         from flock.networks.bluesky.api import Bluesky  # noqa: PLC0415
 
         bot = self.bot(key)
-        if self.realm(key) == "pasture":
-            _, key = self._admit(key)
+        key = self._practising(key)
         return Bluesky(key, bot=bot, service_of=self._service_at, sessions=self._kept_sessions())
 
     def _mastodon(self, key: Key) -> Network:
         from flock.networks.mastodon.api import Mastodon  # noqa: PLC0415
-        from flock.networks.mastodon.length import Server  # noqa: PLC0415
 
-        if self.realm(key) == "pasture":
-            _, key = self._admit(key)
+        key = self._practising(key)
         assert isinstance(key.credentials, MastodonCredentials)  # noqa: S101 - chosen by the network
         root_url = key.credentials.server
+        return Mastodon(key, service=self._service_at(root_url), server=self._mastodon_server(root_url))
+
+    def _mastodon_server(self, root_url: str) -> Server:
+        """Return what the bots of a server know about it, kept over restarts; the pasture is another at each."""
+        from flock.networks.kept import KeptTexts  # noqa: PLC0415
+        from flock.networks.mastodon.server import Server  # noqa: PLC0415
+
         with self._lock:
-            server = self._mastodon_servers.setdefault(root_url, Server(root_url))
-        return Mastodon(key, service=self._service_at(root_url), server=server)
+            if root_url not in self._mastodon_servers:
+                is_pasture = self._pasture is not None and root_url == self._pasture.url
+                kept = None if is_pasture else KeptTexts(self._kept_file(), "mastodon_rules")
+                self._mastodon_servers[root_url] = Server(root_url, kept)
+            return self._mastodon_servers[root_url]
 
     def _feed(self, key: Key) -> Network:
         from flock.networks.feed import Feed  # noqa: PLC0415
@@ -211,15 +219,34 @@ class Networks:
 
         return self.service(name or self._name_of(root_url), lambda: Session(root_url))
 
-    def _kept_sessions(self) -> SqliteSessions:
-        """Return where sessions on Bluesky are kept: in a file beside the journal."""
-        from flock.networks.bluesky.sessions import SqliteSessions  # noqa: PLC0415
+    def _kept_sessions(self) -> KeptSessions:
+        from flock.networks.bluesky.sessions import KeptSessions  # noqa: PLC0415
 
         with self._lock:
             if self._sessions is None:
-                journal = self._options.state_file
-                self._sessions = SqliteSessions(journal.with_name(f"{journal.name}.sessions"))
+                self._sessions = KeptSessions(self._kept_file())
             return self._sessions
+
+    def _kept_file(self) -> KeptFile:
+        """Return where networks keep what they remember: a file beside the journal. The lock is held."""
+        from flock.networks.kept import KeptFile  # noqa: PLC0415
+
+        if self._kept is None:
+            journal = self._options.state_file
+            self._kept = KeptFile(journal.with_name(f"{journal.name}.sessions"))
+        return self._kept
+
+    def _practising(self, key: Key) -> Key:
+        """Return the key of a bot of Bluesky or Mastodon; one that practises has its practice server in it.
+
+        Practice keys may also post to a pasture that runs alone, but not further.
+        """
+        if self.realm(key) != "pasture":
+            return key
+        own, alone = key.credentials, self._options.base_url
+        if isinstance(own, BlueskyCredentials | MastodonCredentials) and alone and is_loopback(alone):
+            return replace(key, credentials=replace(own, server=alone))
+        return self._admit(key)[1]
 
     def _admit(self, key: Key) -> tuple[str, Key]:
         """Give the bot an account on the embedded pasture, which is started when the first bot needs it.

@@ -4,6 +4,7 @@ settlements."""
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -13,7 +14,7 @@ from flock.events import Event, Said, Skipped, Unsure
 from flock.journal import Journal, Outcome, Place, Settlement, Standing
 from flock.networks.base import Intent, Network, Post, Reply, is_same_text
 from flock.sheep import recovery
-from flock.sheep.recovery import REFUSAL, Asked, Verdict, is_blamed, is_newer, verdict
+from flock.sheep.recovery import REFUSAL, Asked, Verdict, is_blamed, is_from_then, is_newer, verdict
 from flock.sheep.standing import shifted
 from flock.units import roughly
 
@@ -33,7 +34,19 @@ class Delivery:
     `tell` is called with an event for each post that has ended, exactly once; `ended` counts them.
     """
 
-    __slots__ = ("_bot", "_clock", "_journal", "_landed", "_owed", "_tell", "ended", "name", "network", "place")
+    __slots__ = (
+        "_begun",
+        "_bot",
+        "_clock",
+        "_journal",
+        "_landed",
+        "_owed",
+        "_tell",
+        "ended",
+        "name",
+        "network",
+        "place",
+    )
 
     def __init__(
         self,
@@ -56,12 +69,18 @@ class Delivery:
         self._owed: tuple[Settlement, Place, Event] | None = None  # what the journal could not write yet
         self.resume(place)
 
-    def resume(self, place: Place) -> None:
-        """Go on at `place`. A post that another process has begun is looked for when it has had time to land."""
+    def resume(self, place: Place, until: float = 0.0) -> None:
+        """Go on at `place`. A post that another process has begun is looked for when it has had time to land.
+
+        `until` is the steady time before which that process would not have tried again, if it saw the post fail.
+        """
         self.place = place
-        sent = self._clock.wall() if place.intended is None else place.intended
-        age = max(0.0, self._clock.wall() - sent)  # a clock that was set back must not delay the look for hours
-        self._landed = self._clock.now() + max(0.0, recovery.LANDING - age)
+        now, wall = self._clock.now(), self._clock.wall()
+        sent = wall if place.intended is None else place.intended
+        age = max(0.0, wall - sent)  # a clock that was set back must not delay the look for hours
+        self._landed = max(now + max(0.0, recovery.LANDING - age), min(now + recovery.LANDING, until))
+        since = wall if place.intended is None else self._intent().at
+        self._begun = now - (wall - since) if since <= wall else -math.inf
 
     @property
     def looks_at(self) -> float:
@@ -138,14 +157,13 @@ class Delivery:
         now = self._clock.wall()
         place = self.place._replace(intended=now, saying=line, token=token_of(self._bot, self.place, now))
         self._journal.intend(self._bot, self.in_wall_time(place), text)
-        self.place = place
+        self.place, self._begun = place, self._clock.now()
 
     def _post(self, text: str, asked: Asked, held: float) -> tuple[str | None, Outcome, str]:
         """Post `text`; return the post's id, how it ended, and why. Raises what is to be tried again later."""
         place = self.place
-        self._landed = self._clock.now() + recovery.LANDING
         try:
-            post = self.network.post(text, self._intent())
+            post = self._made(text)
         except NetworkError as error:
             what = verdict(error, asked, blames_text=is_blamed(place, error, held=held))
             if isinstance(error, REFUSAL):
@@ -164,6 +182,12 @@ class Delivery:
             raise OutcomeUnknown(why)
         return (post.id, Outcome.SAID, "") if what is Verdict.SAID else (None, _ENDED[what], why)
 
+    def _made(self, text: str) -> Post:
+        try:
+            return self.network.post(text, self._intent())
+        finally:
+            self._landed = self._clock.now() + recovery.LANDING
+
     def _look_for(self, text: str) -> tuple[str | None, Outcome, str] | None:
         """Look for an unanswered post among the account's latest; return how it ended, or None to post it
         again."""
@@ -179,7 +203,9 @@ class Delivery:
             if what is Verdict.POST:
                 return None
             return None, Outcome.UNKNOWN, f"no answer, and the timeline cannot be read: {error}"
-        landed = next((post for post in _newer(posts, since_id) if is_same_text(post.text, text)), None)
+        age = self._clock.now() - self._begun
+        possible = (post for post in _newer(posts, since_id) if is_from_then(post, age))
+        landed = next((post for post in possible if is_same_text(post.text, text)), None)
         return (landed.id, Outcome.SAID, "") if landed else None
 
     def _intent(self) -> Intent:

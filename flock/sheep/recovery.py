@@ -27,8 +27,8 @@ intent's token. Elsewhere a repeat could be a second post.
 Which of the two it is, `is_blamed` says. A line that is skipped because of it is passed over on trial: if
 the next line is refused, too, the sheep goes back to it (`place.back`).
 
-The latest posts are looked at no earlier than `LANDING` seconds after the post was sent: until then it may be on
-its way.
+The latest posts are looked at no earlier than `LANDING` seconds after the post has failed: until then it may be on
+its way. A post that is older than the intent, by more than `CLOCK_SLACK`, is not the one that is looked for.
 """
 
 from __future__ import annotations
@@ -50,7 +50,8 @@ from flock.journal import Place
 from flock.networks.base import Post
 from flock.units import DAY, HOUR
 
-LANDING = 10.0  # seconds from sending a post until it is looked for, if it was not answered
+LANDING = 10.0  # seconds from the failure of a post until it is looked for, if it was not answered
+CLOCK_SLACK = 60.0  # by which a post may seem older than its intent: clocks are set, and differ within a network
 REFUSALS = 3  # of one line, and
 HELD = HOUR  # seconds after the first of them: then the line is passed over on trial,
 HELD_LONG = DAY  # or later, where the words of the network are not about the text. Each trial doubles it, up to
@@ -149,6 +150,11 @@ def is_newer(post_id: str, than: str | None) -> bool:
     if all(each.isascii() and each.isdecimal() for each in (post_id, than)):
         return _size(post_id) > _size(than)
     return post_id != than
+
+
+def is_from_then(post: Post, age: float) -> bool:
+    """Return whether `post` may have been made since an intent that is `age` seconds old."""
+    return post.age is None or post.age <= age + CLOCK_SLACK
 
 
 def _size(digits: str) -> tuple[int, str]:

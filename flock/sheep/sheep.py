@@ -178,8 +178,10 @@ class Sheep:
             standing = WELL  # the key file has changed since: the account gets as many tries as a new one
         believed = believable(place, standing, wall=wall, longest=longest)
         here, fares = believed
-        self._delivery.resume(here._replace(due=clock.now() + here.due - wall))
         self.standing = shifted(fares, clock.now() - wall)
+        is_backing_off = fares.condition is Condition.BACKING_OFF
+        tries_again = self.standing.until if is_backing_off else 0.0
+        self._delivery.resume(here._replace(due=clock.now() + here.due - wall), tries_again)
         if believed != (place, standing):
             self._delivery.keep(self.standing)  # so that the runs of cron do not each wait anew
 

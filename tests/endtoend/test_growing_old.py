@@ -99,12 +99,12 @@ def test_a_rehearsal_prints_what_the_page_shows(checkout: Path, start: Start, ex
 
 @pytest.mark.parametrize("example", RUNS, ids=lambda example: " ".join(example.arguments[2:]))
 def test_a_run_starts(checkout: Path, start: Start, example: Example) -> None:
-    """The page's commands for real runs send the five sheep out."""
+    """The page's commands for real runs send all sheep out."""
     flock = start(*example.arguments)
     first = flock.process.stdout.readline() if flock.process.stdout else ""
     code, _, errors = flock.stop()
 
-    assert "5 sheep on the way out" in first
+    assert "7 sheep on the way out" in first
     assert (0, "") == (code, errors)
 
 

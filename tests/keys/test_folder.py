@@ -223,5 +223,6 @@ def test_the_example_keys_are_good() -> None:
     """Every one of them, with its poem and without a warning."""
     ring = read_keys(EXAMPLES)
     assert ((), ()) == (ring.problems, ring.warnings)
-    assert {"pasture"} == {key.network for key in ring.keys}
+    assert {"pasture", "bluesky", "mastodon"} == {key.network for key in ring.keys}
+    assert all(key.practises for key in ring.keys)
     assert all(isinstance(key, Key) for key in ring.keys)

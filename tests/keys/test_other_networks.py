@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import simplejson as json
 
+from flock.errors import BadKeys
 from flock.keys import (
     BlueskyCredentials,
     FeedCredentials,
@@ -26,6 +28,30 @@ BLUESKY = {**NO_TOKENS, "network": "bluesky", "screen_name": "dolly.test", "app_
 MASTODON = {**NO_TOKENS, "network": "mastodon", "server": "https://a.example", "access_token": "sesame-token-of-a"}
 FEED = {**NO_TOKENS, "network": "feed", "file": "feeds/dolly.json"}
 DOCS = Path(__file__).parents[2] / "docs" / "keys.md"
+
+
+@pytest.mark.parametrize("server", ["pasture", "Pasture", " pasture/ "])
+@pytest.mark.parametrize("secret", ["not-a-real-token", "YOUR_TOKEN", "sesame"])
+@pytest.mark.parametrize("name", ["bluesky", "mastodon"])
+def test_a_practice_key_may_have_any_secret(write_key: WriteKey, name: str, secret: str, server: str) -> None:
+    """It is sent to no server but the practice server, so that others may read it."""
+    fields = {**BLUESKY, "app_password": secret} if name == "bluesky" else {**MASTODON, "access_token": secret}
+    file = write_key(**{**fields, "server": server})
+    file.chmod(0o644)
+    ring = read_keys(file.parent)
+    assert ((), ()) == (ring.problems, ring.warnings)
+    assert [True] == [key.practises for key in ring.keys]
+
+
+@pytest.mark.parametrize("example", ["cumulus.example.json", "woolly_mammoth.json"])
+@pytest.mark.parametrize("server", ["https://a.example", "https://pasture", "http://127.0.0.1:8280", None])
+def test_an_example_key_does_not_post_for_real(write_key: WriteKey, example: str, server: str | None) -> None:
+    """Its secret is a placeholder everywhere else."""
+    key = json.loads((DOCS.parents[1] / "keys.example" / example).read_text(encoding="utf-8"))
+    file = write_key()
+    file.write_text(json.dumps({**key, "poem_file": "poem.txt", "server": server}))
+    with pytest.raises(BadKeys, match=r"found a placeholder|address of the bot's server"):
+        read_key(file)
 
 
 def test_an_access_token_is_the_networks_own(write_key: WriteKey) -> None:

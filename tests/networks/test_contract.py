@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -18,7 +18,7 @@ from flock.networks.bluesky.sessions import MemorySessions
 from flock.networks.feed import Feed
 from flock.networks.http import Session
 from flock.networks.mastodon.api import Mastodon
-from flock.networks.mastodon.length import Server
+from flock.networks.mastodon.server import Server
 from flock.networks.service import Service
 from flock.networks.x.api import X
 from flock.pasture import Account, Pasture
@@ -154,6 +154,8 @@ class Sloppy:
         return self.posts[0]
 
     def recent(self, since_id: str | None = None) -> Sequence[Post]:
+        if self.fault == "ages":
+            return [replace(post, age=3600.0) for post in self.posts]
         found = [post.id for post in self.posts]
         if since_id in found and self.fault != "since":
             return self.posts[: found.index(since_id)]
@@ -172,6 +174,7 @@ class Sloppy:
         ("ids", "found the id '7 8'"),
         ("since", "lists the posts after that one"),
         ("order", "newest first"),
+        ("ages", "found one of 3600.0 seconds"),
         ("lost", "It raised OutcomeUnknown: no answer"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -9,16 +10,21 @@ from typing import Any
 
 import pytest
 
-from flock.errors import BadOption
+from flock.errors import BadOption, Unavailable
 from flock.keys import Key, read_key, read_keys
-from flock.networks.base import Intent
+from flock.networks.base import Intent, new_intent
 from flock.networks.bluesky.api import Bluesky
 from flock.networks.feed import Feed
 from flock.networks.mastodon.api import Mastodon
+from flock.networks.mastodon.length import Rules
 from flock.networks.registry import Networks
 from flock.networks.x.api import X
 from flock.options import Options
+from flock.pasture import Pasture
+from flock.pasture.mastodon import MastodonApp
+from flock.poem import cut
 from tests.keys.test_other_networks import BLUESKY, FEED, MASTODON, NO_TOKENS
+from tests.networks.mastodon.conftest import serve
 
 WriteKey = Callable[..., Path]
 Connect = Callable[..., Networks]
@@ -117,6 +123,40 @@ def test_bots_of_all_networks_practise(networks: Connect, keys: dict[str, Key], 
     assert (tmp_path / "state" / "pasture-feeds").is_dir()
 
 
+@pytest.fixture
+def examples() -> dict[str, Key]:
+    """The practice keys of networks other than X, as they are in keys.example/."""
+    found = read_keys(Path(__file__).parents[2] / "keys.example").keys
+    return {key.network: key for key in found if key.network != "pasture"}
+
+
+def test_a_practice_key_never_leaves_the_pasture(networks: Connect, examples: dict[str, Key]) -> None:
+    """Whatever the options are: its `server` says so, and its journal is that of practice."""
+    made = networks()
+    assert ["bluesky", "mastodon"] == [*examples]
+    for key in examples.values():
+        bot = made.connect(key)
+        bot.post("baa", INTENT)
+        assert ["baa"] == [post.text for post in bot.recent()]
+    assert ["pasture:cumulus.example", "pasture:woolly_mammoth"] == [made.bot(key) for key in examples.values()]
+    (service,) = made.services
+    assert service.name.startswith("the pasture at http://127.0.0.1:")
+
+
+def test_a_practice_key_may_post_to_a_pasture_that_runs_alone(networks: Connect, examples: dict[str, Key]) -> None:
+    """As those on X may; a server that is not on this machine gets nothing."""
+    with Pasture(()) as alone:
+        for key in examples.values():
+            alone.admit_bot(key, key.screen_name)
+        for url in (alone.url, "https://x.example"):
+            made = networks(base_url=url)
+            assert ["pasture"] * 2 == [made.realm(key) for key in examples.values()]
+            for key in examples.values():
+                made.connect(key).post("baa", INTENT)
+            assert (url != alone.url) == made.has_pasture
+        assert ["baa"] == alone.mastodon.texts("woolly_mammoth")
+
+
 def test_a_sheep_of_ones_own_may_post_without_an_intent(networks: Connect, keys: dict[str, Key]) -> None:
     """Such a post is never repeated; each is one of its own."""
     made = networks(pasture=True)
@@ -135,6 +175,27 @@ def test_a_practising_bot_finds_its_posts_after_a_restart(networks: Connect, key
     after = networks(pasture=True)
     for name in ("mastodon", "bluesky"):
         assert ["baa"] == [post.text for post in after.connect(keys[name]).recent()]
+
+
+def test_a_line_is_cut_as_before_while_a_server_is_away(networks: Connect, write_key: WriteKey) -> None:
+    """What the server said about itself is kept over a restart, beside the journal; another server is asked."""
+    app = MastodonApp(rules=Rules(most=20), version="4.7.2")
+    line = "one two three four five six seven"
+    with serve(app) as url:
+        key = read_key(write_key(**{**MASTODON, "server": url}))
+        first = networks()
+        pieces = cut(line, first.connect(key).fits)
+        assert 1 == app.asked("/api/v2/instance")
+        first.close()
+
+    after = networks().connect(key)
+
+    assert pieces == cut(line, after.fits)
+    assert len(pieces) > 1
+    assert after.is_safe_to_repeat(new_intent(), time.time())
+    stranger = networks().connect(read_key(write_key(**{**MASTODON, "server": "http://127.0.0.1:1"})))
+    with pytest.raises(Unavailable):
+        stranger.fits(line)
 
 
 def test_sessions_are_kept_beside_the_journal(networks: Connect, keys: dict[str, Key], tmp_path: Path) -> None:

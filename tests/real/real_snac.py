@@ -25,7 +25,7 @@ from flock.keys import read_key
 from flock.networks.base import Intent, Post, is_same_text, new_intent
 from flock.networks.http import Session
 from flock.networks.mastodon.api import Mastodon
-from flock.networks.mastodon.length import Server
+from flock.networks.mastodon.server import Server
 from flock.networks.service import Service
 from flock.testing import network_contract
 from tests.conftest import until
@@ -182,3 +182,12 @@ def test_snac_refuses_a_bad_token(connect: Callable[..., Patient]) -> None:
     for attempt in (bot.recent, lambda: bot.post("baa", Intent(secrets.token_hex(16), 0.0))):
         with pytest.raises(errors.Unauthorized):
             attempt()
+
+
+def test_snac_tells_how_old_a_post_is(connect: Callable[..., Patient]) -> None:
+    """Neither its ids do, nor does it leave out what was said before."""
+    bot = connect()
+    bot.post(f"how old {secrets.token_hex(4)}", new_intent())
+    age = bot.recent()[0].age
+    assert age is not None
+    assert -2 < age < 60

@@ -601,11 +601,11 @@ def test_a_real_flocks_events_carry_mood_and_memory(make_folder: Make, start: St
 
 
 def test_the_example_flock_rehearses(start: Start, tmp_path: Path) -> None:
-    """The five practice sheep, as a newcomer sees them."""
+    """The practice sheep, as a newcomer sees them."""
     for name in ("keys.example", "poems"):
         shutil.copytree(ROOT / name, tmp_path / name)
 
     tweets = rehearsed(start, "keys.example", "--tweets", "2")
 
-    assert 5 == len({tweet["bot"] for tweet in tweets})
-    assert 10 == len(tweets)
+    assert 7 == len({tweet["bot"] for tweet in tweets})
+    assert 14 == len(tweets)

@@ -63,6 +63,15 @@ class Diary(MemoryJournal):
         self.calls.append(call)
 
 
+class Slow(ScriptedNetwork):
+    """A network that answers no post for 30 seconds."""
+
+    def post(self, text: str, intent: Intent | None = None) -> Post:
+        assert isinstance(self.clock, VirtualClock)
+        self.clock.advance_to(self.clock.now() + 30)
+        return super().post(text, intent)
+
+
 class Desk:
     """A delivery, and what it works with."""
 
@@ -236,6 +245,34 @@ def test_a_repeat_without_an_answer_gets_ten_seconds_of_its_own() -> None:
     assert (3, 2) == (len(desk.network.tries), len(desk.network.asked))
 
 
+def test_the_ten_seconds_count_from_the_failure() -> None:
+    """An answer that did not come within 30 seconds: the request may have got through a moment ago."""
+    desk = Desk()
+    desk.network = Slow(clock=desk.clock, timeline=[Post("8", TEXT)], always=NO_ANSWER)
+    desk.delivery.network = desk.network
+    with pytest.raises(OutcomeUnknown):
+        desk.deliver()
+    assert NOW - AHEAD + 30 == desk.clock.now()
+    assert NOW - AHEAD + 30 + LANDING == desk.delivery.looks_at
+    desk.pass_time(LANDING - 0.1)
+    with pytest.raises(OutcomeUnknown):
+        desk.deliver()
+    assert [] == desk.network.asked
+
+    desk.pass_time(0.1)
+
+    assert Outcome.SAID is desk.deliver()
+    assert ["7"] == desk.network.asked
+
+
+@pytest.mark.parametrize(("until", "expected"), [(0.0, 0.0), (4.0, 4.0), (10.0, 10.0), (900.0, 10.0), (-5.0, 0.0)])
+def test_a_failure_that_the_last_run_saw_is_not_looked_at_too_soon(until: float, expected: float) -> None:
+    """It would not have tried again before `until`, whichever seconds the request had taken."""
+    desk = Desk()
+    desk.delivery.resume(HERE._replace(intended=NOW - 35, saying=TEXT), NOW - AHEAD + until)
+    assert NOW - AHEAD + expected == desk.delivery.looks_at
+
+
 @pytest.mark.parametrize(
     ("seconds_ago", "expected"),
     [(0.0, 10.0), (3.0, 7.0), (10.0, 0.0), (100.0, 0.0), (-3.0, 10.0), (-3600.0, 10.0)],
@@ -286,6 +323,68 @@ def test_a_repeat_whose_answer_names_an_earlier_post_is_no_second_post(
 
     assert tries == len(desk.network.tries)
     assert [Outcome.SAID if refuses_duplicates else Outcome.UNKNOWN] == ended
+
+
+@pytest.mark.parametrize("last_id", [None, "7", "an id that is not listed"])
+@pytest.mark.parametrize(
+    ("age", "expected"), [(None, 1), (-3.0, 1), (10.0, 1), (70.0, 1), (70.1, 2), (7 * 86400.0, 2)]
+)
+def test_a_post_of_before_the_intent_is_not_the_one_that_is_looked_for(
+    age: float | None, expected: int, last_id: str | None
+) -> None:
+    """The same line of last week: its age tells, within a minute, where its id does not."""
+    desk = Desk(NO_ANSWER, place=HERE._replace(last_id=last_id))
+    desk.network.timeline = [Post("8", TEXT, age)]
+    with pytest.raises(OutcomeUnknown):
+        desk.deliver()
+    desk.pass_time(10.0)
+
+    assert Outcome.SAID is desk.deliver()
+    assert expected == len(desk.network.tries)
+
+
+def test_a_refrain_is_told_from_its_latest_answer() -> None:
+    """Both are in the timeline; the one that is younger than the intent counts."""
+    desk = Desk(NO_ANSWER, place=HERE._replace(last_id=None))
+    desk.network.timeline = [Post("x", "another line", 5.0), Post("y", TEXT, 9.0), Post("z", TEXT, 600.0)]
+    with pytest.raises(OutcomeUnknown):
+        desk.deliver()
+    desk.pass_time()
+
+    assert Outcome.SAID is desk.deliver()
+    assert (1, "y") == (len(desk.network.tries), desk.place.last_id)
+
+
+@pytest.mark.parametrize("skew", [3600.0, -3600.0])
+def test_a_clock_that_is_set_does_not_make_a_post_older(skew: float) -> None:
+    """While the flock runs, steady time tells how long ago the intent was."""
+    desk = Desk(NO_ANSWER)
+    desk.network.timeline = [Post("8", TEXT, 9.0)]
+    with pytest.raises(OutcomeUnknown):
+        desk.deliver()
+    desk.clock.skew += skew
+    desk.pass_time()
+
+    assert Outcome.SAID is desk.deliver()
+    assert 1 == len(desk.network.tries)
+
+
+@pytest.mark.parametrize(
+    ("intended_at", "age", "expected"),
+    [(NOW - 600, 599.0, 0), (NOW - 600, 700.0, 1), (NOW + 3600, 7200.0, 0)],
+)
+def test_after_a_restart_the_journal_tells_how_old_the_intent_is(
+    intended_at: float, age: float, expected: int
+) -> None:
+    """Where the clock was set back since, so that the intent lies ahead, the age of a post tells nothing."""
+    token = token_of(BOT, HERE, intended_at)
+    place = HERE._replace(intended=min(NOW, intended_at), token=token, saying=TEXT, last_id=None)
+    desk = Desk(place=place)
+    desk.network.timeline = [Post("8", TEXT, age)]
+    desk.pass_time()
+
+    assert Outcome.SAID is desk.deliver()
+    assert expected == len(desk.network.tries)
 
 
 @pytest.mark.parametrize("ids", [("9", "7", "5"), ("y", "7", "x"), ("9", "6", "5"), ("11", "10", "9")])

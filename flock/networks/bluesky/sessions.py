@@ -8,16 +8,12 @@ from __future__ import annotations
 import base64
 import binascii
 import math
-import os
-import sqlite3
 from dataclasses import dataclass, field
-from pathlib import Path
-from threading import Lock
-from typing import Any, Protocol
+from typing import Protocol
 
 import simplejson
 
-from flock.errors import JournalError
+from flock.networks.kept import KeptFile
 
 _SHARE = 0.9  # of a token's lifetime after which it is renewed: a post takes a minute at most, a lifetime is hours
 
@@ -63,51 +59,24 @@ class MemorySessions:
         self._kept[bot] = tokens
 
 
-class SqliteSessions:
-    """Keeps tokens in a file that only its owner can read. The file must be closed. Raises JournalError."""
+class KeptSessions:
+    """Keeps tokens in a file. Raises JournalError."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._lock = Lock()
-        try:
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-            path.chmod(0o600)
-            self._db = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
-        except (OSError, sqlite3.Error) as error:
-            raise self._unusable(error) from error
-        try:
-            self._db.execute("PRAGMA synchronous = FULL")
-            self._db.execute(
-                "CREATE TABLE IF NOT EXISTS bluesky_session (bot TEXT PRIMARY KEY, server TEXT NOT NULL,"
-                " did TEXT NOT NULL, pds TEXT NOT NULL, access TEXT NOT NULL, refresh TEXT NOT NULL) WITHOUT ROWID"
-            )
-        except sqlite3.Error as error:
-            self._db.close()
-            raise self._unusable(error) from error
+    def __init__(self, file: KeptFile) -> None:
+        self._file = file
+        file.execute(
+            "CREATE TABLE IF NOT EXISTS bluesky_session (bot TEXT PRIMARY KEY, server TEXT NOT NULL,"
+            " did TEXT NOT NULL, pds TEXT NOT NULL, access TEXT NOT NULL, refresh TEXT NOT NULL) WITHOUT ROWID"
+        )
 
     def get(self, bot: str) -> Tokens | None:
-        rows = self._execute("SELECT server, did, pds, access, refresh FROM bluesky_session WHERE bot = ?", bot)
+        select = "SELECT server, did, pds, access, refresh FROM bluesky_session WHERE bot = ?"
+        rows = self._file.execute(select, bot)
         return Tokens(*rows[0]) if rows else None
 
     def put(self, bot: str, tokens: Tokens) -> None:
         own = (tokens.server, tokens.did, tokens.pds, tokens.access, tokens.refresh)
-        self._execute("INSERT OR REPLACE INTO bluesky_session VALUES (?, ?, ?, ?, ?, ?)", bot, *own)
-
-    def close(self) -> None:
-        """Close the file."""
-        with self._lock:
-            self._db.close()
-
-    def _execute(self, statement: str, *values: str) -> list[Any]:
-        try:
-            with self._lock:
-                return self._db.execute(statement, values).fetchall()
-        except (sqlite3.Error, ValueError) as error:  # ValueError: a lone surrogate
-            raise self._unusable(error) from error
-
-    def _unusable(self, error: Exception) -> JournalError:
-        cause = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
-        return JournalError(f"cannot keep sessions in {self._path}: {cause}")
+        self._file.execute("INSERT OR REPLACE INTO bluesky_session VALUES (?, ?, ?, ?, ?, ?)", bot, *own)
 
 
 def renewal_time(access: str, received: float | None = None) -> float:

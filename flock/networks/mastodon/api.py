@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from email.utils import formatdate
 from typing import Any, ClassVar
 from urllib.parse import quote
 
@@ -18,9 +19,11 @@ import simplejson as json
 
 from flock.errors import NetworkError, OutcomeUnknown, Refused, Retry, TooLong, Unauthorized, Unavailable
 from flock.keys import Key, MastodonCredentials
+from flock.networks.ages import age_of
 from flock.networks.base import Intent, Post, is_post_id, is_same_text, new_intent
 from flock.networks.mastodon.answers import GOOD, NO_PARENT, meaning
-from flock.networks.mastodon.length import Rules, Server, fits_a_post, rules_of
+from flock.networks.mastodon.length import Rules, fits_a_post, rules_of
+from flock.networks.mastodon.server import Server
 from flock.networks.mastodon.text import defuse, is_plain, restore, text_of
 from flock.networks.service import Service
 
@@ -96,10 +99,13 @@ class Mastodon:
             raise
 
     def recent(self, since_id: str | None = None) -> Sequence[Post]:
-        """Return the account's latest posts, newest first, none of them as old as the post `since_id`."""
+        """Return the account's latest posts, newest first, none of them as old as the post `since_id`.
+
+        Not every server heeds `since_id`, and snac's ids do not tell which post is older: their ages do.
+        """
         url = f"/api/v1/accounts/{quote(self._find_account_id(), safe='')}/statuses"
         params = {"limit": _LATEST, "exclude_reblogs": "true"} | ({"since_id": since_id} if since_id else {})
-        statuses = self._get(url, params)
+        statuses, date = self._get(url, params)
         if not isinstance(statuses, list):
             raise Unavailable("the account's posts came in a form that this version does not know")
         posts: list[Post] = []
@@ -116,7 +122,8 @@ class Mastodon:
                 break
             sources += not _is_whole(status)
             asks = not _is_whole(status) and sources <= _MOST_SOURCES
-            posts.append(Post(post_id, self._text(status, self._source(post_id) if asks else None)))
+            text = self._text(status, self._source(post_id) if asks else None)
+            posts.append(Post(post_id, text, age_of(status.get("created_at"), date)))
         return posts
 
     def _rules(self) -> Rules:
@@ -207,18 +214,21 @@ class Mastodon:
     def _source(self, post_id: str) -> str | None:
         """Return the exact text of a post, or None where the server does not tell it."""
         try:
-            answer = self._get(f"/api/v1/statuses/{quote(post_id, safe='')}/source", {})
+            answer, _ = self._get(f"/api/v1/statuses/{quote(post_id, safe='')}/source", {})
         except NetworkError:
             return None
         text = answer.get("text") if isinstance(answer, dict) else None
         return text if isinstance(text, str) else None
 
-    def _get(self, path: str, params: dict[str, Any]) -> Any:
-        """Return the JSON at `path`. Raises Refused if the server has no such address: a retry would not help."""
+    def _get(self, path: str, params: dict[str, Any]) -> tuple[Any, str]:
+        """Return the JSON at `path`, and its date: the server's, or this machine's, since snac tells none.
+
+        Raises Refused if the server has no such address: a retry would not help.
+        """
         response = self._session_get(path, params)
         if response.status_code in (404, 405, 406, 410):
             raise Refused(f"HTTP {response.status_code}: the server does not show the account's posts")
-        return _read(response)
+        return _read(response), response.headers.get("date") or formatdate(time.time(), usegmt=True)
 
     def _session_get(self, path: str, params: dict[str, Any]) -> requests.Response:
         """Ask for what changes nothing: a failure is Unavailable, also where the answer was lost."""

@@ -1,4 +1,4 @@
-"""What a server says about itself, and how it counts the characters of a post.
+"""What a server of Mastodon's kind says about itself, and how it counts the characters of a post.
 
 Mastodon counts grapheme clusters. A link counts as `characters_reserved_per_url` (23), whatever its length, a
 mention without its server, and the content warning counts as a part of the post. Pleroma, Akkoma and GoToSocial
@@ -9,16 +9,12 @@ early loses nothing.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, MutableMapping
-from dataclasses import asdict, dataclass
-from threading import Lock
-from time import monotonic
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import regex
-import simplejson as json
 
-from flock.errors import Retry, Unavailable
 from flock.networks.mastodon.text import defuse
 from flock.networks.x.links import Span, find_links
 
@@ -29,7 +25,6 @@ _FULL_VERSION = re.compile(
 _COMPATIBLE = re.compile(r"\(compatible; *([\w.]+)", re.IGNORECASE)
 _KEEPS_KEYS = ("pleroma", "akkoma", "iceshrimp.net")
 _MARKS = frozenset({"version", "configuration", "max_toot_chars"})  # each such answer has one
-_WITHOUT_RULES = 600.0  # seconds until a server is asked again that does not tell its rules
 _LARGEST = 10_000_000  # characters; more is not believed
 
 _CLUSTER = regex.compile(r"\X")
@@ -53,7 +48,7 @@ class Rules:
     keeps_keys: bool = False
 
 
-_USUAL = Rules()
+USUAL = Rules()
 
 
 def rules_of(instance: object) -> Rules | None:
@@ -70,8 +65,8 @@ def rules_of(instance: object) -> Rules | None:
     most = _number(told.get("max_characters"), least=1) or _number(instance.get("max_toot_chars"), least=1)
     per_link = _number(told.get("characters_reserved_per_url"), least=0)
     return Rules(
-        most=_USUAL.most if most is None else most,
-        per_link=_USUAL.per_link if per_link is None else per_link,
+        most=USUAL.most if most is None else most,
+        per_link=USUAL.per_link if per_link is None else per_link,
         counts_in_full=any(name in software for name in _COUNTS_IN_FULL),
         keeps_keys="gotosocial" not in software and _keeps_keys(version),
     )
@@ -139,67 +134,3 @@ def _links(text: str, per_link: int) -> Iterator[tuple[int, int, int]]:
 def _doubtful(text: str, start: int, end: int, per_link: int) -> Iterator[tuple[int, int, int]]:
     for found in _URL.finditer(text, start, end):
         yield found.start(), found.end(), max(per_link, len(found[0]))
-
-
-class Server:
-    """What the bots of one server share besides their Service: its rules, asked for once and kept in `kept`.
-
-    `kept` maps the server's root URL to its rules as JSON; it may be one that outlives the process, so that a
-    line under way is cut as before after a restart. Safe to share between threads: while one asks, the others
-    wait, and get the same answer.
-    """
-
-    def __init__(self, root_url: str, kept: MutableMapping[str, str] | None = None) -> None:
-        self.root_url = root_url
-        self._kept: MutableMapping[str, str] = {} if kept is None else kept
-        self._rules: Rules | None = None
-        self._lock = Lock()
-        self._asked = 0  # how often
-        self._failure = ""  # of the last time
-        self._asks_at = 0.0  # by the monotonic clock: not before, where the server does not tell
-
-    def rules(self, ask: Callable[[], Rules | None]) -> Rules:
-        """Return the server's rules: those that are known, or else those that `ask` returns.
-
-        Where it returns None, the server does not tell its rules, and those of Mastodon hold for now. Raises
-        Unavailable when the server cannot be asked.
-        """
-        if self._rules is not None:
-            return self._rules
-        asked = self._asked
-        with self._lock:
-            if self._rules is None:
-                self._rules = _parsed(self._kept.get(self.root_url))
-            if self._rules is None and asked == self._asked and monotonic() >= self._asks_at:
-                self._ask(ask)
-            if self._rules is None and self._failure:
-                raise Unavailable(self._failure)
-            return self._rules or _USUAL
-
-    def forget(self) -> None:
-        """Forget the rules: the server has others by now."""
-        with self._lock:
-            self._rules = None
-            self._asks_at = 0.0
-            self._kept.pop(self.root_url, None)
-
-    def _ask(self, ask: Callable[[], Rules | None]) -> None:
-        self._asked += 1
-        self._failure = ""
-        try:
-            self._rules = ask()
-        except Retry as error:
-            self._failure = str(error)
-            return
-        if self._rules is None:
-            self._asks_at = monotonic() + _WITHOUT_RULES
-        else:
-            self._kept[self.root_url] = json.dumps(asdict(self._rules))
-
-
-def _parsed(text: str | None) -> Rules | None:
-    """Return the rules that were kept as `text`; None where there are none, or those of another version."""
-    try:
-        return Rules(**json.loads(text)) if text else None
-    except (ValueError, TypeError):
-        return None

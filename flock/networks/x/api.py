@@ -27,6 +27,7 @@ from requests_oauthlib import OAuth1
 
 from flock.errors import OutcomeUnknown, Refused, Unavailable
 from flock.keys import Key, XCredentials
+from flock.networks.ages import age_of
 from flock.networks.base import Intent, Post, is_same_text
 from flock.networks.service import Service
 from flock.networks.x.answers import GOOD, NO_SUCH_URL, meaning
@@ -131,22 +132,23 @@ class X(twitter.Api):  # type: ignore[misc]
         since = {"since_id": since_id} if since_id else {}
         if self.api == "1.1":
             url = f"{self.base_url}/statuses/user_timeline.json"
-            posts = self._get(url, {"count": _LATEST, "tweet_mode": "extended", **since})
+            posts, date = self._get(url, {"count": _LATEST, "tweet_mode": "extended", **since})
         else:
             url = f"{self.root_url}/2/users/{self._find_account_id()}/tweets"
-            answer = _object(self._get(url, {"max_results": _LATEST, **since}))
+            found, date = self._get(url, {"max_results": _LATEST, "tweet.fields": "created_at", **since})
+            answer = _object(found)
             posts = answer.get("data", [] if "meta" in answer else None)
         try:
-            return [self._listed(post) for post in posts]
+            return [self._listed(post, date) for post in posts]
         except (AttributeError, KeyError, TypeError):
             raise Unavailable("the account's timeline came in a form that this version does not know") from None
 
     @staticmethod
-    def _listed(post: Any) -> Post:
+    def _listed(post: Any, date: str | None) -> Post:
         post_id, text = post["id"], post.get("full_text") or post["text"]
         if not (_is_number(post_id) and isinstance(text, str)):
             raise TypeError
-        return Post(id=str(post_id), text=text)
+        return Post(id=str(post_id), text=text, age=age_of(post.get("created_at"), date))
 
     def PostUpdate(self, status: str, *args: Any, **kwargs: Any) -> twitter.Status:  # noqa: N802
         """Post `status` and return it as python-twitter's Status. Other arguments are used by v1.1 only."""
@@ -180,18 +182,22 @@ class X(twitter.Api):  # type: ignore[misc]
 
     def _find_account_id(self) -> str:
         if self._account_id is None:
-            found = _data(self._get(f"{self.root_url}/2/users/me", {})).get("id")
+            answer, _ = self._get(f"{self.root_url}/2/users/me", {})
+            found = _data(answer).get("id")
             if not found:
                 raise Unavailable("the network does not say which account this is")
             self._account_id = str(found)
         return self._account_id
 
-    def _get(self, url: str, params: dict[str, Any]) -> Any:
-        """Return the JSON at `url`. Raises Refused if the server has no such URL: a retry would not help."""
+    def _get(self, url: str, params: dict[str, Any]) -> tuple[Any, str | None]:
+        """Return the JSON at `url`, and its date as the server has it.
+
+        Raises Refused if the server has no such URL: a retry would not help.
+        """
         # python-twitter adds tweet_mode to every GET, which v2 refuses; its signer is name-mangled.
         response = self._session.get(url, params=params, auth=self._Api__auth)
         try:
-            return self._read(response)
+            return self._read(response), response.headers.get("date")
         except Unavailable as error:
             if response.status_code in NO_SUCH_URL:  # in X's own words
                 raise Refused(str(error)) from error

@@ -4,7 +4,6 @@ import base64
 import json
 import logging
 import math
-import stat
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -20,7 +19,8 @@ from werkzeug.wrappers import Response
 from flock import errors
 from flock.keys import BlueskyCredentials
 from flock.networks.bluesky.login import Login
-from flock.networks.bluesky.sessions import MemorySessions, Sessions, SqliteSessions, Tokens, renewal_time
+from flock.networks.bluesky.sessions import KeptSessions, MemorySessions, Sessions, Tokens, renewal_time
+from flock.networks.kept import KeptFile
 from flock.pasture.meters import Windows
 from flock.pasture.passes import ACCESS_LIFETIME, GRACE, REFRESH_LIFETIME
 from tests.pds import HANDLE, NOW, PASSWORD, House, intent, open_house
@@ -36,8 +36,8 @@ def sessions(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Session
     if request.param == "memory":
         yield MemorySessions()
         return
-    with closing(SqliteSessions(tmp_path / "sessions.db")) as kept:
-        yield kept
+    with closing(KeptFile(tmp_path / "sessions.db")) as file:
+        yield KeptSessions(file)
 
 
 def test_a_store_returns_what_was_put_last(sessions: Sessions) -> None:
@@ -50,31 +50,11 @@ def test_a_store_returns_what_was_put_last(sessions: Sessions) -> None:
     assert TOKENS == sessions.get("bluesky:ewe")
 
 
-def test_the_file_is_its_owners_alone_and_outlives_the_process(tmp_path: Path) -> None:
-    """Also where the file was there with other permissions."""
-    file = tmp_path / "sessions.db"
-    file.touch(0o644)
-    with closing(SqliteSessions(file)) as first:
-        first.put("bluesky:dolly", TOKENS)
-    assert 0o600 == stat.S_IMODE(file.stat().st_mode)
-    with closing(SqliteSessions(file)) as second:
-        assert TOKENS == second.get("bluesky:dolly")
-
-
-@pytest.mark.parametrize("content", [b"not a database, but long enough to be read as one" * 40])
-def test_a_file_that_is_no_store_is_a_journal_error(tmp_path: Path, content: bytes) -> None:
-    """With its name, and nothing of what is in it."""
-    file = tmp_path / "sessions.db"
-    file.write_bytes(content)
-    with pytest.raises(errors.JournalError, match=r"sessions\.db"):
-        SqliteSessions(file)
-
-
 def test_a_store_that_fails_holds_the_post_back(house: House, tmp_path: Path) -> None:
     """It has not been sent, and the bot tries again."""
-    kept = SqliteSessions(tmp_path / "sessions.db")
-    kept.close()
-    house.sessions = kept
+    file = KeptFile(tmp_path / "sessions.db")
+    house.sessions = KeptSessions(file)
+    file.close()
     with pytest.raises(errors.Unavailable):
         house.bot().post("baa", intent())
     assert [] == house.texts

@@ -14,7 +14,7 @@ from flock.keys import Key, read_key
 from flock.networks.base import Intent, Reply
 from flock.networks.http import Session
 from flock.networks.mastodon.api import Mastodon
-from flock.networks.mastodon.length import Server
+from flock.networks.mastodon.server import Server
 from flock.networks.service import Service
 from flock.pasture import serving
 from flock.pasture.mastodon import MastodonApp

@@ -1,7 +1,10 @@
 """Mastodon's adapter against the practice server on loopback."""
 
+import threading
 import time
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
 
@@ -11,7 +14,8 @@ import simplejson as json
 from flock import errors
 from flock.networks.base import Post, is_same_text
 from flock.networks.mastodon.api import KEY_BELIEVED
-from flock.networks.mastodon.length import Rules, Server
+from flock.networks.mastodon.length import Rules
+from flock.networks.mastodon.server import Server
 from flock.pasture.mastodon import MastodonApp, State, Weather
 from tests.conftest import until
 from tests.networks.mastodon.conftest import NOW, TOKEN, Connect, intent, serve
@@ -196,7 +200,7 @@ def test_a_server_with_a_new_limit_is_asked_again(connect_to: Connect) -> None:
     app = MastodonApp(rules=Rules(most=100))
     app.admit("dolly", TOKEN)
     with serve(app) as url:
-        server = Server(url, kept={url: json.dumps({"most": 200, "per_link": 23})})
+        server = Server(url, kept={url: json.dumps({"told_at": time.time(), "rules": {"most": 200}})})
         bot = connect_to(url, server=server)
         assert bot.fits("x" * 200)
         with pytest.raises(errors.TooLong):
@@ -290,6 +294,40 @@ def test_ids_are_opaque(connect_to: Connect) -> None:
         assert Post(ids[0], "baa") == bot.post("baa", intent())
         assert ids[:1] == [post.id for post in bot.recent(ids[1])]
         assert ids == [post.id for post in bot.recent(None)]
+
+
+def test_a_post_is_as_old_as_the_server_says(connect: Connect) -> None:
+    """So the same line of last week is not taken for the one of now, whichever ids the server gives."""
+    bot = connect()
+    bot.post("baa", intent())
+    (young,) = bot.recent()
+    assert young.age is not None
+    assert -60 < young.age < 60
+
+
+def test_a_server_without_a_date_is_taken_to_have_this_machines(connect_to: Connect) -> None:
+    """snac sends none."""
+    made = datetime.fromtimestamp(time.time() - 7200, UTC).isoformat().replace("+00:00", "Z")
+
+    class Dateless(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            listed = self.path.startswith("/api/v1/accounts/1/")
+            body = json.dumps([status(created_at=made)] if listed else {"id": "1"}).encode()
+            self.send_response_only(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Dateless) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+        thread.start()
+        (found,) = connect_to(f"http://127.0.0.1:{server.server_port}").recent()
+        server.shutdown()
+    assert found.age is not None
+    assert 7190 < found.age < 7260
 
 
 def test_a_text_is_sent_without_escapes(connect_to: Connect) -> None:

@@ -1,18 +1,14 @@
 """How servers count, and what they say about it."""
 
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flock.errors import Unavailable
-from flock.networks.mastodon.length import Rules, Server, fits_a_post, length_of, rules_of
+from flock.networks.mastodon.length import Rules, fits_a_post, length_of, rules_of
 from flock.networks.mastodon.text import defuse
 from flock.poem import cut
-from tests.conftest import until
 
 IN_FULL = Rules(most=5000, counts_in_full=True)
 
@@ -111,61 +107,3 @@ def instance(version: str = "4.7.2", **statuses: Any) -> dict[str, Any]:
 def test_what_a_server_says_is_read_with_care(told: object, expected: Rules | None) -> None:
     """What it does not say, or not in the form that it should have, is as on Mastodon."""
     assert expected == rules_of(told)
-
-
-def test_one_bot_asks_and_the_others_wait() -> None:
-    """A flock of a thousand starts at once."""
-    asked = []
-    gate = threading.Event()
-
-    def ask() -> Rules:
-        asked.append(1)
-        gate.wait(10)
-        return Rules(most=640)
-
-    server = Server("https://botsin.example")
-    with ThreadPoolExecutor(8) as pool:
-        answers = [pool.submit(server.rules, ask) for _ in range(8)]
-        gate.set()
-        assert [Rules(most=640)] * 8 == [answer.result(10) for answer in answers]
-    assert [1] == asked
-
-
-def test_a_failure_is_shared_by_the_bots_that_wait_for_the_answer() -> None:
-    """They would else ask one after the other, a minute each. A bot that comes later asks again."""
-    asked = []
-    gate, begun = threading.Event(), threading.Event()
-    server = Server("https://botsin.example")
-
-    def ask() -> Rules:
-        asked.append(1)
-        begun.set()
-        gate.wait(10)
-        raise Unavailable("botsin.example takes no connection")
-
-    with ThreadPoolExecutor(8) as pool:
-        answers = [pool.submit(server.rules, ask)]
-        begun.wait(10)
-        answers += [pool.submit(server.rules, ask) for _ in range(7)]
-        until("all wait", lambda: all(answer.running() for answer in answers))
-        gate.set()
-        assert ["botsin.example takes no connection"] * 8 == [str(answer.exception(10)) for answer in answers]
-    assert len(asked) < 8
-
-    assert Rules(most=640) == server.rules(lambda: Rules(most=640))
-
-
-def test_rules_outlive_the_process_where_they_are_kept() -> None:
-    """Also those of a version that kept something else."""
-    kept: dict[str, str] = {}
-    Server("https://a.example", kept).rules(lambda: Rules(most=640, keeps_keys=True))
-    assert Rules(most=640, keeps_keys=True) == Server("https://a.example", kept).rules(lambda: None)
-    for odd in ("{", "[]", '{"colour": "white"}', "1"):
-        assert Rules(most=7) == Server("b", {"b": odd}).rules(lambda: Rules(most=7))
-
-
-def test_a_server_that_does_not_tell_has_mastodons_rules() -> None:
-    """Which are not kept: it may tell them later."""
-    kept: dict[str, str] = {}
-    assert Rules() == Server("https://a.example", kept).rules(lambda: None)
-    assert {} == kept

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -318,9 +319,24 @@ def test_v2_reads_the_accounts_own_posts(stub: Stub, connect: Connect, key: Key)
     assert [] == bot.recent()
     first, second = (urlsplit(asked.path) for asked in stub.asked)
     assert "/2/users/1001/tweets" == first.path
-    assert {"max_results": ["10"], "since_id": ["7"]} == parse_qs(first.query)
-    assert {"max_results": ["10"]} == parse_qs(second.query)
+    common = {"max_results": ["10"], "tweet.fields": ["created_at"]}
+    assert {**common, "since_id": ["7"]} == parse_qs(first.query)
+    assert common == parse_qs(second.query)
     assert is_signed(stub.asked[0], stub.url, key)
+
+
+@pytest.mark.parametrize(("api", "made"), [("2", "%Y-%m-%dT%H:%M:%S.000Z"), ("1.1", "%a %b %d %H:%M:%S +0000 %Y")])
+def test_a_post_is_as_old_as_the_network_says(stub: Stub, connect: Connect, api: ApiVersion, made: str) -> None:
+    """By its own clock, in either version of the API; without `created_at` it has no age."""
+    hour_ago = datetime.now(UTC) - timedelta(hours=1)
+    posts = [{"id": "9", "text": "two", "created_at": hour_ago.strftime(made)}, {"id": "8", "text": "one"}]
+    stub.answers = [(200, {"data": posts} if api == "2" else posts)]
+
+    old, unknown = connect(api).recent()
+
+    assert old.age is not None
+    assert 3590 < old.age < 3660
+    assert unknown.age is None
 
 
 def test_v2_asks_for_the_accounts_number_once(
@@ -368,9 +384,8 @@ def test_an_account_without_a_number_is_a_network_error(
     with pytest.raises(errors.NetworkError):
         bot.recent()
     assert [] == bot.recent()
-    assert ["/2/users/me", "/2/users/me", "/2/users/55/tweets?max_results=10"] == [
-        asked.path for asked in stub.asked
-    ]
+    paths = [urlsplit(asked.path).path for asked in stub.asked]
+    assert ["/2/users/me", "/2/users/me", "/2/users/55/tweets"] == paths
 
 
 @pytest.mark.parametrize("api", APIS)
