@@ -28,7 +28,7 @@ from pydantic import BeforeValidator, ConfigDict, SecretStr
 from flock.keys.hints import trimmed, wrong_in_token
 from flock.options import is_loopback
 
-DEFAULT_NETWORK = "twitter"
+DEFAULT_NETWORK = "x"
 _LABEL = "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _HANDLE = re.compile(rf"({_LABEL}\.)+(?![0-9]){_LABEL}")
 _LONGEST_HANDLE, _LONGEST_NAME = 253, 64  # letters; a handle is a domain, and names on X have 15
@@ -340,7 +340,7 @@ CREDENTIALS: Mapping[str, type[Credentials]] = MappingProxyType(
 
 EXPECTED_NAME = "expected the account's name, such as dolly (letters, digits and _)"
 _NAME_OF_OTHERS = re.compile(r"[a-z][a-z0-9_-]{0,31}")
-_SYNONYMS = {"x": "twitter"}  # the journals of all versions so far know the bots on X as twitter:name
+_SYNONYMS = {"twitter": "x"}  # in key files; the journal of an older flock is migrated
 
 
 @lru_cache
@@ -366,7 +366,7 @@ def credentials_of(network: str) -> type[Credentials]:
 
 
 def parse_network(value: object) -> str:
-    """Return the network's name as the journal has it: "twitter" also for "x".
+    """Return the network's name as the journal has it: "x" also for its old name, "twitter".
 
     Raises ValueError, which lists the known networks, for anything else.
     """

@@ -49,7 +49,7 @@ class Networks:
         self._sessions: SqliteSessions | None = None
         self._mastodon_servers: dict[str, Server] = {}  # by root URL
         self._factories: Mapping[str, Callable[[Key], Network]] = {
-            "twitter": self._x,
+            "x": self._x,
             "pasture": self._x,
             "bluesky": self._bluesky,
             "mastodon": self._mastodon,

@@ -172,7 +172,7 @@ def test_two_hundred_threads_write_at_once(path: Path) -> None:
         with ThreadPoolExecutor(len(bots)) as pool:
             assert [[1, 2, 3, 4, 5]] * 200 == list(pool.map(live, bots))
         assert [(1000,)] == rows(path, "SELECT count(*) FROM tweet WHERE outcome = 'said'")
-        assert [(200, 5)] == rows(path, "SELECT count(*), min(n) FROM sheep WHERE spoken")
+        assert [(200, 5)] == rows(path, "SELECT count(*), min(n) FROM sheep WHERE is_kept")
         wrong = "SELECT 1 FROM tweet JOIN sheep ON sheep.id = tweet.bot WHERE text != sheep.bot || ' ' || tweet.n"
         assert [] == rows(path, wrong)
 
@@ -275,7 +275,7 @@ def test_a_journal_is_closed_when_all_that_was_queued_is_written(path: Path) -> 
     keeps = [partial(journal.keep, f"x:sheep{number}", Place(), WELL) for number in range(3)]
     assert [None] * 4 == [call.result() for call in together(journal, *keeps, journal.close)]
     journal.close()
-    assert [(3,)] == rows(path, "SELECT count(*) FROM sheep WHERE spoken")
+    assert [(3,)] == rows(path, "SELECT count(*) FROM sheep WHERE is_kept")
 
 
 def test_a_file_that_is_no_journal_is_refused_in_a_line(path: Path) -> None:
