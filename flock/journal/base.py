@@ -130,6 +130,13 @@ class Journal(Protocol):
         then, it is that name with the account's number behind it, such as "x:dolly (1234)".
         """
 
+    def recognize(self, bot: str, name: str, account: str) -> str:
+        """Note that the claimed bot `bot`, which is called `name`, posts to `account`, as it has just found out.
+
+        Return the name under which the journal knows the account (see `identify`), claimed. Raises BotsTaken if
+        another bot of this flock or of another posts to the account; then nothing is noted.
+        """
+
     def read(self, bot: str) -> tuple[Place, Standing] | None:
         """Return where `bot` is and how it fares, or None if nothing was written about it."""
 

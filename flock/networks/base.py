@@ -9,7 +9,7 @@ import time
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from flock.networks.service import Service
 
@@ -108,3 +108,14 @@ class Network(Protocol):
 
     def recent(self, since_id: str | None = None) -> Sequence[Post]:
         """Return the account's own latest posts, newest first, where possible only those after `since_id`."""
+
+
+@runtime_checkable
+class FindsItsAccount(Protocol):
+    """A `Network` on which an account keeps a name for ever, whatever it is called; key files do not hold it."""
+
+    def find_account(self) -> str:
+        """Return that name of the account that the bot posts to, such as "did:plc:...".
+
+        Asks the server if need be. Raises NetworkError; nothing is posted.
+        """

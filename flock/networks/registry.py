@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flock.errors import BadOption
@@ -18,7 +19,7 @@ from flock.keys import (
     XCredentials,
 )
 from flock.keys.credentials import DEFAULT_NETWORK, other_network
-from flock.networks.base import Network
+from flock.networks.base import FindsItsAccount, Network
 from flock.networks.dry_run import DryRun
 from flock.networks.service import Service
 from flock.networks.x import prices
@@ -26,7 +27,7 @@ from flock.networks.x.length import fits_a_tweet
 from flock.options import Options, is_loopback
 
 if TYPE_CHECKING:
-    from flock.networks.bluesky.sessions import SqliteSessions
+    from flock.networks.bluesky.sessions import SqliteSessions, Tokens
     from flock.networks.http import Session
     from flock.networks.mastodon.length import Server
     from flock.pasture import Pasture
@@ -81,14 +82,35 @@ class Networks:
         return f"{realm}:{name.casefold()}"
 
     def account(self, key: Key) -> str | None:
-        """Return the number of the bot's account on its network, as `network:number`, or None if it is not known.
+        """Return the bot's account on its network, as `network:number`, or None if it is not known.
 
-        A bot that practises has its number on the real network, behind `pasture:`.
+        What stands for the number on Bluesky is the DID, which is known while a session of the bot is kept. A bot
+        that practises has its number on the real network, behind `pasture:`. Raises JournalError when the sessions
+        cannot be read.
         """
         realm, number = self.realm(key), key.credentials.account_id
         if number is None:
-            return None
+            kept = self._kept_session(key) if self.tells_account(key) else None
+            return f"{realm}:{kept.did}" if kept else None
         return f"{realm}:{number}" if realm == key.network else f"{realm}:{key.network}:{number}"
+
+    def tells_account(self, key: Key) -> bool:
+        """Return whether `find_account` finds the account of the key's bot, where it is not known before.
+
+        A bot that practises has an account for its name alone: on a new practice server it is another one.
+        """
+        is_real = self.realm(key) == key.network and not self._options.dry_run
+        return is_real and isinstance(key.credentials, BlueskyCredentials)
+
+    def find_account(self, key: Key, network: Network) -> str | None:
+        """Return the account that `network`, the connection of the key's bot, posts to, as `account` does.
+
+        Asks the server if need be. Returns None where the network does not tell, and for a bot that practises.
+        Raises NetworkError.
+        """
+        if self.realm(key) != key.network or not isinstance(network, FindsItsAccount):
+            return None
+        return f"{key.network}:{network.find_account()}"
 
     def label(self, key: Key) -> str:
         """Return what the bot is called in logs, and draws its random numbers by: its screen name.
@@ -217,9 +239,22 @@ class Networks:
 
         with self._lock:
             if self._sessions is None:
-                journal = self._options.state_file
-                self._sessions = SqliteSessions(journal.with_name(f"{journal.name}.sessions"))
+                self._sessions = SqliteSessions(self._sessions_file)
             return self._sessions
+
+    @property
+    def _sessions_file(self) -> Path:
+        journal = self._options.state_file
+        return journal.with_name(f"{journal.name}.sessions")
+
+    def _kept_session(self, key: Key) -> Tokens | None:
+        """Return the session on Bluesky that an earlier run has kept for the key's bot."""
+        from flock.networks.bluesky.sessions import kept_tokens  # noqa: PLC0415
+
+        assert isinstance(key.credentials, BlueskyCredentials)  # noqa: S101 - chosen by the network
+        if not self._sessions_file.exists():
+            return None
+        return kept_tokens(self._kept_sessions(), self.bot(key), key.credentials)
 
     def _admit(self, key: Key) -> tuple[str, Key]:
         """Give the bot an account on the embedded pasture, which is started when the first bot needs it.

@@ -429,6 +429,32 @@ def test_two_names_of_one_account_are_not_claimed_at_once(path: Path) -> None:
 
 
 @claims
+def test_an_account_that_another_flock_runs_is_not_recognized(path: Path) -> None:
+    """Its name was another one when it was claimed there; when that flock has ended, it is."""
+    with closing(SqliteJournal(path)) as first:
+        first.claim(["x:dolly"], {"x:dolly": "x:1"})
+        with closing(SqliteJournal(path)) as second:
+            second.claim(["x:molly"])
+            with pytest.raises(BotsTaken, match="already runs dolly"):
+                second.recognize("x:molly", "x:molly", "x:1")
+            first.close()
+            assert "x:dolly" == second.recognize("x:molly", "x:molly", "x:1")
+            with closing(SqliteJournal(path)) as third, pytest.raises(BotsTaken, match="already runs dolly"):
+                third.claim(["x:dolly"])
+
+
+@claims
+def test_one_of_two_flocks_gets_an_account_that_both_find_out(path: Path) -> None:
+    """In the same moment, and neither finds it in the journal yet."""
+    with closing(SqliteJournal(path)) as first, closing(SqliteJournal(path)) as second:
+        first.claim(["x:dolly"])
+        second.claim(["x:molly"])
+        assert "x:dolly" == first.recognize("x:dolly", "x:dolly", "x:1")
+        with pytest.raises(BotsTaken, match="already runs dolly"):
+            second.recognize("x:molly", "x:molly", "x:1")
+
+
+@claims
 def test_the_same_journal_by_another_path_is_the_same(path: Path) -> None:
     """What counts is the lock file, not its name."""
     with closing(SqliteJournal(path)) as first:
