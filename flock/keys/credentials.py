@@ -343,6 +343,14 @@ _NAME_OF_OTHERS = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 _SYNONYMS = {"twitter": "x"}  # in key files; the journal of an older flock is migrated
 
 
+_TITLES = {"x": "X", "pasture": "the pasture", "feed": "feeds"}
+
+
+def title_of(network: str) -> str:
+    """Return what people call the network, such as "Bluesky"."""
+    return _TITLES.get(network, network.capitalize())
+
+
 @lru_cache
 def other_network(name: str) -> Any:
     """Return the network that another package brings under this name, by an entry point in "flock.networks".

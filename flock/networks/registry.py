@@ -18,7 +18,7 @@ from flock.keys import (
     PracticeNames,
     XCredentials,
 )
-from flock.keys.credentials import DEFAULT_NETWORK, other_network
+from flock.keys.credentials import DEFAULT_NETWORK, other_network, title_of
 from flock.networks.base import FindsItsAccount, Network
 from flock.networks.dry_run import DryRun
 from flock.networks.service import Service
@@ -145,6 +145,10 @@ class Networks:
         """
         return prices.price(text) if isinstance(key.credentials, XCredentials) else 0.0
 
+    def title(self, key: Key) -> str:
+        """Return what people call the network whose rules and prices hold for `key`; for a practice key, X."""
+        return title_of(DEFAULT_NETWORK if isinstance(key.credentials, XCredentials) else key.network)
+
     def service(self, name: str, open_session: Callable[[], Session] | None = None) -> Service:
         """Return the service of that name, made on first need, with the HTTP session that `open_session` makes."""
         with self._lock:
@@ -176,7 +180,7 @@ class Networks:
         from flock.networks.x.api import ROOT_URL, X  # noqa: PLC0415 - a dry run needs no network stack
 
         root_url = self._options.base_url or ROOT_URL
-        name = self._options.base_url or "X"
+        name = self._options.base_url or title_of(key.network)
         if self.realm(key) == "pasture" and not is_loopback(root_url):
             # Practice keys may also post to a pasture that runs alone, but not further.
             root_url, key = self._admit(key)
