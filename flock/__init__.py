@@ -1,6 +1,6 @@
 """flock: a multithreaded hydra bot flock.
 
-A Shepherd reads every bot's keys from a folder and makes a Sheep of each; a Sheep memorizes one poem and tweets it
+A Shepherd reads every bot's keys from a folder and makes a Sheep of each; a Sheep memorizes one poem and posts it
 line by line, for ever. The names here are the public ones; they are loaded when they are first used.
 """
 

@@ -19,6 +19,8 @@ from flock.sheep.allowance import Allowance, allowance
 from flock.threads.outage import Outage
 from flock.threads.stop import StopEvent
 
+_UNKNOWN = "unknown"  # in the place of an account's number
+
 
 @dataclass(slots=True)
 class Context:
@@ -41,8 +43,15 @@ class Context:
 
     def bot(self, key: Key) -> str:
         """Return the name under which the journal knows the key's bot. It is the account's first name, also after
-        the account was renamed, where the number of the account is known."""
-        return self.journal.identify(self.networks.bot(key), self.networks.account(key))
+        the account was renamed, where the number of the account is known.
+
+        Where that is found out only later, and the name is that of a known account, it is a name for the meantime,
+        such as "bluesky:dolly.test (unknown)": the account may be another one.
+        """
+        account = self.networks.account(key)
+        if account is None and self.networks.tells_account(key):
+            account = f"{key.network}:{_UNKNOWN}"
+        return self.journal.identify(self.networks.bot(key), account)
 
     def claim(self, keys: Iterable[Key]) -> None:
         """Claim the bots of these keys in the journal, all or none. Raises BotsTaken."""

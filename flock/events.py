@@ -42,7 +42,7 @@ _FIELDS: dict[type[Event], tuple[str, ...]] = {}  # the names of an event's fiel
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said(Event):
-    """A tweet was posted: the bot's `n`-th, from 0.
+    """A post was posted: the bot's `n`-th, from 0.
 
     `line` of `lines` is its place in the recitation, `piece` of `pieces` its place in the line, and `source` the
     place of the line in the poem, each from 0. `age` is in recitations, `late` in seconds after the due time.
@@ -244,7 +244,7 @@ class Called(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stopping(Event):
-    """The flock was told to stop; the tweets `under_way` (a number) get up to `grace` seconds to finish."""
+    """The flock was told to stop; the posts `under_way` (a number) get up to `grace` seconds to finish."""
 
     under_way: int
     grace: float

@@ -19,11 +19,11 @@ _SPARE_MAPS = 2000
 _SPARE_FILES = 64
 _KILOBYTES_A_SHEEP = 60
 _KILOBYTES_AT_REST = 100_000  # of the process without a sheep
-_BYTES_A_TWEET = 200  # in the journal, with a line of average length
+_BYTES_A_POST = 200  # in the journal, with a line of average length
 _OF_NETWORKS = frozenset(
     ["nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "9p", "fuse.sshfs", "davfs", "fuse.davfs2"]
 )
-_ROUND_TRIP = 1.0  # seconds; no network takes the tweets of one bot faster than that for long
+_ROUND_TRIP = 1.0  # seconds; no network takes the posts of one bot faster than that for long
 
 
 def shortfalls(sheep: int, root: Path = Path("/"), *, pasture: bool = False) -> Iterator[str]:
@@ -67,7 +67,7 @@ def shortfalls(sheep: int, root: Path = Path("/"), *, pasture: bool = False) -> 
 def journal_troubles(
     line_intervals: Iterable[float], keep: float, state: Path, root: Path = Path("/")
 ) -> Iterator[str]:
-    """Yield a line if the tweets of `keep` seconds take more room in the journal `state` than its disk has, and
+    """Yield a line if the posts of `keep` seconds take more room in the journal `state` than its disk has, and
     one if that disk is another machine's.
 
     `line_intervals` are those of the sheep, in seconds. The rests between recitations are not counted.
@@ -78,15 +78,15 @@ def journal_troubles(
             f"the journal {state} is on another machine's disk ({kind}), where locks and flushes may not hold: "
             "two flocks could post the same line; put --state on a local disk"
         )
-    tweets = keep * sum(1 / max(interval, _ROUND_TRIP) for interval in line_intervals)
-    megabytes = tweets * _BYTES_A_TWEET / 1e6
+    posts = keep * sum(1 / max(interval, _ROUND_TRIP) for interval in line_intervals)
+    megabytes = posts * _BYTES_A_POST / 1e6
     try:
         room = (shutil.disk_usage(state.parent).free + state.stat().st_size) / 1e6
     except OSError:  # opening the journal reports what is wrong with its file
         return
     if room < megabytes:
         yield (
-            f"the tweets of {format_seconds(keep)} take about {megabytes:.0f} MB in {state}, "
+            f"the posts of {format_seconds(keep)} take about {megabytes:.0f} MB in {state}, "
             f"and the disk has room for {room:.0f} MB; choose a shorter --keep-history"
         )
 

@@ -22,7 +22,7 @@ from flock.errors import BadKeys, BadOption, BadPoem, FlockError, Problem, print
 from flock.events import Called, Events, Stopped, Stopping
 from flock.herd import Herd, patient_threads
 from flock.keys import Key, poem_problem, read_keys, shared_poems
-from flock.keys.credentials import DEFAULT_NETWORK
+from flock.keys.credentials import title_of
 from flock.options import Options, settle_options
 from flock.poem import find_doubts, read_poem_file
 from flock.sheep.sheep import Sheep, runsheep
@@ -113,9 +113,7 @@ class SimpleShepherd:
             if (poem, network) in seen:
                 continue
             seen.add((poem, network))
-            name = (
-                ("X" if network == DEFAULT_NETWORK else f"the {network}") if sheep.api.refuses_duplicates else ""
-            )
+            name = title_of(network) if sheep.api.refuses_duplicates else ""
             with suppress(BadPoem):  # exchanged since it was memorized: told of when it is read again
                 fits = self.context.networks.fits(sheep.key)  # asks no server, since one may hang
                 for text in find_doubts(read_poem_file(poem), fits=fits, refuses_duplicates=name):

@@ -88,7 +88,7 @@ def test_every_sheep_works_in_a_thread_of_its_own(world: World, herd: Herd) -> N
 
     (out,) = world.told(Out)
     assert isinstance(out, Out)
-    assert (4, "twitter", {}) == (out.sheep, out.where, herd.dead)
+    assert (4, "x", {}) == (out.sheep, out.where, herd.dead)
 
 
 def test_an_empty_herd_is_home_at_once(herd: Herd) -> None:
@@ -114,7 +114,7 @@ def test_an_error_that_ends_a_thread_is_logged_and_counted(
     run(herd, work)
     herd.look_around()
 
-    assert {"twitter:ben": error} == herd.dead
+    assert {"x:ben": error} == herd.dead
     (record,) = [record for record in caplog.records if record.levelno >= logging.ERROR]
     assert record.exc_info
     assert ("the thread of ben has ended", error) == (record.getMessage(), record.exc_info[1])
@@ -137,7 +137,7 @@ def test_a_sheep_that_asks_for_the_end_ends_its_own_thread(world: World, error: 
 
     run(herd, Sheep.loop)
 
-    assert {"twitter:dolly"} == set(herd.dead)
+    assert {"x:dolly"} == set(herd.dead)
     assert (0, False) == (herd.under_way, herd.flock[0].busy)
     assert [] == world.stage().tries
 
@@ -173,7 +173,7 @@ def test_of_two_bots_with_one_name_only_the_dead_one_counts_as_dead(world: World
     herd.flock[1].beat()
     herd.look_around()
 
-    assert ({"twitter:dolly"}, True) == (set(herd.dead), rounds(world).alive)
+    assert ({"x:dolly"}, True) == (set(herd.dead), rounds(world).alive)
 
 
 def test_a_herd_is_penned_when_no_sheep_can_post_any_more(world: World, herd: Herd) -> None:

@@ -68,7 +68,7 @@ def test_a_journal_that_needs_more_room_than_its_disk_has_is_told(tmp_path: Path
     state = tmp_path / "flock.db"
     state.write_bytes(b"")
     (line,) = journal_troubles([1.0] * 10_000, 365 * DAY, state)
-    assert line.startswith(f"the tweets of 365d take about 63072000 MB in {state}, and the disk has room for ")
+    assert line.startswith(f"the posts of 365d take about 63072000 MB in {state}, and the disk has room for ")
     assert line.endswith("; choose a shorter --keep-history")
 
 

@@ -237,7 +237,7 @@ def test_a_poem_of_two_bots_is_told_at_the_start(world: World, caplog: pytest.Lo
 def test_one_name_on_two_networks_is_two_bots_in_practice(make_world: Callable[..., World]) -> None:
     """Both practise on the pasture; each has a place of its own in its poem."""
     world = make_world(options=Options(pasture=True))
-    for file, network in (("a.json", "twitter"), ("b.json", "pasture")):
+    for file, network in (("a.json", "x"), ("b.json", "pasture")):
         world.raise_sheep("dolly", lines=100).json_file.rename(world.folder / file)
         text = (world.folder / file).read_text()
         token = f'"network": "{network}", "oauth_token": "{network}-token"'
@@ -547,7 +547,7 @@ def test_sheep_that_wait_for_a_slot_begin_nothing_when_the_flock_stops(world: Wo
             come.append(None)
             super().__enter__()
 
-    slots = world.stages.service("twitter").slots = Counted(1)
+    slots = world.stages.service("x").slots = Counted(1)
     with slots, running(shepherd) as stop:
         until("all wait", lambda: len(come) == 1 + len(shepherd.all_sheep))
         assert Ending.STOPPED is stop()
@@ -561,7 +561,7 @@ def test_a_service_that_is_silent_takes_no_slots_from_another(world: World) -> N
     world.raise_sheep("ben", lines=100, network="pasture")
     world.anew()
     shepherd = shepherd_of(world)
-    slots = world.stages.service("twitter").slots = Slots(1)
+    slots = world.stages.service("x").slots = Slots(1)
     with slots, running(shepherd) as stop:
         until("ben posts", lambda: len(world.stage("ben").posts) > 5)
         assert [] == world.stage("ann").tries

@@ -21,7 +21,7 @@ from flock.cli.streams import open_standard_streams
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}, epilog=EXIT_CODES)
 @click.version_option(__version__, prog_name="flock", message="%(prog)s %(version)s")
 def cli() -> None:
-    """Run a flock of poem-tweeting bots: one Shepherd, one Sheep for each key file, one thread for each Sheep."""
+    """Run a flock of poem-posting bots: one Shepherd, one Sheep for each key file, one thread for each Sheep."""
 
 
 @cli.command()

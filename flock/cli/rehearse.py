@@ -40,20 +40,20 @@ class _Amount(click.FloatRange):
 @click.argument("keys", type=click.Path(path_type=Path))
 @click.option("--days", type=_Amount(min=0, min_open=True), help="Length of the rehearsal in days.  [default: 30]")
 @click.option(
-    "--tweets", type=click.IntRange(min=1), metavar="N", help="Rehearse until each bot has posted N tweets."
+    "--posts", type=click.IntRange(min=1), metavar="N", help="Rehearse until each bot has posted N posts."
 )
 @click.option(
     "--at-age",
     type=_Amount(min=0, max=_OLDEST),
     metavar="A",
-    help="Begin after A recitations; without --days or --tweets, rehearse one recitation.",
+    help="Begin after A recitations; without --days or --posts, rehearse one recitation.",
 )
 @click.option("--bot", metavar="NAME", help="Rehearse this bot only.")
 @click.option(
     "--json",
     "as_json",
     is_flag=True,
-    help="Print one JSON object for each tweet: t (seconds), bot, n, text and more.",
+    help="Print one JSON object for each post: t (seconds), bot, n, text and more.",
 )
 @click.option("-q", "--quiet", is_flag=True, help="Print the summary only.")
 @click.option(
@@ -74,7 +74,7 @@ def rehearse(
     keys: Path,
     *,
     days: float | None,
-    tweets: int | None,
+    posts: int | None,
     at_age: float | None,
     bot: str | None,
     as_json: bool,
@@ -84,10 +84,10 @@ def rehearse(
 ) -> None:
     """Print what the bots of the folder KEYS will post, and when, from birth on. Nothing is posted.
 
-    A rehearsal runs the same sheep on virtual time: with the same seed, `flock run` posts the same tweets.
+    A rehearsal runs the same sheep on virtual time: with the same seed, `flock run` posts the same posts.
     """
-    if days and tweets:
-        raise click.UsageError("--days and --tweets exclude each other; give one")
+    if days and posts:
+        raise click.UsageError("--days and --posts exclude each other; give one")
     with NamedExits(), _quiet_without_reader():
         chosen = options.chosen(given)
         from flock.observers.logs import log_to_stderr  # noqa: PLC0415
@@ -98,14 +98,14 @@ def rehearse(
         log_to_stderr()
         draw = _plotter(plot) if plot else None
         rehearsal = Rehearsal(keys, chosen, bot=bot, at_age=at_age or 0.0)
-        one_recitation = at_age is not None and not days and not tweets
-        seconds = math.inf if tweets or one_recitation else DAY * (days or 30)
+        one_recitation = at_age is not None and not days and not posts
+        seconds = math.inf if posts or one_recitation else DAY * (days or 30)
         events = rehearsal.play(
-            seconds=seconds, tweets=tweets or math.inf, recitations=1 if one_recitation else math.inf
+            seconds=seconds, posts=posts or math.inf, recitations=1 if one_recitation else math.inf
         )
         for doubt in rehearsal.doubts:
             log.warning("%s", doubt)
-        events = _with_bar(events, seconds, (tweets or math.inf) * len(rehearsal.flock), quiet=quiet)
+        events = _with_bar(events, seconds, (posts or math.inf) * len(rehearsal.flock), quiet=quiet)
         for line in _tallied(events, rehearsal, draw, as_json=as_json, quiet=quiet):
             click.echo(harmless(line), err=as_json)
         if draw and plot:
@@ -132,7 +132,7 @@ def _tallied(
     from flock.events import Said, Skipped  # noqa: PLC0415
     from flock.rehearsal import Tally  # noqa: PLC0415
 
-    tally = Tally(rehearsal.price)
+    tally = Tally(rehearsal.price, rehearsal.network)
     for event in events:
         if isinstance(event, Said):
             tally.hear(event)
@@ -148,7 +148,7 @@ def _tallied(
 
 
 def _print(event: Said, *, as_json: bool) -> None:
-    """Print one tweet: as JSON, or as a line with day, time and bot, and the mood if it is not "faithful"."""
+    """Print one post: as JSON, or as a line with day, time and bot, and the mood if it is not "faithful"."""
     from flock.observers.console import json_line  # noqa: PLC0415
 
     if as_json:
@@ -180,18 +180,18 @@ def _print_line(event: Said | Skipped, remark: str) -> None:
     sys.stdout.write(f"{clock}  {event.bot:<15}  {harmless(event.text + remark)}\n")
 
 
-def _with_bar(events: Iterator[Event], seconds: float, tweets: float, *, quiet: bool) -> Iterator[Event]:
-    """Yield the events, and show a progress bar if standard error is a terminal and no tweets are printed on one.
+def _with_bar(events: Iterator[Event], seconds: float, posts: float, *, quiet: bool) -> Iterator[Event]:
+    """Yield the events, and show a progress bar if standard error is a terminal and no posts are printed on one.
 
-    The bar ends at `seconds` or at `tweets` (of all bots together); if both are infinite there is no bar.
+    The bar ends at `seconds` or at `posts` (of all bots together); if both are infinite there is no bar.
     """
-    ends = min(seconds, tweets)
+    ends = min(seconds, posts)
     if not sys.stderr.isatty() or math.isinf(ends) or (sys.stdout.isatty() and not quiet):
         yield from events
         return
     with click.progressbar(length=_BAR_STEPS, label="rehearsing", file=sys.stderr) as bar:
         for count, event in enumerate(events, start=1):
-            reached = count / tweets if math.isinf(seconds) else event.at / seconds
+            reached = count / posts if math.isinf(seconds) else event.at / seconds
             step = min(_BAR_STEPS, int(reached * _BAR_STEPS))
             if step > bar.pos:
                 bar.update(step - bar.pos)

@@ -36,6 +36,9 @@ class Accounts:
     def note(self, accounts: Mapping[str, str]) -> list[str]:
         """Note the accounts of these bots, which are claimed. Return the names under which another flock has just
         noted some of these accounts."""
+        accounts = {bot: account for bot, account in accounts.items() if account not in self._noted}
+        if not accounts:
+            return []
         self._write([(_NOTE, (account, bot)) for bot, account in accounts.items()])
         known = {account: self.identify(bot, account) for bot, account in accounts.items()}
         others = [known[account] for bot, account in accounts.items() if known[account] != bot]

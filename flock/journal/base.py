@@ -127,7 +127,14 @@ class Journal(Protocol):
         """Return the name under which the journal knows the bot that is called `bot` and posts to `account`.
 
         It is the name that the account had when it was first claimed. Where `bot` was the name of another account
-        then, it is that name with the account's number behind it, such as "twitter:dolly (1234)".
+        then, it is that name with the account's number behind it, such as "x:dolly (1234)".
+        """
+
+    def recognize(self, bot: str, name: str, account: str) -> str:
+        """Note that the claimed bot `bot`, which is called `name`, posts to `account`, as it has just found out.
+
+        Return the name under which the journal knows the account (see `identify`), claimed. Raises BotsTaken if
+        another bot of this flock or of another posts to the account; then nothing is noted.
         """
 
     def read(self, bot: str) -> tuple[Place, Standing] | None:

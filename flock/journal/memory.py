@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections import deque
 from collections.abc import Mapping, Sequence
 
-from flock.errors import Unstorable
+from flock.errors import BotsTaken, Unstorable
 from flock.journal.base import WELL, Outcome, Place, Settlement, Standing, numbered
 from flock.units import DAY
 
@@ -16,10 +17,13 @@ class MemoryJournal:
 
     def __init__(self) -> None:
         self._kept: dict[str, tuple[Place, Standing]] = {}
+        self._claimed: set[str] = set()
         self._accounts: dict[str, str] = {}  # of bots, by their names
         self._posted: dict[str, deque[float]] = {}  # times of the last day
+        self._recognizing = threading.Lock()
 
     def claim(self, bots: Sequence[str], accounts: Mapping[str, str] | None = None) -> None:
+        self._claimed.update(bots)
         for bot in bots:
             if accounts and bot in accounts:
                 self._accounts.setdefault(bot, accounts[bot])
@@ -29,6 +33,16 @@ class MemoryJournal:
         if known or account is None:
             return known or bot
         return bot if self._accounts.get(bot, account) == account else numbered(bot, account)
+
+    def recognize(self, bot: str, name: str, account: str) -> str:
+        with self._recognizing:
+            known = self.identify(name, account)
+            if known != bot and known in self._claimed:
+                raise BotsTaken(
+                    f"another bot of this flock posts to the account of {name}; keep one of the key files"
+                )
+            self.claim([known], {known: account})
+            return known
 
     def read(self, bot: str) -> tuple[Place, Standing] | None:
         return self._kept.get(bot)

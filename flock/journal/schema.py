@@ -8,7 +8,8 @@ from contextlib import closing
 
 from flock.journal.transaction import transaction
 
-# Each entry takes the schema one version further; what was released is never edited.
+# Each entry takes the schema one version further; what was released is never edited. The table `tweet` holds the
+# posts of bots on all networks; it keeps its name, by which the queries of operators know it.
 MIGRATIONS = (
     """
     CREATE TABLE sheep (
@@ -72,6 +73,17 @@ MIGRATIONS = (
     ALTER TABLE sheep ADD COLUMN thread TEXT;
     ALTER TABLE sheep ADD COLUMN account TEXT;
     CREATE UNIQUE INDEX sheep_account ON sheep (account);
+    """,
+    # The network X was called twitter. A flock of before that has the file open, and has claimed no bot yet, would
+    # claim the bots by their old names, and run them a second time; it knows no `is_kept`, so all that it reads or
+    # writes about a bot fails.
+    """
+    UPDATE sheep SET bot = 'x:' || substr(bot, 9) WHERE substr(bot, 1, 8) = 'twitter:';
+    UPDATE sheep SET bot = replace(bot, ' (twitter)', ' (x)') WHERE substr(bot, 1, 8) = 'pasture:';
+    UPDATE sheep SET account = 'x:' || substr(account, 9) WHERE substr(account, 1, 8) = 'twitter:';
+    UPDATE sheep SET account = 'pasture:x:' || substr(account, 17)
+        WHERE substr(account, 1, 16) = 'pasture:twitter:';
+    ALTER TABLE sheep RENAME COLUMN spoken TO is_kept;
     """,
 )
 

@@ -87,6 +87,7 @@ class SqliteJournal:
         self._reading = threading.Lock()  # an open SELECT would hide newer rows from the other threads
         self._closing = threading.Lock()
         self._claimed: set[str] = set()
+        self._recognizing = threading.Lock()
         self._accounts = Accounts(self._fetch, self._write)
         self._rows: dict[str, int] = {}  # a bot, and the id of its row
         self._at: dict[int, tuple[int, int]] = {}  # a claimed bot's row, and the n and piece that it has
@@ -164,9 +165,16 @@ class SqliteJournal:
 
         All are claimed, or none. `close` frees them, and so does the end of the process. A forked child has none.
         """
-        bots = [bot for bot in bots if bot not in self._claimed]
-        if not bots:
-            return
+        if bots := [bot for bot in bots if bot not in self._claimed]:
+            self._lock(bots)
+            self._note_accounts({bot: accounts[bot] for bot in bots if accounts and bot in accounts})
+            self._claimed.update(bots)
+
+    def _note_accounts(self, accounts: Mapping[str, str]) -> None:
+        if others := self._accounts.note(accounts):
+            raise BotsTaken(self._who_has(others))
+
+    def _lock(self, bots: Sequence[str]) -> None:
         try:
             self._write([(sql.ADD, (bot,)) for bot in bots])
         except Unstorable as error:
@@ -181,12 +189,18 @@ class SqliteJournal:
         if taken:
             raise BotsTaken(self._who_has([numbers[number] for number in taken]))
         self._write([("UPDATE sheep SET holder = ? WHERE bot = ?", (os.getpid(), bot)) for bot in bots])
-        if others := self._accounts.note({bot: accounts[bot] for bot in bots if accounts and bot in accounts}):
-            raise BotsTaken(self._who_has(others))
-        self._claimed.update(bots)
 
     def identify(self, bot: str, account: str | None) -> str:
         return self._accounts.identify(bot, account)
+
+    def recognize(self, bot: str, name: str, account: str) -> str:
+        with self._recognizing:
+            known = self._accounts.identify(name, account)
+            if known != bot and known in self._claimed:
+                raise BotsTaken(self._who_has([known]))
+            self.claim([known])
+            self._note_accounts({known: account})
+            return known
 
     def _row(self, bot: str) -> int:
         """Return the id of the bot's row, which is added if there is none."""

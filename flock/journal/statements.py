@@ -12,11 +12,11 @@ def _update(names: Sequence[str]) -> str:
     `n` and `piece` that the row has, or None for any."""
     columns = ", ".join(f"{name} = ?" for name in names)
     where = "id = ? AND n = coalesce(?, n) AND piece = coalesce(?, piece)"
-    return f"UPDATE sheep SET spoken = 1, {columns} WHERE {where}"  # noqa: S608 - field names of our own
+    return f"UPDATE sheep SET is_kept = 1, {columns} WHERE {where}"  # noqa: S608 - field names of our own
 
 
 COLUMNS = (*Place._fields, *Standing._fields)
-READ = f"SELECT {', '.join(COLUMNS)} FROM sheep WHERE bot = ? AND spoken"  # noqa: S608 - field names of our own
+READ = f"SELECT {', '.join(COLUMNS)} FROM sheep WHERE bot = ? AND is_kept"  # noqa: S608 - field names of our own
 MOVE = _update(Place._fields)
 KEEP = _update(COLUMNS)
 ADD = "INSERT OR IGNORE INTO sheep (bot) VALUES (?)"

@@ -28,7 +28,7 @@ from pydantic import BeforeValidator, ConfigDict, SecretStr
 from flock.keys.hints import trimmed, wrong_in_token
 from flock.options import is_loopback
 
-DEFAULT_NETWORK = "twitter"
+DEFAULT_NETWORK = "x"
 PRACTICE = "pasture"  # as `network`, or as `server`: the bot posts to the practice server, and nowhere else
 _LABEL = "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _HANDLE = re.compile(rf"({_LABEL}\.)+(?![0-9]){_LABEL}")
@@ -345,7 +345,15 @@ CREDENTIALS: Mapping[str, type[Credentials]] = MappingProxyType(
 
 EXPECTED_NAME = "expected the account's name, such as dolly (letters, digits and _)"
 _NAME_OF_OTHERS = re.compile(r"[a-z][a-z0-9_-]{0,31}")
-_SYNONYMS = {"x": "twitter"}  # the journals of all versions so far know the bots on X as twitter:name
+_SYNONYMS = {"twitter": "x"}  # in key files; the journal of an older flock is migrated
+
+
+_TITLES = {"x": "X", "pasture": "the pasture", "feed": "feeds"}
+
+
+def title_of(network: str) -> str:
+    """Return what people call the network, such as "Bluesky"."""
+    return _TITLES.get(network, network.capitalize())
 
 
 @lru_cache
@@ -376,7 +384,7 @@ def credentials_of(network: str) -> type[Credentials]:
 
 
 def parse_network(value: object) -> str:
-    """Return the network's name as the journal has it: "twitter" also for "x".
+    """Return the network's name as the journal has it: "x" also for its old name, "twitter".
 
     Raises ValueError, which lists the known networks, for anything else.
     """

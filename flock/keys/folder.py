@@ -149,7 +149,7 @@ class PracticeNames:
     """Gives each bot that practises a name of its own, also where bots of two networks have one screen name.
 
     A bot's practice name is its screen name. If a bot of another network has that name already, it is the name
-    with the bot's own network or server behind it, such as "dolly (twitter)"; no account on a network is called
+    with the bot's own network or server behind it, such as "dolly (bluesky)"; no account on a network is called
     so. The first bot that is asked for gets the plain name, and a flock asks in the order of its key files. The
     answers stay the same for the life of this object. Safe to share between threads.
     """

@@ -112,8 +112,9 @@ Seconds = Annotated[float, BeforeValidator(_seconds)]
 class Key:
     """One bot's account and what it recites. Immutable; `repr` shows neither tokens nor other secrets.
 
-    `network` and `account_name`, without regard to case, identify the bot. `network` is "twitter" for bots on X.
-    Intervals are in seconds. Optional fields that the key file does not have, or has as null, are None.
+    `network` and `account_name`, without regard to case, identify the bot. `network` is "x" also where the key
+    file says "twitter". Intervals are in seconds. Optional fields that the key file does not have, or has as null,
+    are None.
     """
 
     __pydantic_config__ = ConfigDict(hide_input_in_errors=True, arbitrary_types_allowed=True)

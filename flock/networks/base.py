@@ -9,7 +9,7 @@ import time
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from flock.networks.service import Service
 
@@ -115,4 +115,15 @@ class Network(Protocol):
         """Return the account's own latest posts, newest first, where possible only those after `since_id`.
 
         Where the network tells when it made a post, the post has its `age`.
+        """
+
+
+@runtime_checkable
+class FindsItsAccount(Protocol):
+    """A `Network` on which an account keeps a name for ever, whatever it is called; key files do not hold it."""
+
+    def find_account(self) -> str:
+        """Return that name of the account that the bot posts to, such as "did:plc:...".
+
+        Asks the server if need be. Raises NetworkError; nothing is posted.
         """

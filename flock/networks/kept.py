@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
 from flock.errors import JournalError
+from flock.journal.transaction import transaction
 
 
 class KeptFile:
@@ -36,16 +38,27 @@ class KeptFile:
 
     def execute(self, statement: str, *values: str) -> list[Any]:
         """Execute one statement; return its rows. What it wrote is on the disk then."""
-        try:
-            with self._lock:
-                return self._db.execute(statement, values).fetchall()
-        except (sqlite3.Error, ValueError) as error:  # ValueError: a lone surrogate
-            raise self._unusable(error) from error
+        with self._lock, self._translated():
+            return self._db.execute(statement, values).fetchall()
+
+    def add_column(self, table: str, name: str, kind: str) -> None:
+        """Add a column, of that SQL type, to a table that an earlier version may have made without it."""
+        with self._lock, self._translated(), transaction(self._db) as db:
+            has_it = db.execute("SELECT 1 FROM pragma_table_info(?) WHERE name = ?", (table, name)).fetchall()
+            if not has_it:
+                db.execute(f"ALTER TABLE {table} ADD COLUMN {name} {kind}")
 
     def close(self) -> None:
         """Close the file."""
         with self._lock:
             self._db.close()
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, ValueError) as error:  # ValueError: a lone surrogate
+            raise self._unusable(error) from error
 
     def _unusable(self, error: Exception) -> JournalError:
         cause = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__

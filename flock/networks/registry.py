@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flock.errors import BadOption
@@ -17,8 +18,8 @@ from flock.keys import (
     PracticeNames,
     XCredentials,
 )
-from flock.keys.credentials import DEFAULT_NETWORK, other_network
-from flock.networks.base import Network
+from flock.keys.credentials import DEFAULT_NETWORK, other_network, title_of
+from flock.networks.base import FindsItsAccount, Network
 from flock.networks.dry_run import DryRun
 from flock.networks.service import Service
 from flock.networks.x import prices
@@ -26,7 +27,7 @@ from flock.networks.x.length import fits_a_tweet
 from flock.options import Options, is_loopback
 
 if TYPE_CHECKING:
-    from flock.networks.bluesky.sessions import KeptSessions
+    from flock.networks.bluesky.sessions import KeptSessions, Tokens
     from flock.networks.http import Session
     from flock.networks.kept import KeptFile
     from flock.networks.mastodon.server import Server
@@ -51,7 +52,7 @@ class Networks:
         self._sessions: KeptSessions | None = None
         self._mastodon_servers: dict[str, Server] = {}  # by root URL
         self._factories: Mapping[str, Callable[[Key], Network]] = {
-            "twitter": self._x,
+            "x": self._x,
             "pasture": self._x,
             "bluesky": self._bluesky,
             "mastodon": self._mastodon,
@@ -83,14 +84,35 @@ class Networks:
         return f"{realm}:{name.casefold()}"
 
     def account(self, key: Key) -> str | None:
-        """Return the number of the bot's account on its network, as `network:number`, or None if it is not known.
+        """Return the bot's account on its network, as `network:number`, or None if it is not known.
 
-        A bot that practises has its number on the real network, behind `pasture:`.
+        What stands for the number on Bluesky is the DID, which is known while a session of the bot is kept. A bot
+        that practises has its number on the real network, behind `pasture:`. Raises JournalError when the sessions
+        cannot be read.
         """
         realm, number = self.realm(key), key.credentials.account_id
         if number is None:
-            return None
+            kept = self._kept_session(key) if self.tells_account(key) else None
+            return f"{realm}:{kept.did}" if kept else None
         return f"{realm}:{number}" if realm == key.network else f"{realm}:{key.network}:{number}"
+
+    def tells_account(self, key: Key) -> bool:
+        """Return whether `find_account` finds the account of the key's bot, where it is not known before.
+
+        A bot that practises has an account for its name alone: on a new practice server it is another one.
+        """
+        is_real = self.realm(key) == key.network and not self._options.dry_run
+        return is_real and isinstance(key.credentials, BlueskyCredentials)
+
+    def find_account(self, key: Key, network: Network) -> str | None:
+        """Return the account that `network`, the connection of the key's bot, posts to, as `account` does.
+
+        Asks the server if need be. Returns None where the network does not tell, and for a bot that practises.
+        Raises NetworkError.
+        """
+        if self.realm(key) != key.network or not isinstance(network, FindsItsAccount):
+            return None
+        return f"{key.network}:{network.find_account()}"
 
     def label(self, key: Key) -> str:
         """Return what the bot is called in logs, and draws its random numbers by: its screen name.
@@ -125,6 +147,10 @@ class Networks:
         """
         return prices.price(text) if isinstance(key.credentials, XCredentials) else 0.0
 
+    def title(self, key: Key) -> str:
+        """Return what people call the network whose rules and prices hold for `key`; for a practice key, X."""
+        return title_of(DEFAULT_NETWORK if isinstance(key.credentials, XCredentials) else key.network)
+
     def service(self, name: str, open_session: Callable[[], Session] | None = None) -> Service:
         """Return the service of that name, made on first need, with the HTTP session that `open_session` makes."""
         with self._lock:
@@ -156,7 +182,7 @@ class Networks:
         from flock.networks.x.api import ROOT_URL, X  # noqa: PLC0415 - a dry run needs no network stack
 
         root_url = self._options.base_url or ROOT_URL
-        name = self._options.base_url or "X"
+        name = self._options.base_url or title_of(key.network)
         if self.realm(key) == "pasture" and not is_loopback(root_url):
             root_url, key = self._admit(key)
             name = self._name_of(root_url)
@@ -232,9 +258,22 @@ class Networks:
         from flock.networks.kept import KeptFile  # noqa: PLC0415
 
         if self._kept is None:
-            journal = self._options.state_file
-            self._kept = KeptFile(journal.with_name(f"{journal.name}.sessions"))
+            self._kept = KeptFile(self._kept_path)
         return self._kept
+
+    @property
+    def _kept_path(self) -> Path:
+        journal = self._options.state_file
+        return journal.with_name(f"{journal.name}.sessions")
+
+    def _kept_session(self, key: Key) -> Tokens | None:
+        """Return the session on Bluesky that an earlier run has kept for the key's bot."""
+        from flock.networks.bluesky.sessions import kept_tokens  # noqa: PLC0415
+
+        assert isinstance(key.credentials, BlueskyCredentials)  # noqa: S101 - chosen by the network
+        if not self._kept_path.exists():
+            return None
+        return kept_tokens(self._kept_sessions(), self.bot(key), key.credentials)
 
     def _practising(self, key: Key) -> Key:
         """Return the key of a bot of Bluesky or Mastodon; one that practises has its practice server in it.

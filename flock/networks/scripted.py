@@ -34,7 +34,7 @@ class ScriptedNetwork:
 
     clock: Clock = field(default_factory=SystemClock)
     service: Service = field(default_factory=lambda: Service("a script"))
-    limit: int = 280  # characters that fit into a post
+    limit: int = 280  # characters that fit into a post, as on X
     first_id: int = 1
     refuses_duplicates: bool = False
     looks_first: bool = True

@@ -35,7 +35,7 @@ class Systemd:
                 self._notify("READY=1", f"STATUS={describe(event)}")
             case Rounds():
                 feed = ("WATCHDOG=1",) if event.alive else ()
-                self._notify(*feed, f"STATUS={describe(event)}; {_tweets(self._said)} since the start")
+                self._notify(*feed, f"STATUS={describe(event)}; {_posts(self._said)} since the start")
             case Stopping():
                 self._notify("STOPPING=1", f"STATUS={describe(event)}")
 
@@ -47,5 +47,5 @@ class Systemd:
             notify.sendto("\n".join(map(harmless, lines)).encode(errors="backslashreplace"), self._address)
 
 
-def _tweets(count: int) -> str:
-    return "1 tweet" if count == 1 else f"{count:,} tweets"
+def _posts(count: int) -> str:
+    return "1 post" if count == 1 else f"{count:,} posts"

@@ -171,8 +171,8 @@ def _called(_event: Called) -> str:
 def _stopping(event: Stopping) -> str:
     if not event.under_way:
         return "stopping"
-    tweets = "1 tweet" if event.under_way == 1 else f"{event.under_way} tweets"
-    return f"stopping; up to {roughly(event.grace)} for {tweets} under way"
+    posts = "1 post" if event.under_way == 1 else f"{event.under_way} posts"
+    return f"stopping; up to {roughly(event.grace)} for {posts} under way"
 
 
 @describe.register

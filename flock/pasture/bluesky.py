@@ -16,7 +16,7 @@ from base64 import b32encode
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
 from threading import Event, Lock, Timer
@@ -138,6 +138,13 @@ class BlueskyPasture:
     def admit(self, account: BlueskyAccount) -> None:
         """Add an account, or give an account a new app password."""
         self._by_did[account.did] = self._by_handle[account.handle] = account
+
+    def rename(self, handle: str, new: str) -> BlueskyAccount:
+        """Give an account another handle, and return it; from now on any account may have the handle of before."""
+        account = self._by_handle.pop(handle.lower())
+        renamed = replace(account, handle=new)
+        self.admit(renamed)
+        return renamed
 
     def judge(self, handle: str, standing: Standing) -> None:
         """Take an account down, deactivate it, or let it in again. A takedown ends its sessions."""

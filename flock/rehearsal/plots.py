@@ -21,7 +21,7 @@ _MOST_RECITATIONS = 600  # most columns of the heat map
 
 
 class AgingPlot:
-    """Collects a rehearsal's tweets; plots entropy, memory and tweets over time, and one bot's lines by age."""
+    """Collects a rehearsal's posts; plots entropy, memory and posts over time, and one bot's lines by age."""
 
     def __init__(self) -> None:
         mpl.rcParams["svg.hashsalt"] = "flock"  # makes the file the same for the same rehearsal
@@ -31,7 +31,7 @@ class AgingPlot:
         self._heard: dict[str, Counter[tuple[int, int]]] = {}
 
     def hear(self, event: Said) -> None:
-        """Store what the plot needs of one tweet."""
+        """Store what the plot needs of one post."""
         self._days.setdefault(event.bot, []).append(event.at / DAY)
         self._entropy.setdefault(event.bot, []).append(event.entropy)
         self._memory.setdefault(event.bot, []).append(event.memory)
@@ -68,7 +68,7 @@ class AgingPlot:
         for bot in islice(sorted(self._days), _CURVES):
             counts, _ = np.histogram(self._days[bot], bins=bins)
             axes.plot((bins[:-1] + bins[1:]) / 2, counts / np.diff(bins), linewidth=1.2)
-        axes.set(ylabel="tweets a day", xlabel="days")
+        axes.set(ylabel="posts a day", xlabel="days")
         axes.grid(alpha=0.25)
 
     def _draw_lines(self, figure: Figure, axes: Axes) -> None:

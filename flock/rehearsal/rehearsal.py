@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import math
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -61,11 +62,15 @@ class Rehearsal:
         """Return what the post would cost on the bot's network, in US dollars."""
         return self._networks.price(self._keys[event.bot], event.text)
 
+    def network(self, event: Said | Skipped) -> str:
+        """Return what people call the bot's network."""
+        return self._networks.title(self._keys[event.bot])
+
     def play(
-        self, *, seconds: float = math.inf, tweets: float = math.inf, recitations: float = math.inf
+        self, *, seconds: float = math.inf, posts: float = math.inf, recitations: float = math.inf
     ) -> Iterator[Event]:
         """Yield the events, in order of time, until each bot has reached one of these limits."""
-        if math.isinf(tweets) and math.isinf(recitations):
+        if math.isinf(posts) and math.isinf(recitations):
             for sheep in self.flock:
                 if not (sheep.line_interval or sheep.poem_interval):
                     raise BadOption(f"{sheep.name} has no interval, so that a day would never end; give it one")
@@ -84,14 +89,14 @@ class Rehearsal:
                 if isinstance(event, Said):
                     said[number] += 1
                     tries[number] = 0
-                    if said[number] > tweets:
+                    if said[number] > posts:
                         continue
                 yield event
             self._heard.clear()
             if tries[number] > _MOST_TRIES and sheep.standing.trouble:
                 raise BadOption(f"{sheep.name} posted nothing in {_MOST_TRIES} tries: {sheep.standing.trouble}")
             is_mute = tries[number] > _MOST_REFUSED * len(sheep.memory) and not sheep.standing.trouble
-            if said[number] >= tweets or sheep.age >= grown[number] or (is_mute and math.isinf(seconds)):
+            if said[number] >= posts or sheep.age >= grown[number] or (is_mute and math.isinf(seconds)):
                 heapq.heappop(awake)
             else:
                 heapq.heapreplace(awake, (sheep.wake, number, sheep))
@@ -101,7 +106,8 @@ class Rehearsal:
 class BotTally:
     """The sums for one bot of a rehearsal. Times are in seconds from the start of the rehearsal."""
 
-    tweets: int = 0
+    network: str = ""
+    posts: int = 0
     refused: int = 0
     dollars: float = 0.0
     memory: float = 1.0
@@ -112,8 +118,8 @@ class BotTally:
     fixation: int = 0
 
     def hear(self, event: Said, dollars: float) -> None:
-        """Count one tweet, which costs `dollars`."""
-        self.tweets += 1
+        """Count one post, which costs `dollars`."""
+        self.posts += 1
         self.dollars += dollars
         self.memory, self.age, self.until = event.memory, event.age, event.at
         if event.mood == "forgets" and self.first_forgotten is None:
@@ -124,8 +130,8 @@ class BotTally:
     def lines(self) -> Iterator[str]:
         """Yield the summary, without the bot's name."""
         days = max(self.until / DAY, 1 / 24)
-        price = f"; ${self.dollars:,.2f} on X" if self.dollars else ""
-        yield f"{self.tweets:,} tweets, {self.tweets / days:,.1f} a day{price}"
+        price = f"; ${self.dollars:,.2f} on {self.network}" if self.dollars else ""
+        yield f"{self.posts:,} posts, {self.posts / days:,.1f} a day{price}"
         if self.refused:
             yield f"{_lines(self.refused)} refused: the same text twice in a row"
         yield f"age {self.age:.1f}; remembers {self.memory:.0%} of its poem"
@@ -142,28 +148,40 @@ def _lines(count: int) -> str:
 
 
 class Tally:
-    """Counts the tweets of a rehearsal, and sums them up for each bot.
+    """Counts the posts of a rehearsal, and sums them up for each bot.
 
-    `price` returns the price of a tweet in US dollars.
+    `price` returns the price of a post in US dollars, and `network` what its network is called.
     """
 
-    def __init__(self, price: Callable[[Said], float]) -> None:
+    def __init__(self, price: Callable[[Said], float], network: Callable[[Said | Skipped], str]) -> None:
         self._price = price
+        self._network = network
         self.by_bot: dict[str, BotTally] = {}
 
     def hear(self, event: Said) -> None:
-        """Count one tweet."""
-        self.by_bot.setdefault(event.bot, BotTally()).hear(event, self._price(event))
+        """Count one post."""
+        self._bot(event).hear(event, self._price(event))
 
     def hear_refusal(self, event: Skipped) -> None:
         """Count a line that the network would refuse."""
-        self.by_bot.setdefault(event.bot, BotTally()).refused += 1
+        self._bot(event).refused += 1
+
+    def _bot(self, event: Said | Skipped) -> BotTally:
+        if event.bot not in self.by_bot:
+            self.by_bot[event.bot] = BotTally(network=self._network(event))
+        return self.by_bot[event.bot]
 
     def lines(self) -> Iterator[str]:
         """Yield the summary: the flock in one line, then some lines a bot."""
-        tweets = sum(bot.tweets for bot in self.by_bot.values())
-        dollars = sum(bot.dollars for bot in self.by_bot.values())
-        yield f"the flock: {len(self.by_bot)} sheep, {tweets:,} tweets, ${dollars:,.2f} on X"
+        posts: Counter[str] = Counter()
+        dollars: defaultdict[str, float] = defaultdict(float)
+        for bot in self.by_bot.values():
+            posts[bot.network] += bot.posts
+            dollars[bot.network] += bot.dollars
+        where = ", ".join(f"{posts[name]:,} on {name}" for name in sorted(posts))
+        shares = f" ({where})" if len(posts) > 1 else ""
+        prices = "".join(f", ${dollars[name]:,.2f} on {name}" for name in sorted(posts) if dollars[name])
+        yield f"the flock: {len(self.by_bot)} sheep, {posts.total():,} posts{shares}{prices}"
         for name, bot in sorted(self.by_bot.items()):
             first, *rest = bot.lines()
             yield f"{name}: {first}"

@@ -28,7 +28,8 @@ _ENDED = {
 
 
 class Delivery:
-    """The posts of one bot. `place` is where the bot is, with `due` in the clock's steady time.
+    """The posts of one bot, which the journal knows as `bot`. `place` is where it is, with `due` in the clock's
+    steady time.
 
     `network` may be replaced by another connection of the same account, and `name` by the account's new name.
     `tell` is called with an event for each post that has ended, exactly once; `ended` counts them.
@@ -36,12 +37,12 @@ class Delivery:
 
     __slots__ = (
         "_begun",
-        "_bot",
         "_clock",
         "_journal",
         "_landed",
         "_owed",
         "_tell",
+        "bot",
         "ended",
         "name",
         "network",
@@ -61,7 +62,7 @@ class Delivery:
     ) -> None:
         self.network = network
         self.ended = 0
-        self._bot = bot
+        self.bot = bot
         self.name = name
         self._journal = journal
         self._clock = clock
@@ -136,14 +137,14 @@ class Delivery:
         if self._owed is None:
             return
         settlement, after, event = self._owed
-        self._journal.settle(self._bot, settlement, self.in_wall_time(after))
+        self._journal.settle(self.bot, settlement, self.in_wall_time(after))
         self.place, self._owed = after, None
         self.ended += 1
         self._tell(event)
 
     def keep(self, standing: Standing) -> None:
         """Write down how the sheep fares; its times are in steady time. Raises JournalError."""
-        self._journal.keep(self._bot, self.in_wall_time(self.place), shifted(standing, self._offset()))
+        self._journal.keep(self.bot, self.in_wall_time(self.place), shifted(standing, self._offset()))
 
     def in_wall_time(self, place: Place) -> Place:
         """Return `place` as the journal keeps it: due times in wall-clock time, which the next process
@@ -155,8 +156,8 @@ class Delivery:
 
     def _intend(self, text: str, line: str) -> None:
         now = self._clock.wall()
-        place = self.place._replace(intended=now, saying=line, token=token_of(self._bot, self.place, now))
-        self._journal.intend(self._bot, self.in_wall_time(place), text)
+        place = self.place._replace(intended=now, saying=line, token=token_of(self.bot, self.place, now))
+        self._journal.intend(self.bot, self.in_wall_time(place), text)
         self.place, self._begun = place, self._clock.now()
 
     def _post(self, text: str, asked: Asked, held: float) -> tuple[str | None, Outcome, str]:
@@ -210,7 +211,7 @@ class Delivery:
 
     def _intent(self) -> Intent:
         place = self.place
-        token = place.token or token_of(self._bot, place, place.intended or self._clock.wall())
+        token = place.token or token_of(self.bot, place, place.intended or self._clock.wall())
         reply_to = Reply(place.last_id, place.thread) if place.thread and place.last_id else None
         return Intent(token, int(token[:_TIME], 16) / _TICKS, reply_to)
 

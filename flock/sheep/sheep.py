@@ -13,7 +13,7 @@ from typing import Any
 
 from flock import events
 from flock.context import Context, shared_context
-from flock.errors import BadInput, DailyLimit, JournalError, NetworkError, printable
+from flock.errors import BadInput, BotsTaken, DailyLimit, JournalError, NetworkError, Wait, printable
 from flock.events import Event
 from flock.journal import WELL, Condition, Outcome, Place, Standing
 from flock.keys import Key, Params, read_key
@@ -43,6 +43,7 @@ log = logging.getLogger(__name__)
 STEADFAST = TEMPERAMENTS["steadfast"]
 
 PIECE_INTERVAL = 3.0  # seconds between the posts of one line: readers get it as a whole, and not as a burst
+ACCOUNT_WAIT = 60.0  # seconds between two looks at whether another bot still posts to the account
 _CRON_SLACK = 30.0  # seconds; half of cron's minute
 
 
@@ -63,11 +64,13 @@ class Sheep:
 
     __slots__ = (  # there may be ten thousand; a subclass may have what it likes
         "__weakref__",
+        "_account",
         "_allowances",
         "_app",
         "_calls_heard",
         "_delivery",
         "_given_intervals",
+        "_is_recognized",
         "_key_file",
         "_pieces",
         "_recited",
@@ -103,19 +106,20 @@ class Sheep:
         self._given_intervals = (line_interval, poem_interval)
         self._key_file = KeyFile(self.json_file)
         self._use(key or read_key(self.json_file))
+        self.bot = self.context.bot(self.key)
+        self._account: str | None = None  # the one that the network has let it in to
+        self._is_recognized = False  # by the network, on this connection
         self.setup_api()
         self.memory: list[str] = []
         self.memorize()
         self.temperament: Temperament = self.key.temperament or self.context.options.temperament or STEADFAST
-        is_renamed = self.bot != self.context.networks.bot(self.key)  # its random numbers stay those that it had
-        self.seed = seed_of(self.context.options.seed, self.bot.partition(":")[2] if is_renamed else self.name)
-        self._recited: dict[int, Recitation] = {}
-        self._pieces: tuple[str, list[str]] | None = None  # the line under way, and its posts
+        self._be_born()
         self.sleeping = False
         self.busy = False
         self.standing = WELL
         self.moved = self.context.clock.now()
         self._calls_heard = self.context.calls
+        self.context.claim([self.key])
         self._remember()
 
     def __repr__(self) -> str:
@@ -125,7 +129,6 @@ class Sheep:
         self.key = key
         self.params: Params = key.params
         self._app = key.credentials.app
-        self.bot = self.context.bot(key)
         self.name = self.context.networks.label(key)
         line_interval, poem_interval = self._given_intervals
         self.line_interval = line_interval if key.line_interval is None else key.line_interval
@@ -139,10 +142,16 @@ class Sheep:
         """Learn the poem: its stripped, non-empty lines, in order. Raises BadPoem when there is none."""
         self.memory = list(read_poem(self.key.poem_file))
 
+    def _be_born(self) -> None:
+        """Draw the seed of the random numbers. Those of a renamed account stay what they were."""
+        is_renamed = self.bot != self.context.networks.bot(self.key)
+        self.seed = seed_of(self.context.options.seed, self.bot.partition(":")[2] if is_renamed else self.name)
+        self._recited: dict[int, Recitation] = {}
+        self._pieces: tuple[str, list[str]] | None = None  # the line under way, and its posts
+
     def _remember(self) -> None:
         """Go on where the journal says that this bot was."""
         journal, clock = self.context.journal, self.context.clock
-        self.context.claim([self.key])
         cap = self.key.posts_per_day
         cap = self.context.options.posts_per_day if cap is None else cap
         own = allowance(cap, clock, journal, self.bot)
@@ -269,6 +278,8 @@ class Sheep:
                 return
             if self.standing.strikes and self._key_file.has_changed and self._renew_key(is_called=is_called):
                 self.standing = WELL  # the account gets as many tries as a new one
+            if not self._is_recognized and self._find_account() and self.wake > clock.now():
+                return
             due, ended = self.due, self._delivery.ended
             self.tweet_something()
             if (self.due, self._delivery.ended) == (due, ended):  # a subclass that posts in its own way
@@ -447,9 +458,11 @@ class Sheep:
 
     def _renew_key(self, *, is_called: bool) -> bool:
         """Connect with the key that is in the key file now; return whether it can be used."""
+        if self._delivery.owes:
+            return False  # the post was one of the account of before
 
         def use(key: Key) -> None:
-            if self.context.bot(key) != self.bot:
+            if self._is_anothers(key):
                 raise BadInput("its key file names another bot now; start the flock anew")
             before = self.key
             self._use(key)
@@ -463,7 +476,53 @@ class Sheep:
         if not self._key_file.renew(use, complaint=complaint, again=is_called):
             return False
         self._delivery.network, self._delivery.name = self.api, self.name
+        self._is_recognized = False
         return True
+
+    def _is_anothers(self, key: Key) -> bool:
+        """Return whether `key` is another bot's, as far as that is known before the network has been asked."""
+        networks = self.context.networks
+        if networks.account(key) is not None:
+            return self.context.bot(key) != self.bot
+        if self._account and networks.tells_account(key):
+            return False  # `_find_account` compares
+        return networks.bot(key) not in (networks.bot(self.key), self.bot)
+
+    # Which account it is
+
+    def _find_account(self) -> bool:
+        """Find out which account the network lets the bot in to, where it tells, before the first post to it.
+
+        Return whether the journal knows that account by another name; then the sheep goes on at that place.
+        Raises NetworkError, also when the account is another bot's, and JournalError.
+        """
+        networks, journal = self.context.networks, self.context.journal
+        account = networks.find_account(self.key, self.api)
+        if account and account != self._account:
+            until = self.context.clock.wall() + ACCOUNT_WAIT
+            if self._account:
+                raise Wait("its key file is another account's now; start the flock anew", until=until)
+            try:
+                self.bot = journal.recognize(self.bot, networks.bot(self.key), account)
+            except BotsTaken as error:
+                raise Wait(str(error), until=until) from error
+        has_another = self.bot != self._delivery.bot
+        if has_another:
+            self._move()
+        self._account, self._is_recognized = account, True
+        return has_another
+
+    def _move(self) -> None:
+        """Go on at the place that the journal has for `bot`, or as a new bot; or stay if the journal fails."""
+        before = self._delivery
+        self._be_born()
+        self.standing = WELL
+        try:
+            self._remember()
+        except BaseException:
+            self._delivery = before  # so that the next try does all of it
+            raise
+        self.start_afresh()
 
     def _leave_the_pen(self, why: str) -> None:
         """Come out; the account gets as many tries as a new one."""

@@ -37,14 +37,14 @@ def test_systemd_hears_of_the_start_the_rounds_and_the_end(
     first = systemds.hear()
     pasture.wait_for_posts(folder, 1)
     rounds = systemds.hear()
-    while "2 tweets" not in rounds[1]:
+    while "2 posts" not in rounds[1]:
         rounds = systemds.hear()
     code, _, _ = flock.stop()
     last = systemds.hear_all()[-1]
 
     assert "READY=1" == first[0]
     assert first[1].startswith("STATUS=2 sheep on the way out to http://127.0.0.1:")
-    assert ["WATCHDOG=1", "STATUS=2 sheep; 2 tweets since the start"] == rounds
+    assert ["WATCHDOG=1", "STATUS=2 sheep; 2 posts since the start"] == rounds
     assert ["STOPPING=1", "STATUS=stopping"] == last
     assert 0 == code
 

@@ -146,6 +146,6 @@ def test_the_python_example_does_as_it_says(checkout: Path) -> None:
     rehearsal = Rehearsal(
         checkout / "keys.example", Options(temperament=names["latecomer"]), bot="mee_mee_hitsuji"
     )
-    said = [event.text for event in rehearsal.play(tweets=3 * len(poem)) if isinstance(event, Said)]
+    said = [event.text for event in rehearsal.play(posts=3 * len(poem)) if isinstance(event, Said)]
 
     assert [line for late in range(3) for line in poem[late:] + poem[:late]] == said

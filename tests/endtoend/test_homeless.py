@@ -36,7 +36,7 @@ def test_without_a_home_the_journal_needs_a_path(write_key: Callable[..., Path])
     assert (2, [expected]) == run("run", keys, "--once")
 
 
-@pytest.mark.parametrize("command", [("run", "--dry-run", "--once"), ("rehearse", "--tweets", "2")])
+@pytest.mark.parametrize("command", [("run", "--dry-run", "--once"), ("rehearse", "--posts", "2")])
 def test_what_needs_no_journal_needs_no_home(write_key: Callable[..., Path], command: tuple[str, ...]) -> None:
     """A dry run touches no file."""
     code, errors = run(command[0], write_key().parent, *command[1:])

@@ -301,7 +301,7 @@ def test_a_lost_stream_changes_no_exit_code_and_is_no_traceback(
     code_of_output = NO_SPACE if how == "full" and 1 in lost else 0
     for code, *arguments in [
         (code_of_output, "--version"),
-        (code_of_output, "rehearse", "keys", "--tweets", "3"),
+        (code_of_output, "rehearse", "keys", "--posts", "3"),
         (2, "run", "keys", "--line-interval", "soon"),
         (3, "run", "nowhere"),
     ]:

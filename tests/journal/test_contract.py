@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flock.errors import Unstorable
+from flock.errors import BotsTaken, Unstorable
 from flock.journal import (
     WELL,
     Condition,
@@ -253,6 +253,23 @@ class TestJournal:
         journal.claim(["x:lamb (2)"], {"x:lamb (2)": "x:2"})
         journal.claim(["x:lamb"], {"x:lamb": "x:9"})
         assert ["x:lamb", "x:lamb (2)"] == [journal.identify("x:lamb", account) for account in ("x:1", "x:2")]
+
+    def test_an_account_may_become_known_after_the_claim(self, journal: Journal) -> None:
+        """A bot keeps its name, gets the name that its account had, or is another account's namesake."""
+        journal.claim(["x:lamb", "x:ram (unknown)", "x:hogget"], {"x:hogget": "x:3"})
+
+        assert "x:lamb" == journal.recognize("x:lamb", "x:lamb", "x:1") == journal.identify("x:sheep", "x:1")
+        assert "x:lamb" == journal.recognize("x:lamb", "x:lamb", "x:1")
+        assert "x:hogget (2)" == journal.recognize("x:ram (unknown)", "x:hogget", "x:2")
+        assert "x:hogget (2)" == journal.identify("x:sheep", "x:2")
+
+    def test_two_bots_of_one_process_have_two_accounts(self, journal: Journal) -> None:
+        """The second bot that says it is the account is refused, and nothing of it is noted."""
+        journal.claim(["x:lamb", "x:ram"])
+        journal.recognize("x:lamb", "x:lamb", "x:1")
+        with pytest.raises(BotsTaken):
+            journal.recognize("x:ram", "x:ram", "x:1")
+        assert "x:ram" == journal.recognize("x:ram", "x:ram", "x:2")
 
     @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(PLACES, STANDINGS, TIMES)

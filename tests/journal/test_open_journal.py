@@ -29,6 +29,7 @@ from flock.journal.claims import Claims
 from tests.conftest import TIMEOUT
 
 OLD = Path(__file__).parent / "data" / "journal-v2.sql"
+V4 = Path(__file__).parent / "data" / "journal-v4.sql"
 LONG = "one\ntwo\nthree"
 V1 = "ALTER TABLE sheep DROP COLUMN prior_line; PRAGMA user_version = 1"
 THEN = {  # where the bots of OLD are, and how they fare
@@ -71,12 +72,12 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "state" / "flock.db"
 
 
-def restore(path: Path, *changes: str) -> None:
-    """Make the journal that commit c82773e wrote, with changes; in WAL mode, as it was."""
+def restore(path: Path, *changes: str, dump: Path = OLD) -> None:
+    """Make the journal that an earlier commit wrote, with changes; in WAL mode, as it was."""
     path.parent.mkdir()
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA journal_mode = WAL")
-        connection.executescript(OLD.read_text(encoding="utf-8"))
+        connection.executescript(dump.read_text(encoding="utf-8"))
         for change in changes:
             connection.executescript(change)
 
@@ -186,6 +187,53 @@ def test_an_open_intent_without_its_post_dates_from_the_due_time(path: Path, rea
     with closing(open_journal(path, read_only=read_only)) as journal:
         place, standing = THEN["x:open"]
         assert (place._replace(intended=1100.0), standing) == journal.read("x:open")
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+def test_bots_that_an_older_flock_knew_by_the_old_name_of_x_are_where_they_were(
+    path: Path, read_only: bool
+) -> None:
+    """Also those whose account is known, those that practise, and bots on other networks."""
+    restore(path, dump=V4)
+    then = {"x:said": 0, "x:old (1002)": 2, "pasture:said": 2, "pasture:said (x)": 4, "pasture:said (x) (1005)": 4}
+    others = {"bluesky:said.test": 6, "mastodon:said@botsin.example": 6, "feed:said": 8}
+    with closing(open_journal(path, read_only=read_only)) as journal:
+        kept = {bot: journal.read(bot) for bot in {**then, **others}}
+        assert {**then, **others} == {bot: each[0].n for bot, each in kept.items() if each}
+        begun = Place(line=1, due=1000.0, saying="baa", intended=1000.0, next_line="baa", token="0" * 32)
+        assert (begun, WELL) == kept["x:said"]
+        assert kept["x:old (1002)"]
+        assert ("71", 1) == (kept["x:old (1002)"][0].last_id, kept["x:old (1002)"][0].skipped)
+        assert [1000.0] == journal.latest_posts(9, "x:said")
+        assert journal.read("twitter:said") is None
+
+
+def test_accounts_that_an_older_flock_knew_by_the_old_name_of_x_are_known(path: Path) -> None:
+    """A renamed account goes on where it was; so does one that practises."""
+    restore(path, dump=V4)
+    with closing(open_journal(path)) as journal:
+        assert "x:said" == journal.identify("x:renamed", "x:1001")
+        assert "x:old (1002)" == journal.identify("x:old", "x:1002")
+        assert "pasture:said (x)" == journal.identify("pasture:said", "pasture:x:1004")
+
+
+def test_an_older_flock_that_has_the_file_open_cannot_run_a_bot_beside_this_one(path: Path) -> None:
+    """It opened the file before the migration, and has claimed nothing yet: it would know the bots by old names.
+
+    These are its own statements. Without the answer to the first it has no place for a bot, and without the
+    second no intent.
+    """
+    restore(path, dump=V4)
+    with closing(sqlite3.connect(path)) as older:
+        read, intend = (
+            "SELECT n FROM sheep WHERE bot = ? AND spoken",
+            "UPDATE sheep SET spoken = 1, n = 1 WHERE bot = ?",
+        )
+        assert [(0,)] == older.execute(read, ("twitter:said",)).fetchall()
+        with closing(open_journal(path)):
+            for statement in (read, intend):
+                with pytest.raises(sqlite3.OperationalError, match="no such column: spoken"):
+                    older.execute(statement, ("twitter:said",))
 
 
 @pytest.mark.parametrize("changes", [(), (V1,)], ids=["v2", "v1"])
@@ -335,7 +383,7 @@ def test_a_missing_journal_is_not_created_to_be_read(path: Path) -> None:
     [
         ("DROP TABLE tweet", "the table tweet is missing"),
         ("DROP TABLE sheep", "the table sheep is missing"),
-        ("ALTER TABLE sheep DROP COLUMN spoken", "the column sheep.spoken is missing"),
+        ("ALTER TABLE sheep DROP COLUMN holder", "the column sheep.holder is missing"),
         ("ALTER TABLE tweet RENAME COLUMN outcome TO result", "the column tweet.outcome is missing"),
         ("PRAGMA user_version = 0", "already exists"),
     ],
@@ -439,7 +487,7 @@ def test_a_text_that_is_not_utf_8_is_told_in_a_line(path: Path) -> None:
     with closing(open_journal(path)) as journal:
         journal.claim(["x:dolly"])
     with closing(sqlite3.connect(path)) as other, other:
-        other.execute("UPDATE sheep SET spoken = 1, saying = CAST(x'c3280a' AS TEXT)")
+        other.execute("UPDATE sheep SET is_kept = 1, saying = CAST(x'c3280a' AS TEXT)")
     with closing(open_journal(path)) as journal, pytest.raises(JournalError) as error:
         journal.read("x:dolly")
     assert line(error).endswith(
@@ -452,7 +500,7 @@ def test_a_condition_that_no_flock_writes_is_told_in_a_line(path: Path, read_onl
     """Another program wrote it; no other exception ends the sheep that reads it."""
     open_journal(path).close()
     with closing(sqlite3.connect(path)) as other, other:
-        other.execute("INSERT INTO sheep (bot, spoken, condition) VALUES ('x:dolly', 1, 'shorn')")
+        other.execute("INSERT INTO sheep (bot, is_kept, condition) VALUES ('x:dolly', 1, 'shorn')")
     with closing(open_journal(path, read_only=read_only)) as journal:
         with pytest.raises(JournalError, match=r"it is damaged; .*\(the condition 'shorn'\)") as error:
             journal.read("x:dolly")

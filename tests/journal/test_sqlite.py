@@ -172,7 +172,7 @@ def test_two_hundred_threads_write_at_once(path: Path) -> None:
         with ThreadPoolExecutor(len(bots)) as pool:
             assert [[1, 2, 3, 4, 5]] * 200 == list(pool.map(live, bots))
         assert [(1000,)] == rows(path, "SELECT count(*) FROM tweet WHERE outcome = 'said'")
-        assert [(200, 5)] == rows(path, "SELECT count(*), min(n) FROM sheep WHERE spoken")
+        assert [(200, 5)] == rows(path, "SELECT count(*), min(n) FROM sheep WHERE is_kept")
         wrong = "SELECT 1 FROM tweet JOIN sheep ON sheep.id = tweet.bot WHERE text != sheep.bot || ' ' || tweet.n"
         assert [] == rows(path, wrong)
 
@@ -275,7 +275,7 @@ def test_a_journal_is_closed_when_all_that_was_queued_is_written(path: Path) -> 
     keeps = [partial(journal.keep, f"x:sheep{number}", Place(), WELL) for number in range(3)]
     assert [None] * 4 == [call.result() for call in together(journal, *keeps, journal.close)]
     journal.close()
-    assert [(3,)] == rows(path, "SELECT count(*) FROM sheep WHERE spoken")
+    assert [(3,)] == rows(path, "SELECT count(*) FROM sheep WHERE is_kept")
 
 
 def test_a_file_that_is_no_journal_is_refused_in_a_line(path: Path) -> None:
@@ -426,6 +426,32 @@ def test_two_names_of_one_account_are_not_claimed_at_once(path: Path) -> None:
         first.claim(["x:dolly"], {"x:dolly": "x:1"})
         with pytest.raises(BotsTaken, match="already runs dolly"):
             second.claim(["x:molly"], {"x:molly": "x:1"})
+
+
+@claims
+def test_an_account_that_another_flock_runs_is_not_recognized(path: Path) -> None:
+    """Its name was another one when it was claimed there; when that flock has ended, it is."""
+    with closing(SqliteJournal(path)) as first:
+        first.claim(["x:dolly"], {"x:dolly": "x:1"})
+        with closing(SqliteJournal(path)) as second:
+            second.claim(["x:molly"])
+            with pytest.raises(BotsTaken, match="already runs dolly"):
+                second.recognize("x:molly", "x:molly", "x:1")
+            first.close()
+            assert "x:dolly" == second.recognize("x:molly", "x:molly", "x:1")
+            with closing(SqliteJournal(path)) as third, pytest.raises(BotsTaken, match="already runs dolly"):
+                third.claim(["x:dolly"])
+
+
+@claims
+def test_one_of_two_flocks_gets_an_account_that_both_find_out(path: Path) -> None:
+    """In the same moment, and neither finds it in the journal yet."""
+    with closing(SqliteJournal(path)) as first, closing(SqliteJournal(path)) as second:
+        first.claim(["x:dolly"])
+        second.claim(["x:molly"])
+        assert "x:dolly" == first.recognize("x:dolly", "x:dolly", "x:1")
+        with pytest.raises(BotsTaken, match="already runs dolly"):
+            second.recognize("x:molly", "x:molly", "x:1")
 
 
 @claims

@@ -33,11 +33,9 @@ def test_the_accounts_number_is_given_or_read_off_the_token(
     assert expected == read_key(write_key(user_id=user_id, oauth_token=token)).credentials.account_id
 
 
-@pytest.mark.parametrize(
-    ("said", "network"), [(..., "twitter"), ("twitter", "twitter"), ("x", "twitter"), ("pasture", "pasture")]
-)
+@pytest.mark.parametrize(("said", "network"), [(..., "x"), ("twitter", "x"), ("x", "x"), ("pasture", "pasture")])
 def test_the_network_chooses_the_class_of_credentials(write_key: WriteKey, said: object, network: str) -> None:
-    """Without a network it is X, which the journal knows as twitter."""
+    """Without a network it is X, whose old name still stands in key files."""
     key = read_key(write_key(network=said))
     assert network == key.network
     assert isinstance(key.credentials, XCredentials)

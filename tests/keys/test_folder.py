@@ -211,7 +211,7 @@ def test_a_file_name_cannot_break_the_warnings_line(write_key: WriteKey) -> None
     assert warning.isprintable()
 
 
-@pytest.mark.parametrize(("mode", "network"), [(0o600, "twitter"), (0o400, "twitter"), (0o644, "pasture")])
+@pytest.mark.parametrize(("mode", "network"), [(0o600, "x"), (0o400, "x"), (0o644, "pasture")])
 def test_private_keys_and_practice_keys_need_no_warning(write_key: WriteKey, mode: int, network: str) -> None:
     """A practice key opens no account on any network."""
     file = write_key(network=network)

@@ -28,7 +28,7 @@ def test_a_good_key_holds_its_fields(write_key: WriteKey) -> None:
     assert isinstance(key.credentials, XCredentials)
     assert "1001-token-sesame" == key.credentials.oauth_token.get_secret_value()
     assert (90.0, 3600.0) == (key.line_interval, key.poem_interval)
-    assert ("twitter", "1.1") == (key.network, key.credentials.api)
+    assert ("x", "1.1") == (key.network, key.credentials.api)
 
 
 def test_the_params_are_the_files_fields_as_they_stand_there(write_key: WriteKey) -> None:

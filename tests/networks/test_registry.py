@@ -77,7 +77,7 @@ def test_the_journal_knows_a_bot_by_its_server_where_that_has_names_of_its_own(
     networks: Connect, keys: dict[str, Key]
 ) -> None:
     """A handle on Bluesky and a name on X need none."""
-    names = ["twitter:dolly", "bluesky:dolly.test", "mastodon:dolly@a.example", "feed:dolly"]
+    names = ["x:dolly", "bluesky:dolly.test", "mastodon:dolly@a.example", "feed:dolly"]
     made = networks()
     assert names == [made.bot(key) for key in keys.values()]
     assert ["dolly", "dolly.test", "mastodon:dolly@a.example", "feed:dolly"] == [

@@ -21,11 +21,11 @@ def test_a_stuck_flock_does_not_feed_the_watchdog(systemds: Systemds) -> None:
     systemd(replace(ROUNDS, alive=False))
 
     alive, stuck = systemds.hear_all()
-    assert ["WATCHDOG=1", "STATUS=3 sheep; 0 tweets since the start"] == alive
-    assert ["STATUS=3 sheep, NOT MOVING; 0 tweets since the start"] == stuck
+    assert ["WATCHDOG=1", "STATUS=3 sheep; 0 posts since the start"] == alive
+    assert ["STATUS=3 sheep, NOT MOVING; 0 posts since the start"] == stuck
 
 
-def test_the_status_tells_penned_and_waiting_sheep_and_counts_tweets(systemds: Systemds) -> None:
+def test_the_status_tells_penned_and_waiting_sheep_and_counts_posts(systemds: Systemds) -> None:
     """`systemctl status` says in one line how the flock is."""
     systemd = Systemd({"NOTIFY_SOCKET": systemds.address})
     said = Said(at=0.0, text="baa", n=0, line=0, lines=1, age=0.0, late=0.0, post_id="1")
@@ -38,7 +38,7 @@ def test_the_status_tells_penned_and_waiting_sheep_and_counts_tweets(systemds: S
         [
             "WATCHDOG=1",
             "STATUS=9 sheep, 4 penned (a, b, c, …), 2 waiting for a limit, 1 trying again; "
-            "1,200 tweets since the start",
+            "1,200 posts since the start",
         ]
     ] == systemds.hear_all()
 
@@ -57,5 +57,5 @@ def test_a_bots_name_is_no_line_of_the_protocol(systemds: Systemds) -> None:
     Systemd({"NOTIFY_SOCKET": systemds.address})(replace(ROUNDS, penned=("do\nREADY=1",)))
 
     assert [
-        ["WATCHDOG=1", "STATUS=3 sheep, 1 penned (do\ufffdREADY=1); 0 tweets since the start"]
+        ["WATCHDOG=1", "STATUS=3 sheep, 1 penned (do\ufffdREADY=1); 0 posts since the start"]
     ] == systemds.hear_all()

@@ -90,8 +90,8 @@ SENTENCES = [
     ),
     (Called(at=AT), "SIGHUP: penned and waiting sheep try again"),
     (Stopping(at=AT, under_way=0, grace=10), "stopping"),
-    (Stopping(at=AT, under_way=1, grace=10), "stopping; up to 10s for 1 tweet under way"),
-    (Stopping(at=AT, under_way=2, grace=10), "stopping; up to 10s for 2 tweets under way"),
+    (Stopping(at=AT, under_way=1, grace=10), "stopping; up to 10s for 1 post under way"),
+    (Stopping(at=AT, under_way=2, grace=10), "stopping; up to 10s for 2 posts under way"),
     (Stopped(at=AT, why="stopped as asked"), "the flock has ended: stopped as asked"),
     (
         Silenced(at=AT, why="disk full"),

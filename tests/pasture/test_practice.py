@@ -70,7 +70,7 @@ def test_one_name_on_two_networks_is_two_bots_in_practice_too(
 def test_outside_of_practice_networks_keep_the_names_apart(twins: tuple[Key, Key]) -> None:
     """Their names are `network:name`, without practice mode."""
     networks = Networks(Options())
-    assert ["twitter:dolly", "pasture:dolly"] == [networks.bot(key) for key in twins]
+    assert ["x:dolly", "pasture:dolly"] == [networks.bot(key) for key in twins]
 
 
 def test_bots_of_one_name_have_an_account_each_on_the_pasture(

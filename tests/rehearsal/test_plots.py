@@ -42,7 +42,7 @@ def test_an_svg_names_the_bots_and_what_is_drawn(make_folder: Make, start: Start
     text = (tmp_path / "age.svg").read_text(encoding="utf-8")
     assert 0 == code
     assert "{http://www.w3.org/2000/svg}svg" == ElementTree.fromstring(text).tag
-    labels = ("entropy", "memory left", "tweets a day", "days", "recitation", "line of the poem")
+    labels = ("entropy", "memory left", "posts a day", "days", "recitation", "line of the poem")
     assert [] == [word for word in (*folder.poems, *labels) if f"<!-- {word}" not in text]
 
 
@@ -61,13 +61,13 @@ def test_the_same_rehearsal_is_the_same_picture(
 
 
 @pytest.mark.parametrize("bots", [1, 12])
-def test_one_tweet_is_enough_and_many_bots_are_not_too_many(
+def test_one_post_is_enough_and_many_bots_are_not_too_many(
     make_folder: Make, start: Start, tmp_path: Path, bots: int
 ) -> None:
     """The shortest rehearsal has a picture, and so has one with more bots than colours."""
     folder = make_folder(bots)
 
-    code, _, errors = start("rehearse", folder.path, "--tweets", "1", "--quiet", "--plot", "age.png").end()
+    code, _, errors = start("rehearse", folder.path, "--posts", "1", "--quiet", "--plot", "age.png").end()
 
     assert (0, "drawn: age.png\n") == (code, errors)
     assert (tmp_path / "age.png").exists()
@@ -92,7 +92,7 @@ def test_what_cannot_be_drawn_is_one_line(
     (tmp_path / "folder.png").mkdir()
 
     code, _, errors = start(
-        "rehearse", folder.path, "--quiet", "--tweets" if len(arguments) == 2 else "--seed", "1", *arguments
+        "rehearse", folder.path, "--quiet", "--posts" if len(arguments) == 2 else "--seed", "1", *arguments
     ).end()
 
     assert 2 == code

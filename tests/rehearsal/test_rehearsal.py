@@ -39,31 +39,31 @@ TROUBLED = "erratic=0.6,mix_up=0.9,forget=0.8,boredom=0.6,fixation=0.5,maturity=
 
 
 def rehearsed(start: Start, *arguments: str | Path) -> list[dict[str, Any]]:
-    """Return what `flock rehearse --json` prints, tweet by tweet."""
+    """Return what `flock rehearse --json` prints, post by post."""
     code, output, errors = start("rehearse", *arguments, "--json").end()
     assert 0 == code, errors
     return [json.loads(line) for line in output.splitlines()]
 
 
-def texts_of(tweets: list[dict[str, Any]], bot: str) -> list[str]:
+def texts_of(posts: list[dict[str, Any]], bot: str) -> list[str]:
     """Return what one bot says, in order."""
-    return [tweet["text"] for tweet in tweets if tweet["bot"] == bot]
+    return [post["text"] for post in posts if post["bot"] == bot]
 
 
 # What is said, and for how long
 
 
-def test_tweets_is_how_many_each_bot_says(make_folder: Make, start: Start) -> None:
-    """--tweets N: exactly N of each bot, in the order of time, numbered from 0, each its poem over and over."""
+def test_posts_is_how_many_each_bot_says(make_folder: Make, start: Start) -> None:
+    """--posts N: exactly N of each bot, in the order of time, numbered from 0, each its poem over and over."""
     folder = make_folder(4)
 
-    tweets = rehearsed(start, folder.path, "--tweets", "13")
+    posts = rehearsed(start, folder.path, "--posts", "13")
 
-    assert dict.fromkeys(folder.poems, 13) == Counter(tweet["bot"] for tweet in tweets)
-    assert sorted(tweet["t"] for tweet in tweets) == [tweet["t"] for tweet in tweets]
+    assert dict.fromkeys(folder.poems, 13) == Counter(post["bot"] for post in posts)
+    assert sorted(post["t"] for post in posts) == [post["t"] for post in posts]
     for name, poem in folder.poems.items():
-        assert list(range(13)) == [tweet["n"] for tweet in tweets if tweet["bot"] == name]
-        assert [poem[n % 6] for n in range(13)] == texts_of(tweets, name)
+        assert list(range(13)) == [post["n"] for post in posts if post["bot"] == name]
+        assert [poem[n % 6] for n in range(13)] == texts_of(posts, name)
 
 
 def test_bots_of_two_networks_with_one_name_are_counted_apart(write_key: Callable[..., Path]) -> None:
@@ -71,19 +71,19 @@ def test_bots_of_two_networks_with_one_name_are_counted_apart(write_key: Callabl
     folder = write_key("a.json").parent
     write_key("b.json", network="pasture", oauth_token="other")
 
-    said = [event for event in Rehearsal(folder, Options()).play(tweets=5) if isinstance(event, Said)]
+    said = [event for event in Rehearsal(folder, Options()).play(posts=5) if isinstance(event, Said)]
 
     assert [0, 0, 1, 1, 2, 2, 3, 3, 4, 4] == sorted(event.n for event in said)
 
 
-def test_tweets_counts_the_pieces_of_a_long_line(make_folder: Make, start: Start) -> None:
-    """A line of many tweets is cut off where N is reached."""
+def test_posts_counts_the_pieces_of_a_long_line(make_folder: Make, start: Start) -> None:
+    """A line of many posts is cut off where N is reached."""
     folder = make_folder(1)
     (folder.path / "bot0.txt").write_text(" ".join(f"word{number}" for number in range(600)))
 
-    tweets = rehearsed(start, folder.path, "--tweets", "5")
+    posts = rehearsed(start, folder.path, "--posts", "5")
 
-    assert list(range(5)) == [tweet["n"] for tweet in tweets]
+    assert list(range(5)) == [post["n"] for post in posts]
 
 
 def test_each_json_line_has_its_fields(make_folder: Make, start: Start) -> None:
@@ -91,7 +91,7 @@ def test_each_json_line_has_its_fields(make_folder: Make, start: Start) -> None:
     folder = make_folder(1, lines=2)
 
     code, output, errors = start(
-        "rehearse", folder.path, "--tweets", "3", "--json", "--line-interval", "7", "--poem-interval", "100"
+        "rehearse", folder.path, "--posts", "3", "--json", "--line-interval", "7", "--poem-interval", "100"
     ).end()
 
     common = {"bot": "bot0", "mood": "faithful", "memory": 1.0, "entropy": 0.0}
@@ -102,36 +102,36 @@ def test_each_json_line_has_its_fields(make_folder: Make, start: Start) -> None:
     ]
     assert expected == [json.loads(line) for line in output.splitlines()]
     assert 0 == code
-    assert "the flock: 1 sheep, 3 tweets" in errors
+    assert "the flock: 1 sheep, 3 posts" in errors
 
 
 def test_days_is_how_long_it_takes(make_folder: Make, start: Start) -> None:
-    """--days: every tweet within that time, and none after."""
+    """--days: every post within that time, and none after."""
     folder = make_folder(2)
 
-    tweets = rehearsed(start, folder.path, "--days", "0.01", "--line-interval", "60", "--poem-interval", "60")
+    posts = rehearsed(start, folder.path, "--days", "0.01", "--line-interval", "60", "--poem-interval", "60")
 
-    assert dict.fromkeys(folder.poems, 15) == Counter(tweet["bot"] for tweet in tweets)  # 864 seconds
-    assert 840 <= tweets[-1]["t"] <= 864
+    assert dict.fromkeys(folder.poems, 15) == Counter(post["bot"] for post in posts)  # 864 seconds
+    assert 840 <= posts[-1]["t"] <= 864
 
 
 def test_without_any_end_it_is_thirty_days(make_folder: Make, start: Start) -> None:
     """The default is 30 days."""
     folder = make_folder(1)
 
-    tweets = rehearsed(start, folder.path, "--line-interval", "1h", "--poem-interval", "1h")
+    posts = rehearsed(start, folder.path, "--line-interval", "1h", "--poem-interval", "1h")
 
-    assert 30 * 24 + 1 == len(tweets)
+    assert 30 * 24 + 1 == len(posts)
 
 
 def test_at_age_is_one_recitation_at_that_age(make_folder: Make, start: Start) -> None:
     """--at-age alone: from the beginning of that recitation to its end."""
     folder = make_folder(2)
 
-    tweets = rehearsed(start, folder.path, "--at-age", "40")
+    posts = rehearsed(start, folder.path, "--at-age", "40")
 
-    assert folder.poems == {name: texts_of(tweets, name) for name in folder.poems}
-    assert {40} == {int(tweet["age"]) for tweet in tweets}
+    assert folder.poems == {name: texts_of(posts, name) for name in folder.poems}
+    assert {40} == {int(post["age"]) for post in posts}
 
 
 def test_at_age_says_what_a_sheep_of_that_age_says(make_folder: Make, start: Start) -> None:
@@ -139,30 +139,30 @@ def test_at_age_says_what_a_sheep_of_that_age_says(make_folder: Make, start: Sta
     folder = make_folder(1)
     arguments = (folder.path, "--temperament", TROUBLED)
 
-    lived = rehearsed(start, *arguments, "--tweets", "400")
+    lived = rehearsed(start, *arguments, "--posts", "400")
     made = rehearsed(start, *arguments, "--at-age", "9")
 
-    assert [tweet["text"] for tweet in lived if int(tweet["age"]) == 9] == texts_of(made, "bot0")
+    assert [post["text"] for post in lived if int(post["age"]) == 9] == texts_of(made, "bot0")
 
 
 def test_at_age_with_a_fraction_begins_in_the_middle(make_folder: Make, start: Start) -> None:
     """Half a recitation old is in the middle of the poem; it ends with that recitation."""
     folder = make_folder(1)
 
-    tweets = rehearsed(start, folder.path, "--at-age", "2.5")
+    posts = rehearsed(start, folder.path, "--at-age", "2.5")
 
-    assert folder.poems["bot0"][3:] == texts_of(tweets, "bot0")
+    assert folder.poems["bot0"][3:] == texts_of(posts, "bot0")
 
 
 def test_one_bot_alone_says_what_it_says_among_others(make_folder: Make, start: Start) -> None:
     """--bot leaves the others out, and changes neither texts nor times."""
     folder = make_folder(4)
-    arguments = (folder.path, "--temperament", TROUBLED, "--tweets", "60")
+    arguments = (folder.path, "--temperament", TROUBLED, "--posts", "60")
 
     alone = rehearsed(start, *arguments, "--bot", "bot2")
     together = rehearsed(start, *arguments)
 
-    assert [tweet for tweet in together if tweet["bot"] == "bot2"] == alone
+    assert [post for post in together if post["bot"] == "bot2"] == alone
 
 
 def test_the_seed_is_for_the_old(make_folder: Make, start: Start) -> None:
@@ -173,12 +173,12 @@ def test_the_seed_is_for_the_old(make_folder: Make, start: Start) -> None:
     def said(*more: str) -> list[str]:
         return texts_of(rehearsed(start, *arguments, *more), "bot0")
 
-    assert said("--tweets", "6", "--seed", "1") == said("--tweets", "6", "--seed", "2") == folder.poems["bot0"]
-    assert said("--at-age", "50", "--tweets", "9", "--seed", "1") == said(
-        "--at-age", "50", "--tweets", "9", "--seed", "1"
+    assert said("--posts", "6", "--seed", "1") == said("--posts", "6", "--seed", "2") == folder.poems["bot0"]
+    assert said("--at-age", "50", "--posts", "9", "--seed", "1") == said(
+        "--at-age", "50", "--posts", "9", "--seed", "1"
     )
-    assert said("--at-age", "50", "--tweets", "9", "--seed", "1") != said(
-        "--at-age", "50", "--tweets", "9", "--seed", "2"
+    assert said("--at-age", "50", "--posts", "9", "--seed", "1") != said(
+        "--at-age", "50", "--posts", "9", "--seed", "2"
     )
 
 
@@ -188,10 +188,10 @@ def test_a_key_file_goes_before_the_option(make_folder: Make, start: Start) -> N
     file = folder.path / "bot1.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | {"temperament": {"erratic": 0, "maturity": 1}}))
 
-    tweets = rehearsed(start, folder.path, "--temperament", TROUBLED, "--at-age", "50")
+    posts = rehearsed(start, folder.path, "--temperament", TROUBLED, "--at-age", "50")
 
-    assert folder.poems["bot1"] == texts_of(tweets, "bot1")
-    assert folder.poems["bot0"] != texts_of(tweets, "bot0")
+    assert folder.poems["bot1"] == texts_of(posts, "bot1")
+    assert folder.poems["bot0"] != texts_of(posts, "bot0")
 
 
 def test_a_bad_temperament_in_a_key_file_is_named(make_folder: Make, start: Start) -> None:
@@ -209,22 +209,22 @@ def test_a_bad_temperament_in_a_key_file_is_named(make_folder: Make, start: Star
 
 
 def test_the_summary_tells_of_each_bot(make_folder: Make, start: Start) -> None:
-    """Tweets a day, the cost, what is left of the poem, what was forgotten first, the longest fixation."""
+    """Posts a day, the cost, what is left of the poem, what was forgotten first, the longest fixation."""
     folder = make_folder(2)
     arguments = (folder.path, "--temperament", TROUBLED, "--days", "3")
 
-    tweets = rehearsed(start, *arguments)
+    posts = rehearsed(start, *arguments)
     code, output, _ = start("rehearse", *arguments, "--quiet").end()
 
     lines = output.splitlines()
-    mine = [tweet for tweet in tweets if tweet["bot"] == "bot0"]
+    mine = [post for post in posts if post["bot"] == "bot0"]
     days = mine[-1]["t"] / DAY
-    first = next(tweet for tweet in mine if tweet["mood"] == "forgets")
-    moods = "".join("x" if tweet["mood"] == "is fixated" else " " for tweet in mine)
+    first = next(post for post in mine if post["mood"] == "forgets")
+    moods = "".join("x" if post["mood"] == "is fixated" else " " for post in mine)
     longest = max(map(len, moods.split()))
     assert 0 == code
-    assert f"the flock: 2 sheep, {len(tweets):,} tweets, ${len(tweets) * 0.015:,.2f} on X" == lines[0]
-    assert f"bot0: {len(mine):,} tweets, {len(mine) / days:,.1f} a day; ${len(mine) * 0.015:,.2f} on X" == lines[1]
+    assert f"the flock: 2 sheep, {len(posts):,} posts, ${len(posts) * 0.015:,.2f} on X" == lines[0]
+    assert f"bot0: {len(mine):,} posts, {len(mine) / days:,.1f} a day; ${len(mine) * 0.015:,.2f} on X" == lines[1]
     assert f"    age {mine[-1]['age']:.1f}; remembers {mine[-1]['memory']:.0%} of its poem" == lines[2]
     assert f"    first forgot something on day {first['t'] // DAY + 1:.0f}: {first['text']}" == lines[3]
     assert lines[4].startswith(f"    longest fixation: came back {longest} times, at last as: ")
@@ -239,26 +239,41 @@ def test_the_summary_of_a_faithful_flock_is_short(make_folder: Make, start: Star
     _, output, _ = start("rehearse", folder.path, "--days", "1", "--quiet", "--poem-interval", "23h").end()
 
     assert [
-        "the flock: 1 sheep, 4 tweets, $0.43 on X",
-        "bot0: 4 tweets, 4.2 a day; $0.43 on X",
+        "the flock: 1 sheep, 4 posts, $0.43 on X",
+        "bot0: 4 posts, 4.2 a day; $0.43 on X",
         "    age 1.5; remembers 100% of its poem",
     ] == output.splitlines()
 
 
-def test_lines_for_people_have_day_time_bot_text_and_mood(make_folder: Make, start: Start) -> None:
-    """The plain output is one line a tweet, with the mood when it is not the usual one, then the summary."""
-    folder = make_folder(1)
-    arguments = (folder.path, "--temperament", TROUBLED, "--at-age", "9", "--tweets", "4")
+def test_the_total_is_told_for_each_network(make_folder: Make, start: Start) -> None:
+    """Posts cost money on X alone; a flock without a bot there costs nothing, and X is not named."""
+    folder = make_folder(1).path
+    own = {"network": "bluesky", "screen_name": "blue.test", "app_password": "sesame", "poem_file": "bot0.txt"}
+    folder.joinpath("blue.json").write_text(json.dumps(own))
+    folder.joinpath("blue.json").chmod(0o600)
 
-    tweets = rehearsed(start, *arguments)
+    both = start("rehearse", folder, "--posts", "4", "--quiet").end()[1].splitlines()
+    free = start("rehearse", folder, "--posts", "4", "--quiet", "--bot", "blue.test").end()[1].splitlines()
+
+    assert "the flock: 2 sheep, 8 posts (4 on Bluesky, 4 on X), $0.06 on X" == both[0]
+    assert "the flock: 1 sheep, 4 posts" == free[0]
+    assert "on X" not in "".join(free)
+
+
+def test_lines_for_people_have_day_time_bot_text_and_mood(make_folder: Make, start: Start) -> None:
+    """The plain output is one line a post, with the mood when it is not the usual one, then the summary."""
+    folder = make_folder(1)
+    arguments = (folder.path, "--temperament", TROUBLED, "--at-age", "9", "--posts", "4")
+
+    posts = rehearsed(start, *arguments)
     _, output, _ = start("rehearse", *arguments).end()
 
-    for line, tweet in zip(output.splitlines(), tweets, strict=False):
-        seconds = int(tweet["t"])
-        mood = "" if tweet["mood"] == "faithful" else f"  ({tweet['mood']})"
+    for line, post in zip(output.splitlines(), posts, strict=False):
+        seconds = int(post["t"])
+        mood = "" if post["mood"] == "faithful" else f"  ({post['mood']})"
         clock = f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
-        assert f"day 1   {clock}  bot0             {tweet['text']}{mood}" == line
-    assert output.splitlines()[len(tweets)].startswith("the flock: ")
+        assert f"day 1   {clock}  bot0             {post['text']}{mood}" == line
+    assert output.splitlines()[len(posts)].startswith("the flock: ")
 
 
 def test_a_terminal_gets_a_progress_bar(make_folder: Make) -> None:
@@ -317,7 +332,7 @@ def test_the_same_text_twice_in_a_row_is_foretold(
 
     assert 0 == code
     assert f"flock: warning: {folder.path / 'bot0.txt'}: {doubt}\n" == errors
-    assert f"the flock: 1 sheep, {said} tweets, ${said * 0.015:,.2f} on X" == output.splitlines()[0]
+    assert f"the flock: 1 sheep, {said} posts, ${said * 0.015:,.2f} on X" == output.splitlines()[0]
     assert f"    {refused} lines are refused: the same text twice in a row" == output.splitlines()[2]
 
 
@@ -326,7 +341,7 @@ def test_a_refused_line_is_shown_as_such(make_folder: Make, start: Start) -> Non
     folder = make_folder(1)
     (folder.path / "bot0.txt").write_text("baa\nbaa\nboo\n")
 
-    _, output, _ = start("rehearse", folder.path, "--tweets", "2").end()
+    _, output, _ = start("rehearse", folder.path, "--posts", "2").end()
 
     assert [
         "day 1   00:00:00  bot0             baa",
@@ -336,15 +351,15 @@ def test_a_refused_line_is_shown_as_such(make_folder: Make, start: Start) -> Non
 
 
 def test_a_poem_of_one_line_is_rehearsed_for_as_long_as_asked(make_folder: Make, start: Start) -> None:
-    """Days come to their end; tweets never would, so that the rehearsal ends when nothing new comes."""
+    """Days come to their end; posts never would, so that the rehearsal ends when nothing new comes."""
     folder = make_folder(1, lines=1)
 
     days = start("rehearse", folder.path, "--days", "60", "--poem-interval", "1h", "--quiet").end()
-    tweets = start("rehearse", folder.path, "--tweets", "2", "--quiet").end()
+    posts = start("rehearse", folder.path, "--posts", "2", "--quiet").end()
 
-    assert (0, 0) == (days[0], tweets[0])
+    assert (0, 0) == (days[0], posts[0])
     assert "    1,440 lines are refused: the same text twice in a row" == days[1].splitlines()[2]
-    assert "    4 lines are refused: the same text twice in a row" == tweets[1].splitlines()[2]
+    assert "    4 lines are refused: the same text twice in a row" == posts[1].splitlines()[2]
 
 
 def test_what_is_doubtful_about_a_poem_is_told_first(make_folder: Make, start: Start) -> None:
@@ -354,8 +369,8 @@ def test_what_is_doubtful_about_a_poem_is_told_first(make_folder: Make, start: S
     file = folder.path / "bot1.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | {"poem_file": "bot0.txt"}))
 
-    _, _, errors = start("rehearse", folder.path, "--tweets", "1").end()
-    _, _, others = start("rehearse", folder.path, "--tweets", "1", "--bot", "bot2").end()
+    _, _, errors = start("rehearse", folder.path, "--posts", "1").end()
+    _, _, others = start("rehearse", folder.path, "--posts", "1", "--bot", "bot2").end()
 
     what = "line 1 holds an HTML entity, which is posted as it stands: one &amp; two"
     assert 1 == errors.splitlines().count(f"flock: warning: {folder.path / 'bot0.txt'}: {what}")
@@ -363,7 +378,7 @@ def test_what_is_doubtful_about_a_poem_is_told_first(make_folder: Make, start: S
 
 
 def test_a_book_is_rehearsed_in_seconds(make_folder: Make) -> None:
-    """A quarter of a megabyte in long paragraphs, with emoji and quotation marks: more than a thousand tweets."""
+    """A quarter of a megabyte in long paragraphs, with emoji and quotation marks: more than a thousand posts."""
     folder = make_folder(1)
     words = "the sea, the whale — “old.” café 🐑 deep. so"
     (folder.path / "bot0.txt").write_text("\n".join(f"{number}: {(words + ' ') * 20}" for number in range(300)))
@@ -403,10 +418,10 @@ def test_a_reader_that_has_read_enough_ends_the_rehearsal_quietly(
     ("arguments", "code", "words"),
     [
         (["keys", "--bot", "nobody"], 2, "--bot nobody: no key file is for that bot; the bots are bot0"),
-        (["keys", "--days", "1", "--tweets", "1"], 2, "exclude each other"),
+        (["keys", "--days", "1", "--posts", "1"], 2, "exclude each other"),
         (["keys", "--days", "0"], 2, "--days"),
         (["keys", "--days", "nan"], 2, "--days"),
-        (["keys", "--tweets", "0"], 2, "--tweets"),
+        (["keys", "--posts", "0"], 2, "--posts"),
         (["keys", "--at-age", "-1"], 2, "--at-age"),
         (["keys", "--at-age", "nan"], 2, "--at-age"),
         (["keys", "--at-age", "inf"], 2, "--at-age"),
@@ -414,7 +429,7 @@ def test_a_reader_that_has_read_enough_ends_the_rehearsal_quietly(
         (["keys", "--temperament", "grumpy"], 2, "expected steadfast, wistful"),
         (["keys", "--temperament", "forget=2"], 2, "forget: expected a number from 0 to 1"),
         (["keys", "--line-interval", "0", "--poem-interval", "0"], 2, "interval"),
-        (["keys", "--tweets", "1", "--posts-per-day", "0"], 2, "bot0 posted nothing in 1000 tries: "),
+        (["keys", "--posts", "1", "--posts-per-day", "0"], 2, "bot0 posted nothing in 1000 tries: "),
         (["nowhere"], 3, "no such folder"),
     ],
     ids=lambda value: " ".join(value[1:]) if isinstance(value, list) else None,
@@ -437,7 +452,7 @@ def test_nothing_is_touched(make_folder: Make, start: Start, tmp_path: Path) -> 
     folder = make_folder(2)
     before = sorted(tmp_path.rglob("*"))
 
-    rehearsed(start, folder.path, "--tweets", "9", "--temperament", "senile")
+    rehearsed(start, folder.path, "--posts", "9", "--temperament", "senile")
 
     assert before == sorted(tmp_path.rglob("*"))
 
@@ -449,9 +464,9 @@ def test_a_rehearsal_needs_no_place_of_its_own(make_folder: Make, start: Start, 
     start("run", folder.path, "--base-url", pasture.url, "--line-interval", "0.05")
     pasture.wait_for_posts(folder, 3)
 
-    tweets = rehearsed(start, folder.path, "--tweets", "2")
+    posts = rehearsed(start, folder.path, "--posts", "2")
 
-    assert folder.poems["bot0"][:2] == texts_of(tweets, "bot0")
+    assert folder.poems["bot0"][:2] == texts_of(posts, "bot0")
 
 
 # A rehearsal and the real thing
@@ -460,13 +475,13 @@ def test_a_rehearsal_needs_no_place_of_its_own(make_folder: Make, start: Start, 
 def test_a_real_flock_says_what_was_rehearsed_though_it_is_killed(
     make_folder: Make, start: Start, open_pasture: OpenPasture
 ) -> None:
-    """All tendencies at once, soon old, over HTTP, with a kill -9 in the middle: the same, tweet for tweet."""
+    """All tendencies at once, soon old, over HTTP, with a kill -9 in the middle: the same, post for post."""
     folder = make_folder(3)
     pasture = open_pasture(folder)
     how = (folder.path, "--temperament", TROUBLED, "--seed", "5")
     pace = ("--line-interval", "0.01", "--poem-interval", "0.01")
 
-    tweets = rehearsed(start, *how, *pace, "--tweets", "400")
+    posts = rehearsed(start, *how, *pace, "--posts", "400")
     first = start("run", *how, *pace, "--base-url", pasture.url)
     pasture.wait_for_posts(folder, 40)
     first.stop(signal.SIGKILL)
@@ -477,7 +492,7 @@ def test_a_real_flock_says_what_was_rehearsed_though_it_is_killed(
     assert (0, "") == (code, errors)
     for name, poem in folder.poems.items():
         said = pasture.said(name)[:400]
-        assert texts_of(tweets, name)[: len(said)] == said
+        assert texts_of(posts, name)[: len(said)] == said
         assert not set(said) <= set(poem)  # it has grown old
 
 
@@ -487,7 +502,7 @@ def test_no_text_is_rehearsed_twice_in_a_row(name: str) -> None:
     rehearsal = Rehearsal(ROOT / "keys.example", Options(temperament=TEMPERAMENTS[name]))
     said: dict[str, list[str]] = {sheep.name: [] for sheep in rehearsal.flock}
 
-    for event in rehearsal.play(tweets=1500):
+    for event in rehearsal.play(posts=1500):
         if isinstance(event, Said):
             said[event.bot].append(event.text)
 
@@ -497,8 +512,8 @@ def test_no_text_is_rehearsed_twice_in_a_row(name: str) -> None:
 
 
 @pytest.mark.parametrize("text", [TROUBLED, *TEMPERAMENTS])
-def test_a_restart_at_any_tweet_changes_nothing(make_world: Callable[..., World], text: str) -> None:
-    """A sheep that is started anew before each of its tweets says what one says that never stops."""
+def test_a_restart_at_any_post_changes_nothing(make_world: Callable[..., World], text: str) -> None:
+    """A sheep that is started anew before each of its posts says what one says that never stops."""
 
     def recite(name: str, *, restarts: bool) -> list[str]:
         world = make_world(options=Options(temperament=parse_temperament(text)))
@@ -530,7 +545,7 @@ def test_any_callable_is_a_temperament(make_folder: Make) -> None:
     temperament: Temperament = contrary
 
     rehearsal = Rehearsal(folder.path, Options(temperament=temperament, line_interval=10, poem_interval=100))
-    events = list(rehearsal.play(tweets=5))
+    events = list(rehearsal.play(posts=5))
 
     poem = folder.poems["bot0"]
     said = [event for event in events if isinstance(event, Said)]
@@ -564,7 +579,7 @@ def test_a_temperament_that_fails_ends_the_rehearsal(make_folder: Make, start: S
         "from flock import Sheep\nclass Mute(Sheep):\n    def decide(self):\n        raise KeyError('tongue')\n"
     )
 
-    code, output, errors = start("rehearse", folder.path, "--sheep", "mute:Mute", "--tweets", "1").end()
+    code, output, errors = start("rehearse", folder.path, "--sheep", "mute:Mute", "--posts", "1").end()
 
     assert (2, "") == (code, output)
     assert "tongue" in errors.splitlines()[-1]
@@ -577,7 +592,7 @@ def test_a_birthday_says_how_old(make_folder: Make) -> None:
     """At the end of each recitation the sheep is a year older, and tells its rest."""
     folder = make_folder(1, lines=2)
 
-    events = Rehearsal(folder.path, Options(temperament=contrary, poem_interval=100)).play(tweets=3)
+    events = Rehearsal(folder.path, Options(temperament=contrary, poem_interval=100)).play(posts=3)
     birthdays = [event for event in events if isinstance(event, Birthday)]
 
     assert [(1, 300.0), (2, 300.0), (3, 300.0)] == [(event.age, event.rest) for event in birthdays]
@@ -585,7 +600,7 @@ def test_a_birthday_says_how_old(make_folder: Make) -> None:
 
 
 def test_a_real_flocks_events_carry_mood_and_memory(make_folder: Make, start: Start, tmp_path: Path) -> None:
-    """The JSON log has the mood, the memory and the entropy of each tweet."""
+    """The JSON log has the mood, the memory and the entropy of each post."""
     folder = make_folder(1)
     flock = start(
         *("run", folder.path, "--dry-run", "--log-format", "json", "--temperament", TROUBLED),
@@ -605,7 +620,7 @@ def test_the_example_flock_rehearses(start: Start, tmp_path: Path) -> None:
     for name in ("keys.example", "poems"):
         shutil.copytree(ROOT / name, tmp_path / name)
 
-    tweets = rehearsed(start, "keys.example", "--tweets", "2")
+    posts = rehearsed(start, "keys.example", "--posts", "2")
 
-    assert 7 == len({tweet["bot"] for tweet in tweets})
-    assert 14 == len(tweets)
+    assert 7 == len({post["bot"] for post in posts})
+    assert 14 == len(posts)

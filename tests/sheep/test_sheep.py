@@ -326,10 +326,10 @@ def test_bots_of_one_name_on_two_networks_are_told_apart(make_world: Callable[..
 
     flock = {sheep.bot: sheep for sheep in Shepherd(world.folder, context=world.context).all_sheep}
 
-    assert {"twitter:dolly": "dolly", "pasture:dolly": "pasture:dolly"} == {
+    assert {"x:dolly": "dolly", "pasture:dolly": "pasture:dolly"} == {
         bot: sheep.name for bot, sheep in flock.items()
     }
-    assert alone.seed == flock["twitter:dolly"].seed != flock["pasture:dolly"].seed
+    assert alone.seed == flock["x:dolly"].seed != flock["pasture:dolly"].seed
     assert practising.bot == "pasture:dolly"
 
 
@@ -368,7 +368,7 @@ def test_an_account_that_takes_the_old_name_of_another_is_a_bot_of_its_own(world
     flock = {sheep.name: sheep for sheep in Shepherd(world.folder, context=world.context).all_sheep}
 
     assert {"dolly": 0, "molly": 3} == {name: each.place.n for name, each in flock.items()}
-    assert {"twitter:dolly (1002)", "twitter:dolly"} == {each.bot for each in flock.values()}
+    assert {"x:dolly (1002)", "x:dolly"} == {each.bot for each in flock.values()}
 
 
 def test_a_penned_bot_may_be_renamed(world: World) -> None:

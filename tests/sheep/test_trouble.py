@@ -630,7 +630,7 @@ def test_too_long_is_skipped_after_any_number_of_refusals(world: World) -> None:
     assert ["dolly 1", "dolly 2"] == world.stage().posts[:2]
 
 
-@pytest.mark.parametrize("network", ["twitter", "pasture"])
+@pytest.mark.parametrize("network", ["x", "pasture"])
 def test_an_outage_of_one_service_is_told_by_one_of_its_bots(world: World, network: str) -> None:
     """Also while the bots of another service post: their posts do not end it."""
     away = [world.raise_sheep(f"x{number}", lines=1000) for number in range(20)]

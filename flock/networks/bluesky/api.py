@@ -61,6 +61,10 @@ class Bluesky:
         """The server that the bot posts to. It becomes known with the first post."""
         return self._login.home.service
 
+    def find_account(self) -> str:
+        """Return the account's DID. Signs in where no session is kept. Raises NetworkError, not OutcomeUnknown."""
+        return self._login.tokens().did
+
     def fits(self, text: str) -> bool:
         return fits_a_post(text)
 

@@ -14,13 +14,14 @@ from typing import Any, TypeGuard
 
 from flock.errors import JournalError, Locked, NetworkError, Suspended, Unauthorized, Unavailable
 from flock.keys.credentials import BlueskyCredentials
-from flock.networks.bluesky.sessions import Sessions, Tokens, renewal_time
+from flock.networks.bluesky.sessions import Sessions, Tokens, kept_tokens, mark_of, renewal_time
 from flock.networks.bluesky.xrpc import Answer, Server, before_the_post
 from flock.networks.service import Service
 from flock.options import is_loopback, parse_url
 
 _DID = re.compile(r"did:(plc:[a-z2-7]{24}|web:[A-Za-z0-9._:%-]{1,94})")
 _NEW_PASSWORD = "check the handle; else make a new app password and put it into the key file"  # noqa: S105
+_NEW_HANDLE = "put the present handle of the bot's account into the key file"
 _LONGEST_TOKEN = 8_192  # characters
 
 # What a refresh is answered with when its session is at an end; the account itself may be well.
@@ -99,12 +100,12 @@ class Login:
             return self._resolve(self.home, handle)
 
     def _remember(self) -> None:
-        """Take the tokens that an earlier run has kept, unless they are of another server."""
+        """Take the tokens that an earlier run has kept, unless they are of another server or app password."""
         try:
-            kept = self._sessions.get(self._bot)
+            kept = kept_tokens(self._sessions, self._bot, self._credentials)
         except JournalError as error:
             raise Unavailable(str(error)) from error
-        if kept and kept.server == self._credentials.server:
+        if kept:
             self._tokens, self._renew_at = kept, renewal_time(kept.access)
 
     def _renewed(self) -> Tokens:
@@ -124,7 +125,13 @@ class Login:
         )
         if isinstance(answer.error, Unauthorized):
             raise self._why_refused(answer)
-        return self._keep(answer.good())
+        before, tokens = self._tokens, self._keep(answer.good())
+        if before and before.did != tokens.did:
+            self._tokens, self._renew_at = before, 0.0  # the sheep is at its place; the next run finds the other
+            another = Unauthorized("the handle is another account's now")
+            another.advice = _NEW_HANDLE
+            raise another
+        return tokens
 
     def _why_refused(self, answer: Answer) -> NetworkError:
         """Return why the account was not let in: a bad password and an account taken down get the same answer."""
@@ -148,7 +155,8 @@ class Login:
             raise Unavailable("signing in: the answer holds no session of this account")
         server = self._credentials.server
         pds = _pds(body.get("didDoc"), found, server) or (self._tokens.pds if did and self._tokens else server)
-        tokens = Tokens(server=server, did=found, pds=pds, access=access, refresh=refresh)
+        mark = mark_of(self._credentials)
+        tokens = Tokens(server=server, did=found, pds=pds, access=access, refresh=refresh, mark=mark)
         self._tokens, self._renew_at = tokens, renewal_time(access, self._wall())
         self._entrance.service.answers(None)  # an outage that this bot met there is over; posts may go elsewhere
         self._is_kept = False

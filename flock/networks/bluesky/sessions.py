@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import math
 from dataclasses import dataclass, field
 from typing import Protocol
 
 import simplejson
 
+from flock.keys.credentials import BlueskyCredentials
 from flock.networks.kept import KeptFile
 
+_GET = "SELECT server, did, pds, access, refresh, mark FROM bluesky_session WHERE bot = ?"
 _SHARE = 0.9  # of a token's lifetime after which it is renewed: a post takes a minute at most, a lifetime is hours
 
 
@@ -23,7 +26,8 @@ class Tokens:
     """A session. `access` lasts for hours and `refresh` for months; each refresh token gives the next two.
 
     `server` is where the account signed in, and `pds` where its posts go; both are root URLs. `did` is the
-    account's own, lasting name.
+    account's own, lasting name. `mark` is that of the app password (see `mark_of`), or empty: sessions of the
+    first versions have none.
     """
 
     server: str
@@ -31,6 +35,7 @@ class Tokens:
     pds: str
     access: str = field(repr=False)
     refresh: str = field(repr=False)
+    mark: str = field(default="", repr=False)
 
 
 class Sessions(Protocol):
@@ -68,15 +73,30 @@ class KeptSessions:
             "CREATE TABLE IF NOT EXISTS bluesky_session (bot TEXT PRIMARY KEY, server TEXT NOT NULL,"
             " did TEXT NOT NULL, pds TEXT NOT NULL, access TEXT NOT NULL, refresh TEXT NOT NULL) WITHOUT ROWID"
         )
+        file.add_column("bluesky_session", "mark", "TEXT NOT NULL DEFAULT ''")
 
     def get(self, bot: str) -> Tokens | None:
-        select = "SELECT server, did, pds, access, refresh FROM bluesky_session WHERE bot = ?"
-        rows = self._file.execute(select, bot)
+        rows = self._file.execute(_GET, bot)
         return Tokens(*rows[0]) if rows else None
 
     def put(self, bot: str, tokens: Tokens) -> None:
-        own = (tokens.server, tokens.did, tokens.pds, tokens.access, tokens.refresh)
-        self._file.execute("INSERT OR REPLACE INTO bluesky_session VALUES (?, ?, ?, ?, ?, ?)", bot, *own)
+        own = (tokens.server, tokens.did, tokens.pds, tokens.access, tokens.refresh, tokens.mark)
+        self._file.execute("INSERT OR REPLACE INTO bluesky_session VALUES (?, ?, ?, ?, ?, ?, ?)", bot, *own)
+
+
+def kept_tokens(sessions: Sessions, bot: str, credentials: BlueskyCredentials) -> Tokens | None:
+    """Return the tokens that were kept for `bot`, if the server and the app password are the same as then.
+
+    With another app password the handle may be another account's. Raises JournalError.
+    """
+    kept = sessions.get(bot)
+    is_ours = kept and kept.server == credentials.server and kept.mark in ("", mark_of(credentials))
+    return kept if is_ours else None
+
+
+def mark_of(credentials: BlueskyCredentials) -> str:
+    """Return what differs from app password to app password: 32 bits of a hash, too few to guess it by."""
+    return hashlib.sha256(credentials.app_password.get_secret_value().encode()).hexdigest()[:8]
 
 
 def renewal_time(access: str, received: float | None = None) -> float:

@@ -4,6 +4,7 @@ import base64
 import json
 import logging
 import math
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -21,6 +22,7 @@ from flock.keys import BlueskyCredentials
 from flock.networks.bluesky.login import Login
 from flock.networks.bluesky.sessions import KeptSessions, MemorySessions, Sessions, Tokens, renewal_time
 from flock.networks.kept import KeptFile
+from flock.pasture.bluesky import BlueskyAccount
 from flock.pasture.meters import Windows
 from flock.pasture.passes import ACCESS_LIFETIME, GRACE, REFRESH_LIFETIME
 from tests.pds import HANDLE, NOW, PASSWORD, House, intent, open_house
@@ -167,6 +169,73 @@ def test_the_sessions_of_another_server_are_left_alone(house: House) -> None:
     kept = house.sessions.get("bluesky:dolly")
     assert kept
     assert house.url == kept.server
+
+
+def test_the_session_of_another_app_password_is_left_alone(house: House) -> None:
+    """The handle may be another account's since; so the bot signs in and finds out."""
+    house.bot().post("one", intent())
+    house.app.rename(HANDLE, "old.test")
+    other = BlueskyAccount(HANDLE, SecretStr("another-sesame"), did="did:plc:" + "b" * 24)
+    house.app.admit(other)
+    bot = house.bot(password="another-sesame")
+    assert other.did == bot.find_account()
+    assert other.did in bot.post("two", intent(NOW + 1)).id
+    assert (2, ["one"]) == (house.asked("createSession"), house.texts)
+
+
+def test_a_session_goes_on_while_its_account_is_renamed(house: House) -> None:
+    """Its key file has the old handle, which no account has any more."""
+    house.bot().post("one", intent())
+    house.app.rename(HANDLE, "new.test")
+    for number in range(3):
+        house.now += ACCESS_LIFETIME
+        house.bot().post(f"with token {number}", intent(NOW + 1 + number))
+    assert (1, 4) == (house.asked("createSession"), len(house.texts))
+
+
+def test_a_bot_that_runs_does_not_change_over_to_the_account_that_takes_its_handle(house: House) -> None:
+    """Its session is at an end, and the same app password fits the other account: the next run finds that one."""
+    bot = house.bot()
+    assert house.account.did == bot.find_account()
+    house.app.rename(HANDLE, "old.test")
+    other = BlueskyAccount(HANDLE, SecretStr(PASSWORD), did="did:plc:" + "b" * 24)
+    house.app.admit(other)
+    house.now += REFRESH_LIFETIME + ACCESS_LIFETIME
+    for _ in range(2):
+        with pytest.raises(errors.Unauthorized, match="the handle is another account's now"):
+            bot.post("baa", intent())
+    assert other.did == house.bot().find_account()
+    assert 0 == house.asked("putRecord")
+
+
+def test_the_account_is_asked_for_once_and_only_without_a_session(house: House) -> None:
+    """One sign-in serves for the account and for the post after it; no other request is made."""
+    bot = house.bot()
+    assert house.account.did == bot.find_account()
+    bot.post("baa", intent())
+    assert house.account.did == house.bot().find_account()
+    assert ["createSession", "putRecord"] == [each.rpartition(".")[2] for each in house.app.asked]
+
+
+def test_a_store_of_the_first_version_is_used(tmp_path: Path, house: House) -> None:
+    """It says nothing about app passwords, and holds sessions that are worth keeping."""
+    file = tmp_path / "sessions.db"
+    house.bot().find_account()
+    kept = house.sessions.get("bluesky:dolly")
+    assert kept
+    with closing(sqlite3.connect(file)) as old:
+        old.execute(
+            "CREATE TABLE bluesky_session (bot TEXT PRIMARY KEY, server TEXT NOT NULL, did TEXT NOT NULL,"
+            " pds TEXT NOT NULL, access TEXT NOT NULL, refresh TEXT NOT NULL) WITHOUT ROWID"
+        )
+        own = ("bluesky:dolly", kept.server, kept.did, kept.pds, kept.access, kept.refresh)
+        old.execute("INSERT INTO bluesky_session VALUES (?, ?, ?, ?, ?, ?)", own)
+        old.commit()
+    for _ in range(2):
+        with closing(KeptFile(file)) as kept:
+            house.sessions = KeptSessions(kept)
+            assert house.account.did == house.bot().find_account()
+    assert 1 == house.asked("createSession")
 
 
 def test_too_many_sign_ins_are_waited_out() -> None:
