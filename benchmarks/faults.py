@@ -1,12 +1,13 @@
-"""The long campaigns: what a flock promises, tried until it would have been broken. Prints a Markdown table.
+"""The long campaigns: what a flock promises, tried until it would have been broken. Prints Markdown tables.
 
-    .venv/bin/python benchmarks/faults.py                   all of it: some 20 minutes
+    .venv/bin/python benchmarks/faults.py                   all of it: some 30 minutes
     .venv/bin/python benchmarks/faults.py --only kills --only fuzz
     .venv/bin/python benchmarks/faults.py --tiny            a minute, for function only
 
 The network is the hostile server of tests/faults, which knows what landed. It refuses no duplicates where flock
-can look for its posts. Exits with 1 when a line came twice or was lost, or a campaign ended badly. The tests'
-libraries must be there: scripts/test --version
+can look for its posts. The campaign "networks" has a table of its own, and strict servers in bad weather
+(tests/faults/stands.py). Exits with 1 when a line came twice or was lost, a post replaced another one or was put
+again once it was settled, or a campaign ended badly. The tests' libraries must be there: scripts/test --version
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ import simplejson as json
 
 from benchmarks.gauges import Machine
 from benchmarks.ground import make_certificate
-from benchmarks.unsteady import Pen, Row, Unsteady, pen, stop, write_bots
+from benchmarks.unsteady import NetworkRow, Pen, Row, Unsteady, pen, stop, write_bots
 from flock.clock import VirtualClock
 from flock.journal import MemoryJournal
 from flock.options import Options
@@ -41,6 +42,7 @@ from tests.faults.campaign import Memory, hold
 from tests.faults.hostile import HostileServer
 from tests.faults.modes import GROUPS, Mode
 from tests.faults.proxy import FORWARDS, TUNNELS, Proxy
+from tests.faults.stands import STANDS, Outlived, outlive
 from tests.faults.test_bounds import Quota, SmallDisk
 from tests.world import World
 
@@ -53,6 +55,7 @@ _HEAD = (
     "| what was done | how many | posts | twice | lost | most memory | neighbours' pace | ended badly |\n"
     "|---|--:|--:|--:|--:|--:|--:|--:|"
 )
+_HEADS = {"networks": f"\n{NetworkRow.HEAD}"}  # of the campaigns that have a table of their own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +63,8 @@ class Size:
     """How long the campaigns are."""
 
     kills: int = 1000
+    each: int = 200  # kills on each network, and
+    on: tuple[str, ...] = tuple(STANDS)  # the networks
     flocks: int = 4  # at the same time
     bots: int = 8  # of each of these flocks
     answers: int = 300  # of a kind, in a row
@@ -69,7 +74,7 @@ class Size:
     cases: int = 20_000
 
 
-TINY = Size(kills=4, flocks=2, bots=2, answers=2, breaks=1, clocks=10, limits=1, cases=20)
+TINY = Size(kills=4, each=4, flocks=2, bots=2, answers=2, breaks=1, clocks=10, limits=1, cases=20)
 
 
 # The campaigns
@@ -98,6 +103,21 @@ def kills(folder: Path, size: Size) -> Iterator[Row]:
 
         with ThreadPool(size.flocks) as pool:
             pool.map(kill_one, range(size.flocks))
+        yield row
+
+
+def networks(folder: Path, size: Size) -> Iterator[Row]:
+    """kill -9 on each network, whose server is strict, and has bad weather."""
+    for network in size.on:
+
+        def kill_one(number: int, network: str = network) -> Outlived:
+            kills = size.each // size.flocks
+            return outlive(network, folder / f"{network}{number}", bots=size.bots, kills=kills, seed=number)
+
+        row = NetworkRow(network, str(size.each // size.flocks * size.flocks))
+        with ThreadPool(size.flocks) as pool:
+            for done in pool.map(kill_one, range(size.flocks)):
+                row.add(done)
         yield row
 
 
@@ -274,6 +294,7 @@ CAMPAIGNS: Mapping[str, Callable[[Path, Size], Iterator[Row]]] = {
     "clocks": clocks,
     "limits": limits,
     "fuzz": fuzz,
+    "networks": networks,
 }
 
 
@@ -284,9 +305,13 @@ def wanted() -> tuple[Size, list[str]]:
         "--only", choices=list(CAMPAIGNS), action="append", metavar="NAME", help=", ".join(CAMPAIGNS)
     )
     parser.add_argument("--tiny", action="store_true", help="a few of everything")
-    for name in ("kills", "answers", "breaks", "clocks", "limits", "cases"):
+    for name in ("kills", "each", "answers", "breaks", "clocks", "limits", "cases"):
         number: int = getattr(Size(), name)
-        parser.add_argument(f"--{name}", type=int, metavar="N", help=f"({number})")
+        more = "kills on each network " if name == "each" else ""
+        parser.add_argument(f"--{name}", type=int, metavar="N", help=f"{more}({number})")
+    parser.add_argument(
+        "--on", choices=list(STANDS), nargs="+", metavar="NETWORK", help="(all): " + ", ".join(STANDS)
+    )
     given = parser.parse_args()
     size = TINY if given.tiny else Size()
     chosen = {name: value for name in Size.__slots__ if (value := getattr(given, name, None)) is not None}
@@ -301,8 +326,11 @@ def main() -> int:
     rows: list[Row] = []
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="flock-faults-") as name:
-        print(_HEAD, flush=True)
-        for campaign in names:
+        if any(campaign not in _HEADS for campaign in names):
+            print(_HEAD, flush=True)
+        for campaign in sorted(names, key=list(CAMPAIGNS).index):
+            if campaign in _HEADS:
+                print(_HEADS[campaign], flush=True)
             for row in CAMPAIGNS[campaign](Path(name), size):
                 rows.append(row)
                 print(row, flush=True)

@@ -29,6 +29,8 @@ FLOCK = HERE.parent / "scripts" / "flock"
 
 Who = Literal["yardstick", "flock"]
 WHO: tuple[Who, ...] = ("yardstick", "flock")
+Network = Literal["X", "Bluesky", "Mastodon"]
+NETWORKS: tuple[Network, ...] = ("X", "Bluesky", "Mastodon")
 
 LINES = 20  # of the poem that all sheep share
 START_TIMEOUT = 120.0  # seconds until every sheep should have said something, and an interval
@@ -127,12 +129,19 @@ class Ground:
 
     @contextmanager
     def program(
-        self, who: Who, *, sheep: int, interval: float, url: str, extra: Sequence[str] = ()
+        self,
+        who: Who,
+        *,
+        sheep: int,
+        interval: float,
+        url: str,
+        network: Network = "X",
+        extra: Sequence[str] = (),
     ) -> Iterator[Program]:
         """Start one of the two with so many sheep and a fresh journal; `extra` are options of `flock run`."""
         run = self.folder / f"run{next(self._runs)}"
         run.mkdir()
-        keys, log = self.keys(sheep), run / "log"
+        keys, log = self.keys(sheep, network, url), run / "log"
         pace = f"{interval:g}"
         commands: dict[Who, list[str | Path]] = {
             "yardstick": [sys.executable, HERE / "yardstick.py", keys, pace, url],
@@ -145,11 +154,12 @@ class Ground:
         with log.open("w") as output, running(commands[who], output, output, environment) as process:
             yield Program(process, log, {"yardstick": hear_yardstick, "flock": hear_flock}[who])
 
-    def keys(self, sheep: int) -> Path:
-        """Return a folder of so many key files that share a poem."""
-        keys = self.folder / f"keys{sheep}"
+    def keys(self, sheep: int, network: Network = "X", url: str = "") -> Path:
+        """Return a folder of so many key files that share a poem, for the server at `url`; X's do not name it."""
+        place = "" if network == "X" else f"-{network}-{url.rpartition(':')[2]}"
+        keys = self.folder / f"keys{sheep}{place}"
         if not keys.exists():
-            write_keys(keys, sheep)
+            write_keys(keys, sheep, network, url)
         return keys
 
 
@@ -223,20 +233,31 @@ def make_certificate(folder: Path, host: str = "localhost") -> tuple[Path, Path]
     return both, bundle
 
 
-def write_keys(folder: Path, sheep: int) -> None:
+def write_keys(folder: Path, sheep: int, network: Network = "X", url: str = "") -> None:
     """Write so many key files that share a poem."""
     folder.mkdir(mode=0o700)
     lines = (f"line {line} of a poem, neither long nor short" for line in range(LINES))
     (folder / "poem.txt").write_text("\n".join(lines))
     for number in range(sheep):
-        key = {
-            "screen_name": f"bot{number}",
-            "consumer_token": "the-app",
-            "consumer_token_secret": "a" * 40,
-            "oauth_token": f"{number}-{'b' * 40}",
-            "oauth_token_secret": "c" * 40,
-            "poem_file": "poem.txt",
-        }
         file = folder / f"bot{number:05}.json"
-        file.write_text(json.dumps(key))
+        file.write_text(json.dumps({**key_fields(number, network, url), "poem_file": "poem.txt"}))
         file.chmod(0o600)
+
+
+def key_fields(number: int, network: Network, url: str) -> dict[str, str]:
+    """Return the fields of the bot's key file that its network asks for."""
+    match network:
+        case "Bluesky":
+            password = f"{number // 10_000:04}-{number % 10_000:04}-cccc-dddd"
+            own = {"network": "bluesky", "screen_name": f"bot{number}.test", "app_password": password}
+            return {**own, "server": url}
+        case "Mastodon":
+            own = {"network": "mastodon", "screen_name": f"bot{number}", "access_token": f"{number}-{'b' * 40}"}
+            return {**own, "server": url}
+    return {
+        "screen_name": f"bot{number}",
+        "consumer_token": "the-app",
+        "consumer_token_secret": "a" * 40,
+        "oauth_token": f"{number}-{'b' * 40}",
+        "oauth_token_secret": "c" * 40,
+    }

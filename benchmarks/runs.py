@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from benchmarks import gauges
-from benchmarks.ground import START_TIMEOUT, WHO, Ground, Program, Who
+from benchmarks.ground import START_TIMEOUT, WHO, Ground, Network, Program, Who
 from benchmarks.tweets import Tweet, half_way, lateness, percentile
 
 TWEETS_PER_SECOND = 1000 / 3  # that the larger sizes are held to: ten thousand sheep, a line each 30 s
@@ -21,13 +21,14 @@ EXIT_CODES: Mapping[Who, int] = {"yardstick": -signal.SIGTERM, "flock": 0}
 class Situation:
     """One program with so many sheep, and so many seconds between their lines.
 
-    `closing` is whether the server closes each connection after its answer.
+    `closing` is whether the server closes each connection after its answer. The yardstick knows X only.
     """
 
     who: Who
     sheep: int
     interval: float
     closing: bool = False
+    network: Network = "X"
 
     def __str__(self) -> str:
         return f"{self.who}{', closing' if self.closing else '' if self.interval else ', no interval'}"
@@ -105,7 +106,9 @@ def measure(ground: Ground, what: Situation, steady: float) -> Run:
     """Run it until all sheep are out, and for `steady` seconds more. Raises Failed if it ends by itself."""
     with (
         ground.server(closing=what.closing) as server,
-        ground.program(what.who, sheep=what.sheep, interval=what.interval, url=server.url) as program,
+        ground.program(
+            what.who, sheep=what.sheep, interval=what.interval, url=server.url, network=what.network
+        ) as program,
     ):
         out = program.wait_until_out(what.sheep, what.interval)
         seen = _see(program, steady, punctual=what.who == "flock" and what.interval > 0)

@@ -8,11 +8,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
+from typing import ClassVar
 
 from tests.endtoend.conftest import Flock, start_flock, write_key
 from tests.faults.campaign import Memory
 from tests.faults.hostile import Act, HostileServer
 from tests.faults.modes import GROUPS
+from tests.faults.stands import Outlived
 
 _UNSTEADY = {  # the groups that take no time; a timeline that lies is another matter
     "POST": ("closes", "framing", "answers", "statuses", "shapes", "extras"),
@@ -52,6 +54,42 @@ class Row:
         pace = "" if self.pace is None else f"{min(1.0, self.pace):.0%}"
         numbers = f"{self.posts:,} | {self.twice} | {self.lost}" if self.posts else " |  | "
         return f"| {self.what} | {self.how_many} | {numbers} | {memory} | {pace} | {len(self.bad)} |"
+
+
+@dataclass
+class NetworkRow(Row):
+    """What came of kills on one network. `met` counts the writes that met bad weather, `deleted` the posts that
+    their owner deleted; what cannot be on a network is None."""
+
+    HEAD: ClassVar[str] = (
+        "| network | kills | bad weather | posts | twice | lost | overwritten | deleted | ended badly |\n"
+        "|---|--:|--:|--:|--:|--:|--:|--:|--:|"
+    )
+    met: int = 0
+    deleted: int | None = None
+    overwritten: int | None = None
+
+    def add(self, done: Outlived) -> None:
+        """Count what came of one flock."""
+        for posts in done.said.values():
+            self.count(done.poem, posts)
+        self.bad += done.bad
+        self.met += sum(done.met.values())
+        if done.overwrites is not None:
+            self.overwritten = (self.overwritten or 0) + done.overwrites
+        if done.can_delete:
+            self.deleted = (self.deleted or 0) + done.deleted
+        if done.overwrites:
+            self.bad.append(f"{done.overwrites} posts would have replaced others")
+        if done.repeats:
+            self.bad.append(f"{done.repeats} posts were put again after they were settled")
+        if unsure := sum(done.outcomes.values()) - done.outcomes["said"]:
+            self.bad.append(f"{unsure} posts ended in another way: {dict(done.outcomes)}")
+
+    def __str__(self) -> str:
+        cells = (self.met or None, self.posts, self.twice, self.lost, self.overwritten, self.deleted)
+        numbers = " | ".join("" if cell is None else f"{cell:,}" for cell in cells)
+        return f"| {self.what} | {self.how_many} | {numbers} | {len(self.bad)} |"
 
 
 class Unsteady:

@@ -1,23 +1,29 @@
-"""A sheep that dies at a chosen step, in a process of its own.
+"""A sheep that dies at a chosen step, and a feed at a chosen line of its code, each in a process of its own.
 
 Everything but the death is real: the journal is a SQLite file, and the network is a file that posts are appended
-to, with the account's timeline and its check for duplicates read off it.
+to, with the account's timeline and its check for duplicates read off it; the feed is flock's own.
 """
 
 from __future__ import annotations
 
 import os
 import signal
+import sys
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 from flock.clock import Clock, VirtualClock
 from flock.context import Context
 from flock.errors import Duplicate, OutcomeUnknown, Refused
 from flock.events import Events
 from flock.journal import Place, Settlement, SqliteJournal
+from flock.keys import read_key
+from flock.networks import feed
 from flock.networks.base import Intent, Post
 from flock.networks.scripted import ScriptedNetwork, ScriptedNetworks
+from flock.networks.service import Service
 from flock.options import settle_options
 from flock.sheep.sheep import Sheep
 
@@ -96,3 +102,18 @@ def live(key: Path, lines: int, fate: Fate, *, shows_timeline: bool, journal: st
         clock.advance_to(sheep.wake)
         sheep.beat()
     mortal.close()
+
+
+def append(key: Path, text: str, intent: Intent, fate: Fate) -> None:
+    """Append a post to the feed of `key`; each line of the feed's code is a step."""
+
+    def trace(frame: FrameType, what: str, _: Any) -> Any:
+        if frame.f_code.co_filename != feed.__file__:
+            return None
+        if what == "line":
+            fate.step()
+        return trace
+
+    own = feed.Feed(read_key(key), service=Service("feeds"))
+    sys.settrace(trace)
+    own.post(text, intent)

@@ -1,4 +1,4 @@
-"""A sheep that is killed before and after each of intend, post and settle."""
+"""A sheep that is killed before and after each of intend, post and settle, and a feed at each line of its code."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ import multiprocessing
 import signal
 from collections.abc import Sequence
 from pathlib import Path
+from xml.etree import ElementTree as Xml
 
 import pytest
+import simplejson as json
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from flock.networks.base import Intent
 from tests.endtoend.conftest import recital, write_key
-from tests.faults.crash import Fate, live
+from tests.faults.crash import Fate, append, live
 
 POEM = [f"line {number}" for number in range(5)]
 BOUNDARIES = 6  # before and after each of intend, post and settle
@@ -55,3 +58,40 @@ def test_any_number_of_deaths_and_lost_answers(
 
     assert recital(POEM, len(said)) == said
     assert len(said) >= len(POEM)
+
+
+def test_a_feed_outlives_a_kill_at_each_line_of_its_code(tmp_path: Path) -> None:
+    """Both files can be read after it, and a repeat with the same intent makes both whole, with the post once."""
+    (tmp_path / "dolly.txt").write_text("\n".join(POEM))
+    key = tmp_path / "dolly.json"
+    fields = {"network": "feed", "screen_name": "dolly", "file": "feed.json", "poem_file": "dolly.txt"}
+    key.write_text(json.dumps(fields))
+    key.chmod(0o600)
+    files = [tmp_path / "feed.json", tmp_path / "feed.rss"]
+
+    def post(number: int, fate: Fate) -> int | None:
+        intent = Intent(f"{number:032x}", 1_800_000_000.0 + number)
+        process = processes.Process(target=append, args=(key, POEM[number], intent, fate))
+        process.start()
+        process.join()
+        return process.exitcode
+
+    def texts() -> list[list[str | None]]:
+        entries = json.loads(files[0].read_text())["items"]
+        return [
+            [each["content_text"] for each in entries],
+            [each.text for each in Xml.parse(files[1]).iter("description")][1:],
+        ]
+
+    assert 0 == post(0, Fate())
+    before = [file.read_bytes() for file in files]
+    kills = 0
+    while exitcode := post(1, Fate(dies_at=kills + 1)):
+        kills += 1
+        assert -signal.SIGKILL == exitcode
+        assert all(each in (POEM[:1], POEM[1::-1]) for each in texts())
+        assert 0 == post(1, Fate())
+        assert [POEM[1::-1]] * 2 == texts()
+        for file, content in zip(files, before, strict=True):
+            file.write_bytes(content)
+    assert kills > 50

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from random import Random
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
@@ -13,16 +13,26 @@ _PAGE = b"<html><body><h1>Something is broken</h1></body></html>"
 
 
 class Weather:
-    """Lets most posts pass, and ruins the others in every way in turn, as chance (seeded) has it.
+    """Lets most posts pass, and ruins the others in every way in turn, as chance (seeded) or `choose` has it.
 
     `timelines` False refuses to show an account its own posts. `calm` ends the bad weather. `met` counts what
-    happened, and `duplicates` the posts that the network had to refuse because it had them already.
+    happened. `late` is after how many seconds a post is stored that is "stored late".
     """
 
-    def __init__(self, app: WSGIApplication, *, seed: int, timelines: bool) -> None:
+    def __init__(
+        self,
+        app: WSGIApplication,
+        *,
+        seed: int,
+        timelines: bool,
+        choose: Callable[[], str] | None = None,
+        late: float = 2.0,
+    ) -> None:
         self._app = app
         self._random = Random(seed)
         self._timelines = timelines
+        self._choose = choose or (lambda: self._random.choice(_KINDS))
+        self._late = late
         self._lock = threading.Lock()
         self.calm = False
         self.met: Counter[str] = Counter()
@@ -35,7 +45,7 @@ class Weather:
                 )
             return self._app(environ, start_response)
         with self._lock:
-            kind = "calm" if self.calm else self._random.choice(_KINDS)
+            kind = "calm" if self.calm else self._choose()
             self.met[kind] += 1
         return self._ruin(kind, environ, start_response)
 
@@ -58,9 +68,15 @@ class Weather:
                 return _answer(
                     start_response, "503 Service Unavailable", b'{"title": "Service Unavailable", "status": 503}'
                 )
-            case "HTML, stored":
+            case "HTML, stored" | "502, stored":
                 self._swallow(environ)
-                return _answer(start_response, "200 OK", _PAGE, "text/html")
+                status = "200 OK" if kind.startswith("HTML") else "502 Bad Gateway"
+                return _answer(start_response, status, _PAGE, "text/html")
+            case "stored late":
+                timer = threading.Timer(self._late, self._swallow, [environ])
+                timer.daemon = True
+                timer.start()
+                raise ConnectionError
             case "dropped after":
                 self._swallow(environ)
                 raise ConnectionError

@@ -7,21 +7,24 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from benchmarks import gauges, scale, soak, unsteady
+from benchmarks import gauges, networks, scale, soak, unsteady
 from benchmarks.forms import SLOTS, STOPS
-from benchmarks.ground import client_environment
+from benchmarks.ground import NETWORKS, Network, client_environment, write_keys
 from benchmarks.machinery import Row, side_by_side
 from benchmarks.runs import TINY, Plan, Run
 from benchmarks.tweets import Tweet, half_way, hear_flock, hear_yardstick, lateness, percentile
 from flock.events import Event, Out, Said
 from flock.journal import Outcome, Place, Settlement, SqliteJournal
+from flock.keys import read_keys
 from flock.observers.console import Console
+from tests.faults.stands import Outlived
 
 TIMEOUT = 30  # seconds: far more than anything here takes
 ROOT = Path(__file__).parents[2]
@@ -262,6 +265,41 @@ def test_a_campaign_counts_what_came_twice_and_what_was_lost(posts: str, twice: 
     row = unsteady.Row("a campaign", "once")
     row.count("abcd", posts)
     assert (twice, lost) == (row.twice, row.lost)
+
+
+def test_what_came_of_kills_on_a_network_is_added_up() -> None:
+    """A post that would have replaced another one, one that was put again, and one that is unknown end badly."""
+    row = unsteady.NetworkRow("Bluesky", "2")
+    good = Outlived(
+        poem="abcd", said={"bot": ["a", "b"]}, can_delete=True, deleted=1, overwrites=0, met={"LATE": 3}
+    )
+    row.add(replace(good, outcomes=Counter(said=2)))
+    assert "| Bluesky | 2 | 3 | 2 | 0 | 0 | 0 | 1 | 0 |" == str(row)
+
+    row.add(replace(good, overwrites=4, repeats=1, outcomes=Counter(said=1, unknown=1)))
+    assert "| Bluesky | 2 | 6 | 4 | 0 | 0 | 4 | 2 | 3 |" == str(row)
+    assert "| feed | 2 |  | 0 | 0 | 0 |  |  | 0 |" == str(unsteady.NetworkRow("feed", "2"))
+
+
+def test_each_network_is_held_against_x() -> None:
+    """By the medians of its runs, and by what a sheep adds to the process with one."""
+
+    def found(cpu: float, memory: float) -> networks.Found:
+        runs = [replace(RUN, sheep=101, cpu_ms_per_tweet=cpu * noise, rss_mb=memory) for noise in (0.5, 1, 9)]
+        return networks.Found(runs, [replace(RUN, sheep=1, rss_mb=70.0)])
+
+    lines = [*networks.table({"X": found(2.0, 74.0), "Bluesky": found(2.5, 76.0)})]
+    assert ["X", "101", "20.0", "2.00", "1.00", "74.0", "40.0", "1.00"] == lines[1].split()
+    assert ["Bluesky", "101", "20.0", "2.50", "1.25", "76.0", "60.0", "1.50"] == lines[2].split()
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_the_keys_of_a_benchmark_are_keys_of_its_network(tmp_path: Path, network: Network) -> None:
+    """All of them can be used together."""
+    write_keys(tmp_path / "keys", 3, network, "https://localhost:1234")
+    found = read_keys(tmp_path / "keys")
+    assert () == found.problems
+    assert [{"X": "twitter"}.get(network, network.lower())] * 3 == [key.network for key in found.keys]
 
 
 @pytest.mark.parametrize("form", STOPS)
