@@ -232,8 +232,8 @@ def test_a_store_of_the_first_version_is_used(tmp_path: Path, house: House) -> N
         old.execute("INSERT INTO bluesky_session VALUES (?, ?, ?, ?, ?, ?)", own)
         old.commit()
     for _ in range(2):
-        with closing(KeptFile(file)) as kept:
-            house.sessions = KeptSessions(kept)
+        with closing(KeptFile(file)) as opened:
+            house.sessions = KeptSessions(opened)
             assert house.account.did == house.bot().find_account()
     assert 1 == house.asked("createSession")
 
