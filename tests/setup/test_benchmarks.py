@@ -299,7 +299,7 @@ def test_the_keys_of_a_benchmark_are_keys_of_its_network(tmp_path: Path, network
     write_keys(tmp_path / "keys", 3, network, "https://localhost:1234")
     found = read_keys(tmp_path / "keys")
     assert () == found.problems
-    assert [{"X": "twitter"}.get(network, network.lower())] * 3 == [key.network for key in found.keys]
+    assert [{"X": "x"}.get(network, network.lower())] * 3 == [key.network for key in found.keys]
 
 
 @pytest.mark.parametrize("form", STOPS)
