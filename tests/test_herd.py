@@ -218,6 +218,16 @@ def test_a_sheep_gone_quiet_is_told_once(world: World, herd: Herd) -> None:
     assert ["ben"] == [event.bot for event in world.told(GoneQuiet)]
 
 
+def test_a_large_herd_is_looked_over_less_often(world: World, herd: Herd) -> None:
+    """Every look takes CPU for each sheep: of 400, every 2 s."""
+    large = Herd([*herd.flock] * 100, world.context)
+    for second in range(4):
+        world.clock.advance_to(START + second)
+        large.look_around()
+
+    assert [400, 400] == [event.sheep for event in world.told(Rounds) if isinstance(event, Rounds)]
+
+
 def test_a_penned_sheep_has_not_gone_quiet(world: World, herd: Herd) -> None:
     """It was told already, and louder."""
     world.stage("ben").always = Suspended("403")

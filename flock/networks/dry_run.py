@@ -11,7 +11,7 @@ from flock.networks.x.length import fits_a_tweet
 
 
 class DryRun:
-    """Sends no post. Counts length by `fits`, as X does unless another network's is given.
+    """Sends no post. Counts length by `fits`: as X does, the default network, unless another is given.
 
     With `refuses_duplicates` it refuses what X documents: the same text twice in a row.
     """

@@ -40,11 +40,11 @@ class Writer:
     """Writes to `stream` in a daemon thread of its own; stands wherever a text stream is written to.
 
     `write` never blocks. When `capacity` lines are waiting, further lines are dropped and counted until the thread
-    has written those that wait; then it writes what `tell_dropped` returns for the count. A failed write (no
-    space, terminal gone) loses its line and nothing else. Such lines are counted with the others, and told when a
-    write succeeds again. When the reader has closed its end of the pipe, all later lines are dropped (see
-    `when_closed`). A `stream` of None takes nothing: that is what Python makes of a
-    standard stream that was closed when the process started.
+    has written those that wait; then it writes what `tell_dropped` returns for the count. Lines that come within
+    50 ms of a write are written together. A failed write (no space, terminal gone) loses its lines and nothing
+    else. Such lines are counted with the others, and told when a write succeeds again. When the reader has closed
+    its end of the pipe, all later lines are dropped (see `when_closed`). A `stream` of None takes nothing: that is
+    what Python makes of a standard stream that was closed when the process started.
 
     `name` is what messages call the stream.
     """

@@ -329,3 +329,25 @@ def test_a_program_ends_with_its_own_code_and_its_lines_written(*, is_read: bool
         errors = process.stderr.read()
     assert (7, "") == (code, errors)
     assert LINE * (9000 if is_read else 0) == output
+
+
+class Counted(io.StringIO):
+    """A stream in memory that counts the writes to it."""
+
+    writes = 0
+
+    def write(self, text: str, /) -> int:
+        self.writes += 1
+        return super().write(text)
+
+
+def test_lines_that_come_together_are_written_together() -> None:
+    """All of them, in their order, with far fewer writes than lines."""
+    stream = Counted()
+    writer = Writer(stream, "a stream")
+    lines = numbered(500)
+    for line in lines:
+        writer.write(line)
+    assert writer.close(TIMEOUT)
+    assert "".join(lines) == stream.getvalue()
+    assert stream.writes < len(lines) / 10
