@@ -48,5 +48,10 @@ def main() -> None:
     sys.exit(exit_code(lambda: cli.main(prog_name="flock", standalone_mode=False)))
 
 
-for command in (run, rehearse, pasture):
+COMMANDS = (
+    run,
+    rehearse,
+    pasture,
+)
+for command in COMMANDS:
     cli.add_command(command)

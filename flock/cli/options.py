@@ -51,8 +51,15 @@ seed = option("seed", "N", "Seed of the random numbers by which old sheep change
 temperament = option(
     "temperament", "NAME", "How sheep age: steadfast, wistful, restless, senile, obsessive, or such as forget=0.4."
 )
+pasture = option("pasture", "", "Post to an embedded practice server; nothing reaches the real network.")
+base_url = option("base_url", "URL", "Root URL of the network's API.  [default: https://api.x.com]")
+state = option(
+    "state", "PATH", "Path of the journal.  [default: flock.db in systemd's or the platform's state folder]"
+)
 posts_per_day = option("posts_per_day", "N", "Cap each bot's posts in any 24 hours.")
 flock_posts_per_day = option("flock_posts_per_day", "N", "Cap the posts of the whole flock in any 24 hours.")
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 def chosen(given: dict[str, Any]) -> Options:

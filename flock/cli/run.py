@@ -22,13 +22,11 @@ if TYPE_CHECKING:
 @click.argument("keys", type=click.Path(path_type=Path, readable=False))
 @options.line_interval
 @options.poem_interval
-@options.option("pasture", "", "Post to an embedded practice server; nothing reaches the real network.")
+@options.pasture
 @options.option("dry_run", "", "Print the posts; use neither the network nor the journal.")
-@options.option("base_url", "URL", "Root URL of the network's API.  [default: https://api.x.com]")
+@options.base_url
 @options.option("api", "2|1.1", "Version of the API to post to.  [default: 2]")
-@options.option(
-    "state", "PATH", "Path of the journal.  [default: flock.db in systemd's or the platform's state folder]"
-)
+@options.state
 @options.option("keep_history", "T", "How long the journal keeps the posts, up to 366d.  [default: 2d]")
 @options.sheep
 @options.skip_bad

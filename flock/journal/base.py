@@ -44,7 +44,8 @@ class Place(NamedTuple):
     `passed` counts the refused lines right before this one that were passed over on trial, and `trials` the trials
     that have failed since a post was accepted: each time, the sheep went back to the first refused line. `skipped`
     counts the refused lines of the present recitation, and `silent` the finished recitations of which nothing was
-    said.
+    said. `paused` is since when nothing is begun (seconds since the epoch), because the operator asked for that;
+    None while the bot is not paused.
     """
 
     n: int = 0
@@ -64,6 +65,7 @@ class Place(NamedTuple):
     trials: int = 0
     skipped: int = 0
     silent: int = 0
+    paused: float | None = None
 
 
 class Standing(NamedTuple):

@@ -85,9 +85,20 @@ MIGRATIONS = (
         WHERE substr(account, 1, 16) = 'pasture:twitter:';
     ALTER TABLE sheep RENAME COLUMN spoken TO is_kept;
     """,
+    # What the operator asks of a bot; a row is deleted when it is obeyed, with the bot's row in one transaction.
+    """
+    ALTER TABLE sheep ADD COLUMN paused REAL;
+    CREATE TABLE command (
+        id INTEGER PRIMARY KEY,
+        bot INTEGER NOT NULL REFERENCES sheep (id),
+        verb TEXT NOT NULL,
+        line INTEGER,
+        given_at REAL NOT NULL
+    ) STRICT;
+    """,
 )
 
-_TABLES = ("sheep", "tweet")
+_TABLES = ("sheep", "tweet", "command")
 _REPAIR = "restore a copy, or move it away and all bots start over"
 
 _UNIQUE = """
@@ -147,7 +158,7 @@ def is_current(connection: sqlite3.Connection) -> bool:
 
 def _problems(table: str, model: sqlite3.Connection, found: sqlite3.Connection) -> Iterator[str]:
     is_strict = "SELECT strict FROM pragma_table_list WHERE schema = 'main' AND name = ?"
-    if not _columns(found, table):
+    if _columns(model, table) and not _columns(found, table):
         yield f"the table {table} is missing"
     for column in _columns(model, table) - _columns(found, table):
         yield f"the column {table}.{column[0]} is missing or of another type"

@@ -151,6 +151,8 @@ class SqliteJournal:
                 execute(sql.INTEND, (*here, "", 0.0)),
                 execute(sql.SETTLE, (Outcome.SAID, "", "", 0.0, *here)),
                 execute(sql.KEEP, (*place, *WELL, *here)),
+                given := execute(sql.GIVE, (here[0], "pause", None, 0.0)),
+                execute(sql.OBEYED, (given.lastrowid,)),
             ]
             execute(sql.PRUNE, self._prune(here[0], bot, 0.0))
             execute(sql.WITHDRAW, here)

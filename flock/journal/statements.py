@@ -43,6 +43,8 @@ REDATE = """
     UPDATE tweet SET intended_at = min(intended_at, ?), settled_at = min(settled_at, ?)
     WHERE intended_at > ? OR settled_at > ?
 """
+GIVE = "INSERT INTO command (bot, verb, line, given_at) VALUES (?, ?, ?, ?)"
+OBEYED = "DELETE FROM command WHERE id = ?"
 POSTS_OF_BOT = """
     SELECT coalesce(settled_at, intended_at) FROM tweet
     WHERE bot = (SELECT id FROM sheep WHERE bot = ?) AND outcome IN ('said', 'unknown', 'intended')

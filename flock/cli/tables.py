@@ -1,0 +1,37 @@
+"""What the commands that look at a flock print: a table for people, or JSON for programs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import click
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, numbers: Sequence[str] = ()) -> None:
+    """Print a table as wide as the terminal, or 80 characters without one; cells that are too long are wrapped.
+
+    The columns named in `numbers` are aligned to the right. Without colours where NO_COLOR is set or TERM is
+    dumb. Control characters of a cell are shown as escapes.
+    """
+    from rich.box import SIMPLE_HEAD  # noqa: PLC0415 - 0.1 s, which --help can do without
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    from flock.observers.wording import harmless  # noqa: PLC0415
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        table.add_column(column, justify="right" if column in numbers else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(harmless(str(cell))) for cell in row))
+    Console(file=sys.stdout, markup=False, highlight=False, emoji=False).print(table)
+
+
+def print_json(value: Any) -> None:
+    """Print `value` as JSON on one line."""
+    from flock.observers.console import json_line  # noqa: PLC0415
+
+    click.echo(json_line(value))
