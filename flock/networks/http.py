@@ -47,6 +47,7 @@ CONNECT_TIMEOUT = 10.0  # seconds for each address of a name
 READ_TIMEOUT = 30.0  # seconds without a byte
 LARGEST_HEADERS = 65_536  # bytes, with all that comes before them
 LARGEST_ANSWER = 1_000_000  # bytes, as they are sent and also after decompression
+LINE_COST = 128  # bytes more for each line of headers, chunk sizes and trailers: short ones take CPU, too
 IDLE_LIMIT = 45.0  # seconds; servers (nginx: 75), load balancers (AWS: 60) and NATs (AWS: 350) allow more
 DISTRUST = 600.0  # seconds for which each request has a connection of its own, after an answer nobody asked for
 _SWEEP = 1.0  # seconds between two looks for connections that were idle for too long
@@ -250,14 +251,19 @@ class _Bytes(io.RawIOBase):
         seconds = self._deadline - boot_time()
         if seconds <= 0:
             raise TimeoutError("the answer takes too long")
-        if self._left <= 0:
-            raise TooLarge("the answer is too large")
+        self.spend(0)
         if seconds < READ_TIMEOUT:  # else the socket's own is shorter
             self._socket.settimeout(seconds)
         count = self._raw.readinto(buffer)
         self._left -= count or 0
         self.is_over = not count
         return count
+
+    def spend(self, count: int) -> None:
+        """Count so many bytes more as read. Raises TooLarge when there are none left."""
+        self._left -= count
+        if self._left <= 0:
+            raise TooLarge("the answer is too large")
 
     def end(self) -> None:
         """Read no more from the socket."""
@@ -280,6 +286,10 @@ class _Reader(io.BufferedReader):
 
     def __init__(self, raw: _Bytes) -> None:
         super().__init__(raw)
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        self.raw.spend(LINE_COST)
+        return super().readline(size)
 
     def close(self) -> None:
         if not self.closed:

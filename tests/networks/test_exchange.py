@@ -105,6 +105,24 @@ def test_what_has_no_end_is_cut_off(answers: Callable[[], Iterator[bytes]]) -> N
         session.post(f"{server.url}/2/tweets", json={"text": "baa"})
 
 
+def chunks_of_a_byte(count: int) -> bytes:
+    """Return an answer in so many chunks, of JSON and blanks."""
+    return CHUNKED + b"2\r\n{}\r\n" + b"1\r\n \r\n" * count + b"0\r\n\r\n"
+
+
+def test_an_answer_in_a_thousand_small_chunks_is_read() -> None:
+    with odd(once(chunks_of_a_byte(1000))) as server, Session(server.url) as session:
+        assert session.post(server.url, json={}).json() == {}
+
+
+def test_small_chunks_are_bounded_by_what_they_cost_to_read() -> None:
+    """60 KB in chunks of a byte would take a tenth of a second of CPU, and a megabyte two seconds."""
+    answer = chunks_of_a_byte(10_000)
+    assert len(answer) < http.LARGEST_ANSWER / 10
+    with odd(once(answer)) as server, Session(server.url) as session, pytest.raises(errors.OutcomeUnknown):
+        session.post(server.url, json={})
+
+
 @pytest.mark.parametrize("start", [b"", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\n\r\n", CHUNKED])
 def test_what_comes_byte_by_byte_has_a_deadline(start: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     """No pause between two bytes is longer than the read timeout, but all of them together take too long."""
