@@ -542,7 +542,17 @@ def test_the_scripts_are_posix_shell(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["scripts/flock", "scripts/test", "scripts/lock", ".ci/run", ".ci/python", ".ci/forky", ".ci/smoke"]
+    "name",
+    [
+        "scripts/flock",
+        "scripts/test",
+        "scripts/lock",
+        ".ci/run",
+        ".ci/python",
+        ".ci/forky",
+        ".ci/smoke",
+        ".ci/chromium",
+    ],
 )
 def test_the_scripts_can_be_started(name: str) -> None:
     """They are executable, and say what runs them."""
