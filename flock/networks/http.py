@@ -463,6 +463,27 @@ class BoundedConnection(HTTPConnection):
 
     response_class = BoundedAnswer
     trust: Trust
+    _gathered: list[bytes] | None = None
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        """Send a request, its headers and body at once.
+
+        http.client sends them one after the other. A second TLS record and a second system call take a twentieth
+        of a post's CPU.
+        """
+        self._gathered = []
+        try:
+            super().request(*args, **kwargs)
+            content, self._gathered = b"".join(self._gathered), None
+            super().send(content)
+        finally:
+            self._gathered = None
+
+    def send(self, data: Any) -> None:
+        if self._gathered is None:
+            super().send(data)
+        else:
+            self._gathered.append(data)  # bytes: nothing that flock sends is a file
 
     @property
     def is_connected(self) -> bool:
