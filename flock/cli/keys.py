@@ -1,0 +1,317 @@
+"""flock keys: makes key files, lists them, and checks them."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import sys
+import threading
+import webbrowser
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from flock.cli import options
+from flock.cli.exits import NO_KEY, NamedExits, leave
+from flock.cli.run import keep_secrets_in
+from flock.cli.tables import print_json, print_table
+
+if TYPE_CHECKING:
+    from flock.keymaker import App, Keymaker, Made, Report
+
+NETWORKS = ("x", "bluesky", "mastodon")
+APP_VARIABLES = ("FLOCK_CONSUMER_TOKEN", "FLOCK_CONSUMER_TOKEN_SECRET")
+
+_keys_folder = click.argument("keys", type=click.Path(path_type=Path))
+
+
+@click.group()
+def keys() -> None:
+    """Make key files, list them, and check them: `flock keys new`, `list`, `verify`."""
+
+
+@keys.command()
+@_keys_folder
+@click.option("--network", type=click.Choice(NETWORKS), help="Network of the account.")
+@click.option("--screen-name", metavar="NAME", help="Name of the account; another one is not taken.")
+@click.option("--server", metavar="URL", help="Server of the account, on Bluesky or Mastodon.")
+@click.option("--poem", type=click.Path(path_type=Path), metavar="FILE", help="The poem of the bot.")
+@click.option(
+    "--poems",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Make one key for each poem (*.txt) in DIR that has none yet.",
+)
+@click.option(
+    "--app",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    envvar="FLOCK_APP",
+    show_envvar=True,
+    help="JSON file with the consumer key and secret of your app on X.  [default: KEYS/.app.json]",
+)
+@click.option("--force", is_flag=True, help="Write over the key file that the account has.")
+@options.base_url
+def new(
+    keys: Path,
+    *,
+    network: str | None,
+    screen_name: str | None,
+    server: str | None,
+    poem: Path | None,
+    poems: Path | None,
+    app: Path | None,
+    force: bool,
+    base_url: str | None,
+) -> None:
+    """Let a person authorize an account, and write its key file into the folder KEYS.
+
+    On X you open an address, let your app in and type the PIN that X shows; on Mastodon a code; on Bluesky you
+    type an app password. What is missing on the command line is asked for, secrets without an echo.
+
+    The consumer key of your app on X comes from --app, from FLOCK_CONSUMER_TOKEN and FLOCK_CONSUMER_TOKEN_SECRET,
+    from KEYS/.app.json, or it is asked for once and kept there. Ctrl-C ends the command; the keys that are made
+    stay, and with --poems the same command goes on.
+    """
+    if poem and poems:
+        raise click.UsageError("--poem and --poems exclude each other; give one")
+    if poems and (screen_name or force):
+        raise click.UsageError("--poems makes keys of many accounts; leave out --screen-name and --force")
+    if server and network == "x":
+        raise click.UsageError("--server is for Bluesky and Mastodon; another server like X is --base-url")
+    end_by_exceptions()
+    with NamedExits():
+        from flock.keymaker import Keymaker, read_app  # noqa: PLC0415 - the network stack
+
+        keep_secrets_in()
+        given = read_app(app) if app else _app_of(os.environ)
+        terminal = Terminal()
+        network = network or _ask_network(terminal)
+        poem = poem or (None if poems else Path(terminal.ask("The poem, a text file")))
+        with Keymaker(keys, terminal, app=given, server=server, base_url=base_url) as keymaker:
+            if poems:
+                made = keymaker.new_for_each(network, poems)
+            else:
+                assert poem is not None, "asked for above"  # noqa: S101
+                made = iter([keymaker.new(network, poem, screen_name=screen_name, force=force)])
+            doubts = _tell_of(made, keymaker, base_url)
+    if doubts:
+        leave(NO_KEY, at_once=False)
+
+
+@keys.command("list")
+@_keys_folder
+@options.as_json
+def list_(keys: Path, *, as_json: bool) -> None:
+    """List the key files of the folder KEYS: bot, network, server, poem, problems. No secret, no network."""
+    with NamedExits():
+        from flock.keymaker import Keymaker  # noqa: PLC0415
+
+        keep_secrets_in()
+        with Keymaker(keys) as keymaker:
+            reports = keymaker.list()
+        if as_json:
+            print_json([_as_json(each) for each in reports])
+            return
+        columns = ("file", "bot", "network", "server", "poem", "remarks")
+        print_table(columns, [_row(each) for each in reports])
+
+
+@keys.command()
+@_keys_folder
+@click.option("--online", is_flag=True, help="Ask each network who the account is. X bills that as one read.")
+@options.as_json
+@options.base_url
+def verify(keys: Path, *, online: bool, as_json: bool, base_url: str | None) -> None:
+    """Check each key file of the folder KEYS and the poem that it names; exit with 3 if one cannot be used.
+
+    With --online, the exit code is 3 also if a network refuses a key or cannot be asked.
+    """
+    with NamedExits():
+        from flock.keymaker import Keymaker  # noqa: PLC0415
+
+        keep_secrets_in()
+        with Keymaker(keys, base_url=base_url) as keymaker:
+            reports = keymaker.verify(online=online)
+        if as_json:
+            print_json([_as_json(each) for each in reports])
+        else:
+            for each in reports:
+                say(_verdict(each))
+    if not all(each.is_usable and not each.is_unknown for each in reports):
+        leave(NO_KEY, at_once=False)
+
+
+class Terminal:
+    """Puts the Keymaker's questions on the terminal: on standard error, so that the output can be piped."""
+
+    def ask(self, question: str) -> str:
+        return _typed(question, hidden=False)
+
+    def ask_secret(self, question: str) -> str:
+        return _typed(f"{question} (not shown)", hidden=True)
+
+    def confirm(self, question: str) -> bool:
+        while True:
+            answer = _typed(f"{question} [y/n]", hidden=False).lower()
+            if answer in ("y", "yes", "n", "no"):
+                return answer.startswith("y")
+
+    def visit(self, url: str) -> None:
+        say("Open this address, as the account of the bot:", err=True)
+        say(f"  {url}", err=True)
+        if has_browser(os.environ, sys.platform):
+            # In a thread, since some browsers end only when they are closed.
+            threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
+
+    def tell(self, line: str) -> None:
+        say(line, err=True)
+
+
+def say(line: str, *, err: bool = False) -> None:
+    """Print a line without its control characters."""
+    from flock.observers.wording import harmless  # noqa: PLC0415 - --help can do without
+
+    click.echo(harmless(line), err=err)
+
+
+def has_browser(environment: Mapping[str, str], platform: str) -> bool:
+    """Return whether a browser that is opened here would be seen: not over SSH, nor without a display."""
+    if any(environment.get(name) for name in ("SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY")):
+        return False
+    has_display = any(environment.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
+    return has_display or platform == "darwin"
+
+
+def end_by_exceptions() -> None:
+    """Let SIGINT and SIGTERM end the command by exceptions: files are tidied, and the terminal echoes again."""
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, _exit)
+
+
+def _exit(number: int, _frame: FrameType | None) -> NoReturn:
+    sys.exit(128 + number)
+
+
+def _typed(question: str, *, hidden: bool) -> str:
+    """Return what the person types, or the next line of a standard input that is no terminal.
+
+    Raises click.Abort at its end.
+    """
+    if sys.stdin.isatty():
+        text: str = click.prompt(question, default="", show_default=False, hide_input=hidden, err=True)
+        return text.strip()
+    say(question, err=True)
+    line = sys.stdin.readline()
+    if not line:
+        raise click.Abort
+    return line.strip()
+
+
+def _ask_network(terminal: Terminal) -> str:
+    while (network := terminal.ask(f"The network ({', '.join(NETWORKS)})").lower()) not in NETWORKS:
+        pass
+    return network
+
+
+def _app_of(environment: Mapping[str, str]) -> App | None:
+    from flock.keymaker.apps import made_of  # noqa: PLC0415
+
+    key, secret = (environment.get(name, "") for name in APP_VARIABLES)
+    return made_of(key, secret, " and ".join(APP_VARIABLES)) if key or secret else None
+
+
+def _tell_of(made: Iterator[Made], keymaker: Keymaker, base_url: str | None) -> int:
+    """Tell of each key that is made, and at the end what to do next. Return how many are in doubt."""
+    count = doubts = 0
+    with _telling_what_stays(lambda: count):
+        for each in made:
+            count += 1
+            doubts += bool(each.doubt)
+            key = each.key
+            say(f"{key.file}: made; {key.screen_name} recites {_near(key.poem_file)}")
+            for line in each.remarks:
+                say(f"  {line}")
+            if each.doubt:
+                say(f"  not confirmed: {each.doubt}", err=True)
+    if count:
+        program = click.get_current_context().find_root().info_name
+        at = f" --base-url {base_url}" if base_url else ""
+        say(f"See what it would post, without posting: {program} run {_quoted(keymaker.folder)} --dry-run")
+        say(f"Let it out: {program} run {_quoted(keymaker.folder)}{at}")
+    else:
+        say("every poem has a key already")
+    return doubts
+
+
+@contextmanager
+def _telling_what_stays(count: Callable[[], int]) -> Iterator[None]:
+    """Tell how many keys were made before an exception ends the command."""
+    try:
+        yield
+    except BaseException:
+        made = count()
+        keys = "1 key is" if made == 1 else f"{made} keys are"
+        say(f"\n{keys} made; the same command goes on" if made else "\nno key is made", err=True)
+        raise
+
+
+def _quoted(path: Path) -> str:
+    return shlex.quote(str(path))
+
+
+def _near(path: Path) -> str:
+    """Return the path from the working directory, where that is shorter."""
+    try:
+        return min(str(path), os.path.relpath(path), key=len)
+    except OSError:  # the working directory was removed
+        return str(path)
+
+
+def _verdict(report: Report) -> str:
+    if report.key is None:
+        return f"{report.file}: cannot be used: {'; '.join(report.problems)}"
+    says = report.says or f"can be used: {report.key.screen_name} on {report.title}, {_near(report.key.poem_file)}"
+    others = f"; others can read its secrets: chmod 600 {_quoted(report.file)}" if report.is_open else ""
+    return f"{report.file}: {says}{others}"
+
+
+def _row(report: Report) -> Sequence[str]:
+    key = report.key
+    remarks = [*report.problems, *(["others can read its secrets"] if report.is_open else [])]
+    if key is None:
+        return (report.file.name, "", "", "", "", "; ".join(remarks))
+    is_practice = key.practises and report.server is None
+    network = "practice" if is_practice else report.title
+    return (
+        report.file.name,
+        key.screen_name,
+        network,
+        report.server or "",
+        _near(key.poem_file),
+        "; ".join(remarks),
+    )
+
+
+def _as_json(report: Report) -> dict[str, Any]:
+    key = report.key
+    return {
+        "file": str(report.file),
+        "bot": key.screen_name if key else None,
+        "network": key.network if key else None,
+        "server": report.server,
+        "poem": str(key.poem_file) if key else None,
+        "practises": key.practises if key else None,
+        "mode": f"{report.mode:04o}" if report.mode is not None else None,
+        "open": report.is_open,
+        "usable": report.is_usable,
+        "problems": list(report.problems),
+        "says": report.says or None,
+        "asked": bool(report.says) and not report.is_unknown,
+    }
