@@ -9,7 +9,7 @@ import sys
 import threading
 import webbrowser
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -22,10 +22,12 @@ from flock.cli.run import keep_secrets_in
 from flock.cli.tables import print_json, print_table
 
 if TYPE_CHECKING:
-    from flock.keymaker import App, Keymaker, Made, Report
+    from flock.keymaker import App, Made, Report
 
 NETWORKS = ("x", "bluesky", "mastodon")
 APP_VARIABLES = ("FLOCK_CONSUMER_TOKEN", "FLOCK_CONSUMER_TOKEN_SECRET")
+
+_COLUMNS = ("file", "bot", "network", "server", "poem", "remarks")
 
 _keys_folder = click.argument("keys", type=click.Path(path_type=Path))
 
@@ -57,6 +59,7 @@ def keys() -> None:
 )
 @click.option("--force", is_flag=True, help="Write over the key file that the account has.")
 @options.base_url
+@options.pasture
 def new(
     keys: Path,
     *,
@@ -68,6 +71,7 @@ def new(
     app: Path | None,
     force: bool,
     base_url: str | None,
+    pasture: bool | None,
 ) -> None:
     """Let a person authorize an account, and write its key file into the folder KEYS.
 
@@ -76,16 +80,12 @@ def new(
 
     The consumer key of your app on X comes from --app, from FLOCK_CONSUMER_TOKEN and FLOCK_CONSUMER_TOKEN_SECRET,
     from KEYS/.app.json, or it is asked for once and kept there. Ctrl-C ends the command; the keys that are made
-    stay, and with --poems the same command goes on.
+    stay, and with --poems the same command goes on. With --pasture, the practice server stands for each network,
+    and for the app on X.
     """
-    if poem and poems:
-        raise click.UsageError("--poem and --poems exclude each other; give one")
-    if poems and (screen_name or force):
-        raise click.UsageError("--poems makes keys of many accounts; leave out --screen-name and --force")
-    if server and network == "x":
-        raise click.UsageError("--server is for Bluesky and Mastodon; another server like X is --base-url")
+    _check_together(click.get_current_context().params)
     end_by_exceptions()
-    with NamedExits():
+    with NamedExits(), ExitStack() as stack:
         from flock.keymaker import Keymaker, read_app  # noqa: PLC0415 - the network stack
 
         keep_secrets_in()
@@ -93,13 +93,17 @@ def new(
         terminal = Terminal()
         network = network or _ask_network(terminal)
         poem = poem or (None if poems else Path(terminal.ask("The poem, a text file")))
-        with Keymaker(keys, terminal, app=given, server=server, base_url=base_url) as keymaker:
-            if poems:
-                made = keymaker.new_for_each(network, poems)
-            else:
-                assert poem is not None, "asked for above"  # noqa: S101
-                made = iter([keymaker.new(network, poem, screen_name=screen_name, force=force)])
-            doubts = _tell_of(made, keymaker, base_url)
+        url = base_url
+        if pasture:
+            url, given = stack.enter_context(_practice_server())
+        keymaker = stack.enter_context(Keymaker(keys, terminal, app=given, server=server, base_url=url))
+        made = (
+            (keymaker.new(network, file, screen_name=screen_name, force=force) for file in (poem,))
+            if poem
+            else keymaker.new_for_each(network, poems or "")
+        )
+        place = " --pasture" if pasture else f" --base-url {base_url}" if base_url else ""
+        doubts = _tell_of(made, keys, place)
     if doubts:
         leave(NO_KEY, at_once=False)
 
@@ -118,8 +122,11 @@ def list_(keys: Path, *, as_json: bool) -> None:
         if as_json:
             print_json([_as_json(each) for each in reports])
             return
-        columns = ("file", "bot", "network", "server", "poem", "remarks")
-        print_table(columns, [_row(each) for each in reports])
+        rows = [_row(each) for each in reports]
+        shown = [
+            number for number, name in enumerate(_COLUMNS) if name != "remarks" or any(row[number] for row in rows)
+        ]
+        print_table([_COLUMNS[number] for number in shown], [[row[number] for number in shown] for row in rows])
 
 
 @keys.command()
@@ -227,8 +234,39 @@ def _app_of(environment: Mapping[str, str]) -> App | None:
     return made_of(key, secret, " and ".join(APP_VARIABLES)) if key or secret else None
 
 
-def _tell_of(made: Iterator[Made], keymaker: Keymaker, base_url: str | None) -> int:
-    """Tell of each key that is made, and at the end what to do next. Return how many are in doubt."""
+def _check_together(given: Mapping[str, Any]) -> None:
+    """Raise UsageError for options that exclude each other."""
+    wrong = (
+        (("poem", "poems"), "--poem and --poems exclude each other; give one"),
+        (("poems", "screen_name"), "--poems makes keys of many accounts; leave out --screen-name"),
+        (("poems", "force"), "--poems makes keys of poems that have none; leave out --force"),
+        (("pasture", "base_url"), "--pasture and --base-url exclude each other; give one"),
+        (("pasture", "server"), "--pasture and --server exclude each other; give one"),
+    )
+    for names, text in wrong:
+        if all(given[name] for name in names):
+            raise click.UsageError(text)
+    if given["server"] and given["network"] == "x":
+        raise click.UsageError("--server is for Bluesky and Mastodon; for another server like X, give --base-url")
+
+
+@contextmanager
+def _practice_server() -> Iterator[tuple[str, App]]:
+    """Run a practice server; yield its address, and an app of X's kind that it knows."""
+    from flock.keymaker.apps import made_of  # noqa: PLC0415
+    from flock.pasture import Pasture  # noqa: PLC0415
+
+    app = made_of("practice-app", "practice-secret-of-the-app", "the practice server")
+    with Pasture(()) as server:
+        server.admit_app(app.consumer_token.get_secret_value(), app.consumer_token_secret)
+        yield server.url, app
+
+
+def _tell_of(made: Iterator[Made], folder: Path, place: str) -> int:
+    """Tell of each key that is made, and at the end what to do next. Return how many are in doubt.
+
+    `place` are the options by which `flock run` posts where the keys were made.
+    """
     count = doubts = 0
     with _telling_what_stays(lambda: count):
         for each in made:
@@ -242,9 +280,8 @@ def _tell_of(made: Iterator[Made], keymaker: Keymaker, base_url: str | None) -> 
                 say(f"  not confirmed: {each.doubt}", err=True)
     if count:
         program = click.get_current_context().find_root().info_name
-        at = f" --base-url {base_url}" if base_url else ""
-        say(f"See what it would post, without posting: {program} run {_quoted(keymaker.folder)} --dry-run")
-        say(f"Let it out: {program} run {_quoted(keymaker.folder)}{at}")
+        say(f"See what it would post, without posting: {program} run {_quoted(folder)} --dry-run")
+        say(f"Let it out: {program} run {_quoted(folder)}{place}")
     else:
         say("every poem has a key already")
     return doubts
