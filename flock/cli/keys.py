@@ -292,10 +292,12 @@ def _telling_what_stays(count: Callable[[], int]) -> Iterator[None]:
     """Tell how many keys were made before an exception ends the command."""
     try:
         yield
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, click.Abort | KeyboardInterrupt):
+            say("", err=True)  # the cursor stands behind a question
         made = count()
         keys = "1 key is" if made == 1 else f"{made} keys are"
-        say(f"\n{keys} made; the same command goes on" if made else "\nno key is made", err=True)
+        say(f"{keys} made; the same command goes on" if made else "no key is made", err=True)
         raise
 
 
