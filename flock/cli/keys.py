@@ -127,6 +127,9 @@ def list_(keys: Path, *, as_json: bool) -> None:
             number for number, name in enumerate(_COLUMNS) if name != "remarks" or any(row[number] for row in rows)
         ]
         print_table([_COLUMNS[number] for number in shown], [[row[number] for number in shown] for row in rows])
+        for each in reports:
+            if each.key is None:
+                say(_verdict(each))
 
 
 @keys.command()
@@ -242,12 +245,15 @@ def _check_together(given: Mapping[str, Any]) -> None:
         (("poems", "force"), "--poems makes keys of poems that have none; leave out --force"),
         (("pasture", "base_url"), "--pasture and --base-url exclude each other; give one"),
         (("pasture", "server"), "--pasture and --server exclude each other; give one"),
+        (("server", "base_url"), "--server and --base-url exclude each other; give one"),
     )
     for names, text in wrong:
         if all(given[name] for name in names):
             raise click.UsageError(text)
     if given["server"] and given["network"] == "x":
-        raise click.UsageError("--server is for Bluesky and Mastodon; for another server like X, give --base-url")
+        raise click.UsageError(
+            "--server is for Bluesky and Mastodon; for another server of X's kind, give --base-url"
+        )
 
 
 @contextmanager
@@ -293,11 +299,13 @@ def _telling_what_stays(count: Callable[[], int]) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        if isinstance(error, click.Abort | KeyboardInterrupt):
+        is_cancelled = isinstance(error, click.Abort | KeyboardInterrupt | SystemExit)
+        if is_cancelled:
             say("", err=True)  # the cursor stands behind a question
-        made = count()
-        keys = "1 key is" if made == 1 else f"{made} keys are"
-        say(f"{keys} made; the same command goes on" if made else "no key is made", err=True)
+        if made := count():
+            say(f"{'1 key is' if made == 1 else f'{made} keys are'} made; the same command goes on", err=True)
+        elif is_cancelled:
+            say("no key is made", err=True)
         raise
 
 
@@ -323,9 +331,8 @@ def _verdict(report: Report) -> str:
 
 def _row(report: Report) -> Sequence[str]:
     key = report.key
-    remarks = [*report.problems, *(["others can read its secrets"] if report.is_open else [])]
     if key is None:
-        return (report.file.name, "", "", "", "", "; ".join(remarks))
+        return (report.file.name, "", "", "", "", "cannot be used")
     is_practice = key.practises and report.server is None
     network = "practice" if is_practice else report.title
     return (
@@ -334,7 +341,7 @@ def _row(report: Report) -> Sequence[str]:
         network,
         report.server or "",
         _near(key.poem_file),
-        "; ".join(remarks),
+        "others can read it" if report.is_open else "",
     )
 
 

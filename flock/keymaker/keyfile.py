@@ -22,12 +22,15 @@ def prepare_folder(folder: Path) -> None:
 
     Its parent must exist. Raises KeyNotMade.
     """
+    probe = folder / f".{os.getpid()}.new"
     try:
         if not folder.is_dir():
             folder.mkdir(mode=0o700)
             folder.chmod(0o700)  # whatever the umask
-        _write_new(folder / ".probe.new", _PROBE)
-        (folder / ".probe.new").unlink()
+        _write_new(probe, _PROBE)
+        probe.unlink()
+    except FileExistsError:
+        raise KeyNotMade(printable(f"{folder}: expected a folder of key files, found a file")) from None
     except (OSError, ValueError) as error:
         raise _unwritable(folder, error) from None
 
@@ -132,6 +135,6 @@ def _unwritable(path: Path, error: OSError | ValueError) -> KeyNotMade:
     if isinstance(error, FileNotFoundError):
         return KeyNotMade(printable(f"{path}: there is no folder {path.parent}; make it, or correct the path"))
     why = (error.strerror if isinstance(error, OSError) else "") or "no file can have that name"
-    advice = {errno.ENOSPC: "free some space", errno.EDQUOT: "free some space", errno.EEXIST: "remove it"}
+    advice = {errno.ENOSPC: "free some space", errno.EDQUOT: "free some space"}
     what = advice.get(getattr(error, "errno", None) or 0, "check its owner and permissions")
     return KeyNotMade(printable(f"{path}: cannot be written: {why}; {what}"), may_pass=isinstance(error, OSError))

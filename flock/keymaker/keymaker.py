@@ -64,6 +64,8 @@ class Keymaker:
         server: str | None = None,
         base_url: str | None = None,
     ) -> None:
+        if server and base_url:
+            raise BadOption("server and base_url exclude each other; give one")
         self.folder = Path(keys)
         self._questions = questions or NoQuestions()
         self._base_url = _checked_url(base_url) if base_url else None

@@ -13,7 +13,7 @@ import requests
 import simplejson as json
 from pydantic import TypeAdapter, ValidationError
 
-from flock.errors import KeyNotMade, printable
+from flock.errors import KeyNotMade, Unavailable, printable
 from flock.keymaker.account import NewAccount
 from flock.keymaker.questions import Questions, no_key_without, with_patience
 from flock.keymaker.sessions import Sessions
@@ -71,8 +71,6 @@ class MastodonFlow:
         token = self._token(client, scopes)
         profile = with_patience(self._questions, lambda: self._profile(token))
         name = profile.name
-        if not name:
-            raise KeyNotMade(f"{self._title}: the server does not say which account this is")
         remark = self._flagged(token) if sets_flag else _marked(is_bot=profile.is_bot)
         return NewAccount(
             screen_name=name,
@@ -207,9 +205,10 @@ def who_is(session: Session, root_url: str, token: str) -> Profile:
     answer = _json(response)
     if error := meaning(response, answer, time.time()):
         raise error
-    found = answer if isinstance(answer, dict) else {}
-    name = str(found.get("username") or "")
-    return Profile(name if _NAME.fullmatch(name) else "", found.get("bot") is True)
+    name = answer.get("username") if isinstance(answer, dict) else None
+    if not (isinstance(name, str) and _NAME.fullmatch(name)):
+        raise Unavailable("the answer does not say which account this is")
+    return Profile(name, answer.get("bot") is True)
 
 
 _BY_HAND = "do it on the server: Preferences, Profile, This is an automated account"

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlencode
 import requests
 import simplejson as json
 
-from flock.errors import AppRefused, KeyNotMade, NetworkError, Unauthorized, printable
+from flock.errors import AppRefused, KeyNotMade, NetworkError, Retry, Unauthorized, Unavailable, Wait, printable
 from flock.keymaker.account import NewAccount
 from flock.keymaker.apps import App, Apps
 from flock.keymaker.questions import Questions, in_words, no_key_without
@@ -144,23 +144,22 @@ class XFlow:
                 and found.get("user_id", "1").isdecimal()
             ):
                 return found
+        error = meaning(response, _json(response), time.time()) if response.status_code != 200 else None
+        if error is None:
             raise KeyNotMade(f"{self._title}: the answer holds no token; check the address", may_pass=True)
-        error = meaning(response, _json(response), time.time())
-        assert error is not None, "a status that is not 200 is an error"  # noqa: S101
         if isinstance(error, AppRefused | Unauthorized):
             raise KeyNotMade(f"{self._title} refuses the app's keys: {error}; {self._apps.refused()}")
         if response.status_code == 403:
             error.advice = (
                 "in the developer portal, under User authentication settings, switch on OAuth 1.0a, Read and write"
             )
-        with no_key_without(self._title):
-            raise error
-        raise AssertionError  # not reached: `no_key_without` lets no exception end here
+        may_pass = isinstance(error, Retry | Wait)
+        raise KeyNotMade(in_words(self._title, error), may_pass=may_pass)
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who the tokens of a bot belong to. `reads_only` says whether X lets the app only read."""
+    """Whose the tokens of a bot are. `reads_only` says whether X lets the app only read."""
 
     name: str
     number: str
@@ -174,11 +173,13 @@ def who_is(session: Session, root_url: str, auth: Signature, *, api: str = "2") 
     answer = _json(response)
     if error := meaning(response, answer, time.time()):
         raise error
-    found = answer.get("data", answer) if isinstance(answer, dict) else {}
-    name = found.get("username") or found.get("screen_name") if isinstance(found, dict) else None
-    number = str(found.get("id_str") or found.get("id") or "") if isinstance(found, dict) else ""
+    found = answer.get("data", answer) if isinstance(answer, dict) else None
+    found = found if isinstance(found, dict) else {}
+    name, number = found.get("username") or found.get("screen_name"), found.get("id_str") or found.get("id")
+    if not (isinstance(name, str) and _NAME.fullmatch(name) and isinstance(number, str) and number.isdecimal()):
+        raise Unavailable("the answer does not say which account this is")
     level = response.headers.get("x-access-level", "")
-    return Identity(printable(str(name or "")), printable(number), level.strip() == "read")
+    return Identity(name, number, level.strip() == "read")
 
 
 def _signature(app: App, token: str, secret: str, **more: Any) -> Signature:

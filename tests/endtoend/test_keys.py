@@ -306,8 +306,10 @@ def test_the_list_shows_bots_poems_and_problems(home: Path, mixed: Path) -> None
     found = run_keys(home, "list", "keys", NO_COLOR="1")
 
     assert (0, "") == (found.returncode, found.stderr)
-    assert max(map(len, found.stdout.splitlines())) <= 80
-    for word in ("dolly.json", "practice", "ewe.json", "poems/a.txt", "ram.json", "missing"):
+    table, _, lines = found.stdout.partition("keys/ram.json: ")
+    assert max(map(len, table.splitlines())) <= 80
+    assert lines.startswith("cannot be used: oauth_token: missing")
+    for word in ("dolly.json", "practice", "ewe.json", "poems/a.txt", "ram.json", "others can read it"):
         assert word in found.stdout
     assert "sesame" not in found.stdout
 

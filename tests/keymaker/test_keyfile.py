@@ -133,5 +133,5 @@ def test_folders_are_not_made_one_in_another(tmp_path: Path) -> None:
 def test_a_file_in_place_of_the_folder_is_told(file: Path) -> None:
     """In one line."""
     file.write_text("")
-    with pytest.raises(KeyNotMade, match="cannot be written: File exists"):
+    with pytest.raises(KeyNotMade, match="expected a folder of key files, found a file"):
         prepare_folder(file)
