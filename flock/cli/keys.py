@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import os
 import shlex
-import signal
-import sys
-import threading
-import webbrowser
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,6 +15,7 @@ from flock.cli import options
 from flock.cli.exits import NO_KEY, NamedExits, leave
 from flock.cli.run import keep_secrets_in
 from flock.cli.tables import print_json, print_table
+from flock.cli.terminal import Terminal, end_by_exceptions, say
 
 if TYPE_CHECKING:
     from flock.keymaker import App, Made, Report
@@ -155,73 +151,6 @@ def verify(keys: Path, *, online: bool, as_json: bool, base_url: str | None) -> 
                 say(_verdict(each))
     if not all(each.is_usable and not each.is_unknown for each in reports):
         leave(NO_KEY, at_once=False)
-
-
-class Terminal:
-    """Puts the Keymaker's questions on the terminal: on standard error, so that the output can be piped."""
-
-    def ask(self, question: str) -> str:
-        return _typed(question, hidden=False)
-
-    def ask_secret(self, question: str) -> str:
-        return _typed(f"{question} (not shown)", hidden=True)
-
-    def confirm(self, question: str) -> bool:
-        while True:
-            answer = _typed(f"{question} [y/n]", hidden=False).lower()
-            if answer in ("y", "yes", "n", "no"):
-                return answer.startswith("y")
-
-    def visit(self, url: str) -> None:
-        say("Open this address, as the account of the bot:", err=True)
-        say(f"  {url}", err=True)
-        if has_browser(os.environ, sys.platform):
-            # In a thread, since some browsers end only when they are closed.
-            threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
-
-    def tell(self, line: str) -> None:
-        say(line, err=True)
-
-
-def say(line: str, *, err: bool = False) -> None:
-    """Print a line without its control characters."""
-    from flock.observers.wording import harmless  # noqa: PLC0415 - --help can do without
-
-    click.echo(harmless(line), err=err)
-
-
-def has_browser(environment: Mapping[str, str], platform: str) -> bool:
-    """Return whether a browser that is opened here would be seen: not over SSH, nor without a display."""
-    if any(environment.get(name) for name in ("SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY")):
-        return False
-    has_display = any(environment.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
-    return has_display or platform == "darwin"
-
-
-def end_by_exceptions() -> None:
-    """Let SIGINT and SIGTERM end the command by exceptions: files are tidied, and the terminal echoes again."""
-    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, _exit)
-
-
-def _exit(number: int, _frame: FrameType | None) -> NoReturn:
-    sys.exit(128 + number)
-
-
-def _typed(question: str, *, hidden: bool) -> str:
-    """Return what the person types, or the next line of a standard input that is no terminal.
-
-    Raises click.Abort at its end.
-    """
-    if sys.stdin.isatty():
-        text: str = click.prompt(question, default="", show_default=False, hide_input=hidden, err=True)
-        return text.strip()
-    say(question, err=True)
-    line = sys.stdin.readline()
-    if not line:
-        raise click.Abort
-    return line.strip()
 
 
 def _ask_network(terminal: Terminal) -> str:

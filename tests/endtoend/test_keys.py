@@ -23,7 +23,7 @@ from click.testing import CliRunner
 from pydantic import SecretStr
 
 from flock.cli import cli
-from flock.cli.keys import has_browser
+from flock.cli.terminal import has_browser
 from flock.pasture import Pasture
 from tests.conftest import TIMEOUT
 from tests.keymaker.person import APP, code_on, press
