@@ -25,7 +25,7 @@ from pydantic import SecretStr
 from flock.cli import cli
 from flock.cli.terminal import has_browser
 from flock.pasture import Pasture
-from tests.conftest import TIMEOUT
+from tests.conftest import TIMEOUT, until
 from tests.keymaker.person import APP, code_on, press
 
 COMMAND = (sys.executable, "-m", "flock", "keys")
@@ -221,6 +221,21 @@ def test_practice_needs_neither_an_account_nor_an_app(home: Path) -> None:
         screen.wait_for("run keys --pasture")
         assert 0 == screen.end()
     assert "pasture" == json.loads((home / "keys" / "dolly.json").read_text())["network"]
+
+
+def test_the_address_is_opened_in_the_persons_browser(home: Path) -> None:
+    """Where there is a display; a browser that stays open holds up nothing."""
+    browser = home / "browser"
+    browser.write_text('#!/bin/sh\necho "$1" > opened.part && mv opened.part opened\nexec sleep 30\n')
+    browser.chmod(0o755)
+    command = ("new", "keys", "--network", "x", "--poem", "poems/a.txt", "--pasture")
+    with terminal(home, *command, DISPLAY=":99", BROWSER=str(browser)) as screen:
+        url = screen.wait_for(r"(http://\S+/oauth/authorize\S+)\r")
+        screen.wait_for(PIN)
+        until("the browser is opened", (home / "opened").exists)
+        assert url == (home / "opened").read_text().strip()
+        screen.type("\x03")
+        screen.wait_for("no key is made")
 
 
 def test_a_wrong_pin_and_another_account_are_one_line_each(home: Path, pasture: Pasture) -> None:
