@@ -36,13 +36,14 @@ from flock.observers.writer import close_all, standard_writers
     metavar="PATH",
     envvar="FLOCK_PASTURE_STATE",
     show_envvar=True,
-    help="File for the posts.  [default: in memory]",
+    help="File for the posts, and for the accounts that are made there.  [default: in memory]",
 )
 def pasture(keys: Path | None, host: str, port: int, state: Path | None) -> None:
     """Run the pasture alone: a practice server with X's API and X's rules, and Bluesky's and Mastodon's.
 
     It has an account for each key file in the folder KEYS; without KEYS it has one made-up account, and prints a
-    key file for it. Every client of X's API v2 or v1.1 can use it, and a flock with --base-url. Ctrl-C or SIGTERM
+    key file for it. `flock keys new` with --base-url makes keys for new accounts there; with --state they outlive
+    the pasture. Every client of X's API v2 or v1.1 can use it, and a flock with --base-url. Ctrl-C or SIGTERM
     stops it.
     """
     with NamedExits():

@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from flock.errors import BadKeys, printable
 from flock.keys import FeedCredentials, Key, PracticeNames, XCredentials, read_keys
+from flock.pasture import app_passwords
 from flock.pasture.accounts import Account
 from flock.pasture.server import Pasture
 
@@ -42,14 +43,18 @@ def serve(keys: Path | None, *, host: str, port: int, state: Path | None, say: C
             if not isinstance(key.credentials, XCredentials):
                 pasture.admit_bot(key, name)
         say(f"the pasture is open at {pasture.url}: API v2 at {pasture.url}/2, v1.1 at {pasture.url}/1.1")
+        # The full path: a bare `flock` is the one of util-linux.
+        command = Path(sys.executable).with_name("flock")
         if keys is None:
             say("without KEYS it knows one account; a key file for it:")
             say(_key_file(_MADE_UP))
+            say("with that file as app.json, other accounts can let its app in; make keys for them:")
+            say(f"{command} keys new keys/ --app app.json --base-url {pasture.url}")
         else:
-            command = Path(sys.executable).with_name(
-                "flock"
-            )  # the full path: a bare `flock` is the one of util-linux
-            say(f"try it: {command} run {shlex.quote(printable(str(keys)))} --base-url {pasture.url}")
+            folder = shlex.quote(printable(str(keys)))
+            say(f"try it: {command} run {folder} --base-url {pasture.url}")
+            say(f"make keys for new accounts: {command} keys new {folder} --base-url {pasture.url}")
+        say(f"app passwords for its Bluesky: {pasture.url}{app_passwords.PATH}")
         say(f"read along: {pasture.url}/")
         signal.sigwait({signal.SIGTERM, signal.SIGINT})
     say("the pasture is closed")
