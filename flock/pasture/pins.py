@@ -165,11 +165,10 @@ class Pins:
     def _account_of(self, name: str, pending: _Pending) -> Account:
         """Return the account of that name with its tokens for the app; both are made if need be.
 
-        An account gives an app the same tokens each time, as on X.
+        An account gives an app the same tokens each time, as on X. Those of its key file, which may be good on the
+        real network, are never among them.
         """
         known = self._accounts.named(name)
-        if known and known.consumer_key == pending.consumer_key:
-            return known
         user_id = known.user_id if known else self._accounts.free_id(name)
         entry_name = f"{digest(pending.consumer_key)} {user_id}"
         entry = self._register.get(_KIND, entry_name)

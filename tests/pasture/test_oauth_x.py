@@ -84,16 +84,24 @@ def test_a_new_name_becomes_an_account_that_posts(pasture: Pasture) -> None:
     assert ("dolly", tokens["oauth_token"].partition("-")[0]) == (tokens["screen_name"], tokens["user_id"])
 
 
-def test_an_account_gives_an_app_the_same_tokens_again(pasture: Pasture, wolf: Account) -> None:
-    """Those of its key file; a name is written as the account writes it."""
-    tokens = grant(pasture.url, "@WOLF")
+def test_an_account_gives_an_app_the_same_tokens_again(pasture: Pasture) -> None:
+    """A name is written as the account writes it."""
+    first, again = grant(pasture.url, "Dolly"), grant(pasture.url, "@dolly")
 
-    assert (wolf.token, wolf.token_secret.get_secret_value()) == (
-        tokens["oauth_token"],
-        tokens["oauth_token_secret"],
-    )
+    assert first == again
+    assert "Dolly" == again["screen_name"]
+
+
+def test_the_tokens_of_a_key_file_are_not_given_away(
+    pasture: Pasture, wolf: Account, say_v2: Callable[[str], Response]
+) -> None:
+    """They may be good on the real network. The app gets others, and both are good here."""
+    tokens = grant(pasture.url, "wolf")
+
     assert ("wolf", wolf.user_id) == (tokens["screen_name"], tokens["user_id"])
-    assert grant(pasture.url, "dolly") == grant(pasture.url, "Dolly")
+    assert not {wolf.token, wolf.token_secret.get_secret_value()} & set(tokens.values())
+    assert [201, 201] == [say(pasture.url, tokens, "baa").status_code, say_v2("boo").status_code]
+    assert {"wolf"} == {post.screen_name for post in pasture.store.posts()}
 
 
 def test_another_app_gets_other_tokens_of_the_same_account(pasture: Pasture, wolf: Account) -> None:
