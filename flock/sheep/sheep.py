@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from flock import events
+from flock import events, rates
 from flock.context import Context, shared_context
 from flock.errors import BadInput, BotsTaken, DailyLimit, JournalError, NetworkError, Wait, printable
 from flock.events import Event
@@ -42,7 +42,6 @@ log = logging.getLogger(__name__)
 
 STEADFAST = TEMPERAMENTS["steadfast"]
 
-PIECE_INTERVAL = 3.0  # seconds between the posts of one line: readers get it as a whole, and not as a burst
 ACCOUNT_WAIT = 60.0  # seconds between two looks at whether another bot still posts to the account
 _CRON_SLACK = 30.0  # seconds; half of cron's minute
 
@@ -371,7 +370,7 @@ class Sheep:
         pieces = pieces if here.saying is not None else here.piece + 1
         now = self.context.clock.now()
         if here.piece + 1 < pieces:
-            due = now + min(PIECE_INTERVAL, self.line_interval)
+            due = now + min(rates.PIECE_INTERVAL, self.line_interval)
         else:
             interval = interval_after(here, self._recite, self.line_interval, self.poem_interval)
             due = next_due(here.due, interval, now)
