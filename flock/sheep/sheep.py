@@ -151,9 +151,7 @@ class Sheep:
     def _remember(self) -> None:
         """Go on where the journal says that this bot was."""
         journal, clock = self.context.journal, self.context.clock
-        cap = self.key.posts_per_day
-        cap = self.context.options.posts_per_day if cap is None else cap
-        own = allowance(cap, clock, journal, self.bot)
+        own = allowance(self.posts_per_day, clock, journal, self.bot)
         self._allowances = tuple(each for each in (own, self.context.allowance) if each is not None)
         kept = journal.read(self.bot)
         place = Place(due=clock.now(), next_line=self._recite(0).utterances[0].text)
@@ -232,6 +230,12 @@ class Sheep:
     @mod_tweet_tracker.setter
     def mod_tweet_tracker(self, line: int) -> None:
         self._delivery.place = self._delivery.place._replace(line=line)
+
+    @property
+    def posts_per_day(self) -> int | None:
+        """The cap on its posts in any 24 hours, or None."""
+        cap = self.key.posts_per_day
+        return self.context.options.posts_per_day if cap is None else cap
 
     def postpone(self, due: float) -> None:
         """Say the next line at the steady time `due`."""
