@@ -40,8 +40,12 @@ def alike(poems: Sequence[Sequence[str]], least: float = ALIKE) -> Iterator[Like
         sizes.append(len(rows))
         shared: Counter[int] = Counter()
         for row in rows:
-            having = owners.setdefault(row, [])
-            shared.update(having)
+            having = owners.get(row)
+            if having is None:
+                owners[row] = [number]
+                continue
+            for other in having:
+                shared[other] += 1
             if len(having) < _OWNERS:
                 having.append(number)
         shares = [(count / max(1, min(sizes[other], len(rows))), -other) for other, count in shared.items()]

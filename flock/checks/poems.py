@@ -47,8 +47,11 @@ def doubts_about_poems(flock: Sequence[Sheep], networks: Networks) -> Iterator[F
 
 def likenesses(flock: Sequence[Sheep]) -> Iterator[Finding]:
     """Yield the bots on X with different poems that are much the same."""
-    on_x = (sheep for sheep in flock if sheep.key.network == DEFAULT_NETWORK)
-    bots = [*{os.path.realpath(sheep.key.poem_file): sheep for sheep in on_x}.values()]
+    by_poem: dict[str, Sheep] = {}
+    for sheep in flock:
+        if sheep.key.network == DEFAULT_NETWORK:
+            by_poem.setdefault(os.path.realpath(sheep.key.poem_file), sheep)
+    bots = [*by_poem.values()]
     found = [*alike([sheep.memory for sheep in bots])]
     for first, second, share in found[:_MOST_ALIKE]:
         names = bots[second].name, bots[first].name
