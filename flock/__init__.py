@@ -11,17 +11,29 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from flock.errors import BadKeys, FlockError, NetworkError
+    from flock.keymaker import Keymaker
     from flock.options import Options
     from flock.sheep.sheep import Sheep, runsheep
     from flock.shepherd import Shepherd, SimpleShepherd
 
 __version__ = "0.1.0"
 
-__all__ = ["BadKeys", "FlockError", "NetworkError", "Options", "Sheep", "Shepherd", "SimpleShepherd", "runsheep"]
+__all__ = [
+    "BadKeys",
+    "FlockError",
+    "Keymaker",
+    "NetworkError",
+    "Options",
+    "Sheep",
+    "Shepherd",
+    "SimpleShepherd",
+    "runsheep",
+]
 
 _HOMES = {
     "BadKeys": "flock.errors",
     "FlockError": "flock.errors",
+    "Keymaker": "flock.keymaker",
     "NetworkError": "flock.errors",
     "Options": "flock.options",
     "Sheep": "flock.sheep.sheep",

@@ -5,6 +5,7 @@
     │   ├── BadOption             a command-line option, an environment variable, an argument
     │   ├── BadPoem               a poem file
     │   └── BadKeys               one or more key files (carries every problem found)
+    ├── KeyNotMade                an account was not authorized, or its key file not written
     ├── BotsTaken                 another flock is already running these bots
     ├── JournalError              the journal cannot be read or written; nothing may be posted
     ├── Unstorable                one text or number cannot be stored in a journal; also a ValueError
@@ -99,6 +100,18 @@ def lines_by_file(problems: Iterable[Problem]) -> Iterator[str]:
         by_file.setdefault(problem.file, []).append(problem)
     for first, *others in by_file.values():
         yield "; ".join([str(first), *(printable(f"{other.field}: {other.text}") for other in others)])
+
+
+class KeyNotMade(FlockError):
+    """A key file was not made. The text says why, and never holds a secret; no file was changed.
+
+    `may_pass` says whether the same may succeed in a moment: when the network is back, with another PIN, with
+    more space on the disk.
+    """
+
+    def __init__(self, message: str, *, may_pass: bool = False) -> None:
+        super().__init__(message)
+        self.may_pass = may_pass
 
 
 class BotsTaken(FlockError):

@@ -16,6 +16,7 @@ import click
 from flock import __version__
 from flock.cli.check import check
 from flock.cli.exits import EXIT_CODES, exit_code
+from flock.cli.keys import keys
 from flock.cli.pasture import pasture
 from flock.cli.rehearse import rehearse
 from flock.cli.run import run
@@ -74,6 +75,7 @@ COMMANDS = (
     check,
     rehearse,
     pasture,
+    keys,
 )
 for command in COMMANDS:
     cli.add_command(command)

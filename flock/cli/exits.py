@@ -15,7 +15,7 @@ from typing import NoReturn
 import click
 
 from flock.cli.streams import OutputLost
-from flock.errors import BadKeys, BadOption, BadPoem, BotsTaken, JournalError
+from flock.errors import BadKeys, BadOption, BadPoem, BotsTaken, JournalError, KeyNotMade
 from flock.observers.writer import GRACE, Writer
 
 OK, USAGE, NO_KEY, ALL_PENNED, TAKEN, OUR_FAULT, NO_JOURNAL = 0, 2, 3, 4, 5, 70, 74
@@ -25,7 +25,7 @@ _PASSED_ON = (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPi
 
 _CODES: dict[int, tuple[type[Exception], ...]] = {
     USAGE: (BadOption,),
-    NO_KEY: (BadKeys, BadPoem),
+    NO_KEY: (BadKeys, BadPoem, KeyNotMade),
     TAKEN: (BotsTaken,),
     NO_JOURNAL: (JournalError,),
 }
@@ -34,7 +34,7 @@ EXIT_CODES = """\b
 Exit codes:
   0   stopped as asked
   2   usage: an option or an environment variable cannot be used
-  3   a key file cannot be used, or there is none
+  3   a key file cannot be used, was not made, or there is none
   4   every sheep is penned: no account can post; with --once, also: each bot that was due was refused
   5   another flock holds some of these bots
   70  a bug in flock, or an error ended a thread of a sheep: please report it

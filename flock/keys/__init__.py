@@ -8,7 +8,15 @@ from flock.keys.credentials import (
     MastodonCredentials,
     XCredentials,
 )
-from flock.keys.folder import KeyRing, PracticeNames, key_files, poem_problem, read_keys, shared_poems
+from flock.keys.folder import (
+    KeyRing,
+    PracticeNames,
+    is_readable_by_others,
+    key_files,
+    poem_problem,
+    read_keys,
+    shared_poems,
+)
 from flock.keys.key import Key, Params, find_poem, read_key
 
 __all__ = [
@@ -23,6 +31,7 @@ __all__ = [
     "PracticeNames",
     "XCredentials",
     "find_poem",
+    "is_readable_by_others",
     "key_files",
     "poem_problem",
     "read_key",

@@ -267,7 +267,7 @@ def _why_unread(name: str, reading: Reading, credentials: type[Credentials]) -> 
 def _readable_by_others(keys: Iterable[Key]) -> Iterator[str]:
     """Warn of key files with secrets that other users may read; practice keys are no secret."""
     secret = (key for key in keys if not key.practises and secret_names(type(key.credentials)))
-    open_files = [key.file for key in secret if _is_readable_by_others(key.file)]
+    open_files = [key.file for key in secret if is_readable_by_others(key.file)]
     for file in open_files[:_NAMED]:
         yield printable(f"{file}: others can read its secrets; run: chmod 600 {shlex.quote(str(file))}")
     if len(open_files) > _NAMED:
@@ -276,7 +276,8 @@ def _readable_by_others(keys: Iterable[Key]) -> Iterator[str]:
         yield printable(f"{folder}: {more}; run: chmod 600 {shlex.quote(str(folder))}/*.json")
 
 
-def _is_readable_by_others(file: Path) -> bool:
+def is_readable_by_others(file: Path) -> bool:
+    """Return whether users besides the file's owner may read it, or write it."""
     guarded = os.environ.get("CREDENTIALS_DIRECTORY")  # systemd's; an ACL protects it, not its mode
     if guarded and file.is_relative_to(guarded):
         return False

@@ -77,7 +77,8 @@ class Accounts:
         self._by_token = {account.token: account for account in all_accounts}
         self._by_name = {account.screen_name.lower(): account for account in all_accounts}
         self._by_id = {account.user_id: account for account in all_accounts}
-        self._standings = dict.fromkeys(all_accounts, Standing.GOOD)
+        self._apps = {account.consumer_key: account.consumer_secret for account in all_accounts}
+        self._standings: dict[str, Standing] = {}  # by user id, of those that are not in good standing
 
     def admit(self, account: Account) -> Account:
         """Add an account in good standing. Return it as it was added: if its number is taken, it has another one.
@@ -91,15 +92,42 @@ class Accounts:
         while self.with_id(account.user_id) not in (None, before):
             account = replace(account, user_id=str(number))
             number += 1
-        if self.with_token(account.token) not in (None, before):
+        owner = self.with_token(account.token)
+        if owner is not None and (before is None or owner.user_id != before.user_id):
             raise BadOption(f"another account of the pasture has {account.screen_name}'s token: give each its own")
         if before is not None:
-            del self._by_token[before.token], self._by_id[before.user_id], self._standings[before]
-        self._standings[account] = Standing.GOOD
+            del self._by_token[before.token], self._by_id[before.user_id]
+        self._standings.pop(account.user_id, None)
+        self._apps[account.consumer_key] = account.consumer_secret
         self._by_name[account.screen_name.lower()] = account
         self._by_id[account.user_id] = account
         self._by_token[account.token] = account
         return account
+
+    def admit_app(self, consumer_key: str, consumer_secret: SecretStr) -> None:
+        """Add an app that has no account yet."""
+        self._apps[consumer_key] = consumer_secret
+
+    def apps(self) -> dict[str, SecretStr]:
+        """Return the secret of each app, by its key."""
+        return dict(self._apps)
+
+    def add_token(self, account: Account) -> None:
+        """Add another token of an account, or a new account with its first one. Nothing is replaced."""
+        self._by_token.setdefault(account.token, account)
+        self._by_name.setdefault(account.screen_name.lower(), account)
+        self._by_id.setdefault(account.user_id, account)
+
+    def names(self) -> list[str]:
+        """Return the screen names of all accounts, in the order in which they came."""
+        return [account.screen_name for account in list(self._by_name.values())]
+
+    def free_id(self, screen_name: str) -> str:
+        """Return a number that no account has: the same for the same name, if it is free."""
+        number = int(_made_up_id(screen_name.lower()))
+        while str(number) in self._by_id:
+            number += 1
+        return str(number)
 
     def with_token(self, token: str) -> Account | None:
         """Return the account with this access token, or None."""
@@ -109,20 +137,25 @@ class Accounts:
         """Return the account with this screen name, or None."""
         return self._by_name.get(screen_name.lower())
 
+    def not_revoked(self, token: str) -> Account | None:
+        """Return the account with this access token, or None if there is none, or if its token was revoked."""
+        account = self.with_token(token)
+        return None if account is None or self.standing(account) is Standing.REVOKED else account
+
     def with_id(self, user_id: str) -> Account | None:
         """Return the account with this user id, or None."""
         return self._by_id.get(user_id)
 
     def standing(self, account: Account) -> Standing:
         """Return the standing of this account."""
-        return self._standings[account]
+        return self._standings.get(account.user_id, Standing.GOOD)
 
     def judge(self, screen_name: str, standing: Standing) -> None:
         """Change the standing of an account, from its next request on. Raises BadOption for an unknown name."""
         account = self.named(screen_name)
         if account is None:
             raise BadOption(f"the pasture knows no account {screen_name!r}")
-        self._standings[account] = standing
+        self._standings[account.user_id] = standing
 
 
 def _made_up_id(token: str) -> str:

@@ -30,8 +30,8 @@ class Version(Enum):
 
     @classmethod
     def of(cls, path: str) -> Version:
-        """Return the version that a path belongs to: v1.1 for /1.1/, and v2 for every other path."""
-        return cls.V1 if path.startswith("/1.1/") else cls.V2
+        """Return the version that a path belongs to: v1.1 for /1.1/ and /oauth/, and v2 for every other path."""
+        return cls.V1 if path.startswith(("/1.1/", "/oauth/")) else cls.V2
 
 
 @dataclass(frozen=True)
@@ -97,6 +97,15 @@ NO_SIGNATURE = Refusal(V1(400, 215, "Bad Authentication data."), _UNAUTHORIZED)
 BAD_SIGNATURE = Refusal(V1(401, 32, "Could not authenticate you."), _UNAUTHORIZED)
 BAD_TOKEN = Refusal(V1(401, 89, "Invalid or expired token."), _UNAUTHORIZED)
 STALE_TIMESTAMP = Refusal(V1(401, 135, "Timestamp out of bounds."), _UNAUTHORIZED)
+
+NO_CALLBACK = Refusal(
+    V1(
+        403,
+        415,
+        "Callback URL not approved for this client application: the pasture knows only `oob`, the PIN flow.",
+    ),
+    V2(403, "Callback URL not approved for this client application."),
+)
 
 SUSPENDED = Refusal(
     V1(403, 64, "Your account is suspended and is not permitted to access this feature."),

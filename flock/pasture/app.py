@@ -30,9 +30,12 @@ from flock.pasture.answers import (
     json_response,
 )
 from flock.pasture.drafts import Draft
+from flock.pasture.forms import Forms
 from flock.pasture.hosts import is_own
 from flock.pasture.limits import Allowance, RateLimit, RateLimiter
 from flock.pasture.page import timeline_page
+from flock.pasture.pins import Pins
+from flock.pasture.register import Register
 from flock.pasture.serving import MOST_BODY
 from flock.pasture.signatures import Signatures
 from flock.pasture.store import Post, SaidJustNow, Store
@@ -61,19 +64,33 @@ class PastureApp:
     """The endpoints of the pasture at `host`. `clock` returns seconds since the epoch."""
 
     def __init__(
-        self, accounts: Accounts, store: Store, *, host: str, rate_limit: RateLimit, clock: Callable[[], float]
+        self,
+        accounts: Accounts,
+        store: Store,
+        *,
+        host: str,
+        rate_limit: RateLimit,
+        clock: Callable[[], float],
+        register: Register | None = None,
+        forms: Forms | None = None,
     ) -> None:
         self._accounts = accounts
         self._store = store
         self._host = host
         self._clock = clock
-        self._signatures = Signatures(accounts, store, clock)
+        self._signatures = Signatures(accounts.not_revoked, store, clock)
+        self.pins = Pins(
+            accounts, register=register or Register(), store=store, forms=forms or Forms(), clock=clock
+        )
         self._limiter = RateLimiter(rate_limit)
         rules = [
             Rule("/", methods=["GET"], endpoint=self._page),
             Rule("/1.1/account/verify_credentials.json", methods=["GET"], endpoint=self._v1_me),
             Rule("/1.1/statuses/user_timeline.json", methods=["GET"], endpoint=self._v1_timeline),
             Rule("/1.1/statuses/update.json", methods=["POST"], endpoint=self._v1_post),
+            Rule("/oauth/request_token", methods=["POST"], endpoint=self.pins.request_token),
+            Rule("/oauth/authorize", methods=["GET", "POST"], endpoint=self.pins.authorize),
+            Rule("/oauth/access_token", methods=["POST"], endpoint=self.pins.access_token),
             Rule("/2/users/me", methods=["GET"], endpoint=self._v2_me),
             Rule("/2/users/<user_id>/tweets", methods=["GET"], endpoint=self._v2_timeline),
             Rule("/2/tweets", methods=["POST"], endpoint=self._v2_post),
@@ -87,13 +104,16 @@ class PastureApp:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         request = _Request(environ)
-        mounted = next((app for prefix, app in self._mounted.items() if request.path.startswith(prefix)), None)
+        mounted = None if _is_of_pins(request) else self._mounted_at(request.path)
         if mounted and (refused := self._refusal(request)) is None:
             return mounted(environ, start_response)
         response = refused if mounted and refused else self._respond(request)
         if request.allowance:
             response.headers.update(request.allowance.headers)
         return response(environ, start_response)
+
+    def _mounted_at(self, path: str) -> Mounted | None:
+        return next((app for prefix, app in self._mounted.items() if path.startswith(prefix)), None)
 
     def _refusal(self, request: _Request) -> Response | None:
         """Return the answer to a request that no endpoint gets, or None."""
@@ -134,7 +154,7 @@ class PastureApp:
 
     def _page(self, request: _Request) -> Response:  # noqa: ARG002
         timelines = [self._store.newest(_POSTS_ON_PAGE)]
-        timelines += [app.newest(_POSTS_ON_PAGE) for app in self._mounted.values()]
+        timelines += [app.newest(_POSTS_ON_PAGE) for app in dict.fromkeys(self._mounted.values())]
         latest_first = merge(*timelines, key=lambda post: post.created_at, reverse=True)
         return timeline_page(list(islice(latest_first, _POSTS_ON_PAGE)))
 
@@ -194,3 +214,10 @@ class PastureApp:
             return self._store.add(account, draft, self._clock())
         except SaidJustNow as error:
             raise Refused(DUPLICATE) from error
+
+
+def _is_of_pins(request: Request) -> bool:
+    """Return whether a request belongs to X's PIN flow: Mastodon has a page of the same path."""
+    if request.path == "/oauth/authorize":
+        return "oauth_token" in request.args
+    return request.path in ("/oauth/request_token", "/oauth/access_token")

@@ -30,6 +30,7 @@ from werkzeug.wrappers import Request, Response
 from flock.pasture.lexicon import POST, Invalid, check_form, check_key, check_record
 from flock.pasture.meters import REAL_WINDOWS, Meter, Windows
 from flock.pasture.passes import BadToken, Passes
+from flock.pasture.register import Register, digest
 from flock.pasture.repos import Record, Repos, Swapped
 from flock.pasture.serving import MOST_BODY
 from flock.pasture.store import Post
@@ -39,6 +40,7 @@ LOGGER = logging.getLogger("flock.pasture")
 _LETTERS = "234567abcdefghijklmnopqrstuvwxyz"
 _SLOW = 0.1  # seconds
 _LATE = 2.0  # seconds
+_PASSWORD = "bluesky password"  # noqa: S105 - a kind in the register
 
 
 class Standing(Enum):
@@ -76,6 +78,11 @@ class BlueskyAccount:
         object.__setattr__(self, "did", self.did or made)
 
 
+def _made_here(handle: str, did: str = "") -> BlueskyAccount:
+    """Return an account whose app passwords are in the register; its own one is known to nobody."""
+    return BlueskyAccount(handle, SecretStr(secrets.token_urlsafe(32)), did)
+
+
 class _Refused(Exception):
     """Raised to refuse a request: status, name and message of the error."""
 
@@ -87,10 +94,10 @@ class _Refused(Exception):
 class BlueskyPasture:
     """The endpoints. `url` returns the root URL under which it is reached, once that is known.
 
-    `state` is the file for the records; without it they are in memory. `clock` returns seconds since the epoch.
-    `weather` is asked what becomes of each request that writes; `late` are the seconds of Weather.LATE. `met`
-    counts what became of them. A ConnectionError that the application raises drops the connection: run it in a
-    `flock.pasture.serving.Server`.
+    `repos` keeps the records, and `register` the accounts and app passwords that people make here; without them
+    both are in memory. `clock` returns seconds since the epoch. `weather` is asked what becomes of each request
+    that writes; `late` are the seconds of Weather.LATE. `met` counts what became of them. A ConnectionError that
+    the application raises drops the connection: run it in a `flock.pasture.serving.Server`.
     """
 
     def __init__(
@@ -103,6 +110,7 @@ class BlueskyPasture:
         clock: Callable[[], float] = time.time,
         weather: Callable[[], Weather] = lambda: Weather.CALM,
         late: float = _LATE,
+        register: Register | None = None,
     ) -> None:
         self.repos = repos or Repos()
         self.passes = Passes(clock)
@@ -118,7 +126,8 @@ class BlueskyPasture:
         self._by_handle: dict[str, BlueskyAccount] = {}
         self._standings: dict[str, Standing] = {}
         self.asked: deque[str] = deque(maxlen=10_000)  # the methods that were called
-        for account in accounts:
+        self._register = register or Register()
+        for account in (*self._made_before(), *accounts):
             self.admit(account)
         self._methods: dict[str, tuple[str, Callable[[Request], Any]]] = {
             "com.atproto.server.describeServer": ("GET", self._describe),
@@ -138,6 +147,26 @@ class BlueskyPasture:
     def admit(self, account: BlueskyAccount) -> None:
         """Add an account, or give an account a new app password."""
         self._by_did[account.did] = self._by_handle[account.handle] = account
+
+    def add_password(self, handle: str, password: str) -> None:
+        """Give an account another app password; make the account if there is none of that handle."""
+        account = self._by_handle.get(handle) or _made_here(handle)
+        self._register.put(_PASSWORD, digest(password), {"did": account.did, "handle": account.handle})
+        self._by_did.setdefault(account.did, account)
+        self._by_handle.setdefault(account.handle, account)
+
+    def handles(self) -> list[str]:
+        """Return the handles of all accounts, in the order in which they came."""
+        return list(self._by_handle)
+
+    def _made_before(self) -> list[BlueskyAccount]:
+        return [_made_here(each["handle"], each["did"]) for each in self._register.all(_PASSWORD).values()]
+
+    def _is_password_of(self, account: BlueskyAccount, password: str) -> bool:
+        own = account.app_password.get_secret_value().encode()
+        made = self._register.get(_PASSWORD, digest(password))
+        is_own = secrets.compare_digest(own, password.encode("utf-8", "replace"))
+        return is_own or (made is not None and made["did"] == account.did)
 
     def rename(self, handle: str, new: str) -> BlueskyAccount:
         """Give an account another handle, and return it; from now on any account may have the handle of before."""
@@ -234,9 +263,7 @@ class BlueskyPasture:
         identifier, password = _text(body, "identifier"), _text(body, "password")
         self._count("sign_ins", identifier.lower(), 1)
         account = self._account(identifier.lower())
-        is_in = account and secrets.compare_digest(
-            account.app_password.get_secret_value().encode(), password.encode("utf-8", "replace")
-        )
+        is_in = account and self._is_password_of(account, password)
         if not (account and is_in) or self._standing(account) is Standing.TAKEN_DOWN:
             raise _Refused(401, "AuthenticationRequired", "Invalid identifier or password")
         return self._session(account, *self.passes.issue(account.did))

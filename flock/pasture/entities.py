@@ -15,7 +15,6 @@ _MENTION = re.compile(r"(?<![\w/=])@([a-z0-9_]+)(?:@([\w.-]+\w))?", re.IGNORECAS
 _SHOWN = 30  # characters of a link that are shown
 
 _OF_AN_ACCOUNT: Mapping[str, Any] = {
-    "bot": True,
     "locked": False,
     "note": "",
     "emojis": [],
@@ -37,10 +36,10 @@ _OF_A_POST: Mapping[str, Any] = {
 }
 
 
-def profile(account_id: str, name: str, *, posts: int) -> dict[str, Any]:
+def profile(account_id: str, name: str, *, posts: int, is_bot: bool) -> dict[str, Any]:
     """Return an account."""
     names = {"username": name, "acct": name, "display_name": name, "url": address(name), "uri": address(name)}
-    return {**_OF_AN_ACCOUNT, **names, "id": account_id, "statuses_count": posts}
+    return {**_OF_AN_ACCOUNT, **names, "id": account_id, "statuses_count": posts, "bot": is_bot}
 
 
 def shown(status: Status, owner: dict[str, Any], accounts: Mapping[str, str]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
+import secrets
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -24,7 +25,10 @@ from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
 from flock.networks.mastodon.length import Rules, length_of
+from flock.pasture.codes import BadFields, Codes, fields_of
 from flock.pasture.entities import iso, profile, shown
+from flock.pasture.forms import Forms
+from flock.pasture.register import Register
 from flock.pasture.serving import MOST_BODY
 from flock.pasture.statuses import Status, Statuses
 from flock.pasture.store import Post
@@ -33,6 +37,7 @@ LOGGER = logging.getLogger("flock.pasture")
 
 SCOPES = frozenset({"read:accounts", "read:statuses", "write:statuses"})
 _POSTS, _WINDOW = 300, 3 * 3600.0  # posts of one account in a window (seconds), which begins by the clock
+_ACCOUNT = "mastodon account"  # a kind in the register
 _VISIBILITIES = ("public", "unlisted", "private", "direct")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z]{2,4})?")
 
@@ -67,6 +72,7 @@ class Account:
     name: str
     token: str = field(repr=False)
     scopes: frozenset[str] = SCOPES
+    is_bot: bool = True
     state: State = State.GOOD
     posts: list[float] = field(default_factory=list)  # when each post of the present window was made
 
@@ -101,6 +107,8 @@ class MastodonApp:
         weather: Callable[[], Weather] = lambda: Weather.CALM,
         pause: float = 0.1,
         delay: float = 2.0,
+        register: Register | None = None,
+        forms: Forms | None = None,
     ) -> None:
         self.statuses = statuses or Statuses()
         self.met: list[Weather] = []
@@ -109,6 +117,12 @@ class MastodonApp:
         self._clock, self._weather, self._pause, self._delay = clock, weather, pause, delay
         self._accounts: dict[str, Account] = {}  # by name, in lower case
         self._lock = Lock()
+        self._register = register or Register()
+        self._codes = Codes(
+            self._register, forms or Forms(), clock=clock, names=self.names, open_account=self._open_account
+        )
+        for entry in self._register.all(_ACCOUNT).values():
+            self._open(entry["name"], is_bot=entry["is_bot"])
         self._asked: dict[str, int] = {}
         rules_ = [
             Rule("/api/v1/statuses", methods=["POST"], endpoint=self._post),
@@ -116,9 +130,11 @@ class MastodonApp:
             Rule("/api/v1/statuses/<status_id>", methods=["DELETE"], endpoint=self._delete),
             Rule("/api/v1/statuses/<status_id>/source", methods=["GET"], endpoint=self._source),
             Rule("/api/v1/accounts/verify_credentials", methods=["GET"], endpoint=self._me),
+            Rule("/api/v1/accounts/update_credentials", methods=["PATCH"], endpoint=self._update_me),
             Rule("/api/v1/accounts/<account_id>/statuses", methods=["GET"], endpoint=self._timeline),
             Rule("/api/v1/instance", methods=["GET"], endpoint=self._instance),
             Rule("/api/v2/instance", methods=["GET"], endpoint=self._instance),
+            *self._codes.rules,
         ]
         self._urls = Map(rules_, merge_slashes=False).bind("pasture")
 
@@ -127,9 +143,30 @@ class MastodonApp:
         with self._lock:
             known = self._accounts.get(name.lower())
             account = Account(known.id if known else _id_of(name), name, token)
+            account.is_bot = known.is_bot if known else True
             account.scopes = frozenset(scopes)
             self._accounts[name.lower()] = account
         return account
+
+    def names(self) -> list[str]:
+        """Return the names of all accounts, in the order in which they came."""
+        return [account.name for account in list(self._accounts.values())]
+
+    def _open_account(self, name: str) -> str:
+        """Return the name of an account, as it is written; make the account if there is none."""
+        with self._lock:
+            account = self._accounts.get(name.lower()) or self._open(name, is_bot=False)
+            self._keep(account)
+        return account.name
+
+    def _open(self, name: str, *, is_bot: bool) -> Account:
+        """Return a new account whose tokens are in the register; its own one is known to nobody."""
+        account = Account(_id_of(name), name, secrets.token_urlsafe(32), is_bot=is_bot)
+        self._accounts[name.lower()] = account
+        return account
+
+    def _keep(self, account: Account) -> None:
+        self._register.put(_ACCOUNT, account.name.lower(), {"name": account.name, "is_bot": account.is_bot})
 
     def judge(self, name: str, state: State) -> None:
         """Let the account stand so from now on."""
@@ -164,6 +201,8 @@ class MastodonApp:
             response: Response = endpoint(request, **values)
         except _Failed as failed:
             return failed.response
+        except BadFields:
+            return _json(error_of("Error occurred while parsing request parameters"), 400)
         except HTTPException as error:
             return _json(error_of(error.name), error.code or 500)
         except ConnectionError:
@@ -177,11 +216,16 @@ class MastodonApp:
         """Return whose token this is. Raises _Failed, also for a token that may not do this."""
         kind, _, token = request.headers.get("Authorization", "").partition(" ")
         account = next((each for each in self._accounts.values() if each.token == token), None)
+        bearer = None if account else self._codes.bearer(token)
+        if bearer:
+            account = self._accounts.get(bearer.name.lower())
         if kind.lower() != "bearer" or account is None:
             raise _Failed(401, "The access token is invalid")
+        if bearer and bearer.is_revoked:
+            raise _Failed(*State.REVOKED.value)
         if account.state is not State.GOOD:
             raise _Failed(*account.state.value)
-        if not {scope, scope.partition(":")[0]} & account.scopes:
+        if not {scope, scope.partition(":")[0]} & (bearer.scopes if bearer else account.scopes):
             raise _Failed(403, "This action is outside the authorized scopes")
         return account
 
@@ -196,7 +240,7 @@ class MastodonApp:
             raise ConnectionError
         if weather is Weather.SLOW:
             time.sleep(self._pause)
-        fields = _fields(request)
+        fields = fields_of(request)
         with self._lock:
             status, is_old = self._known(account, key), True
             if status is None:
@@ -285,8 +329,19 @@ class MastodonApp:
         return status
 
     def _me(self, request: _Request) -> Response:
-        account = self._account(request, "read:accounts")
-        return _json(self._profile(account) | {"source": {"privacy": "public", "note": "", "fields": []}})
+        return _json(self._own_profile(self._account(request, "read:accounts")))
+
+    def _update_me(self, request: _Request) -> Response:
+        """Set the bot flag; other fields are taken, and change nothing."""
+        account = self._account(request, "write:accounts")
+        wanted = fields_of(request).get("bot")
+        if wanted is not None:
+            account.is_bot = str(wanted).lower() in ("true", "1", "on")
+            self._keep(account)
+        return _json(self._own_profile(account))
+
+    def _own_profile(self, account: Account) -> dict[str, Any]:
+        return self._profile(account) | {"source": {"privacy": "public", "note": "", "fields": []}}
 
     def _timeline(self, request: _Request, account_id: str) -> Response:
         self._account(request, "read:statuses")
@@ -319,7 +374,8 @@ class MastodonApp:
         return _json(told | names)
 
     def _profile(self, account: Account) -> dict[str, Any]:
-        return profile(account.id, account.name, posts=self.statuses.count(account.id))
+        posts = self.statuses.count(account.id)
+        return profile(account.id, account.name, posts=posts, is_bot=account.is_bot)
 
     def _shown(self, status: Status, account: Account) -> dict[str, Any]:
         accounts = {name: each.id for name, each in self._accounts.items()}
@@ -334,17 +390,6 @@ def _id_of(name: str) -> str:
 def error_of(text: str) -> dict[str, str]:
     """Return an error in the API's form."""
     return {"error": text}
-
-
-def _fields(request: _Request) -> dict[str, Any]:
-    """Return the fields of a form or of JSON. Raises _Failed."""
-    if request.mimetype != "application/json":
-        return request.form.to_dict()
-    try:
-        fields = json.loads(request.get_data())
-    except ValueError:
-        raise _Failed(400, "Error occurred while parsing request parameters") from None
-    return fields if isinstance(fields, dict) else {}
 
 
 def _json(content: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:

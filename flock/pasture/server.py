@@ -14,13 +14,18 @@ from types import TracebackType
 from typing import Self
 from wsgiref.types import WSGIApplication
 
+from pydantic import SecretStr
+
 from flock.errors import BadOption, printable
 from flock.keys import BlueskyCredentials, Key, MastodonCredentials, XCredentials
+from flock.pasture import app_passwords
 from flock.pasture.accounts import Account, Accounts, Standing
 from flock.pasture.app import PastureApp
 from flock.pasture.bluesky import BlueskyAccount, BlueskyPasture
+from flock.pasture.forms import Forms
 from flock.pasture.limits import RateLimit
 from flock.pasture.mastodon import MastodonApp
+from flock.pasture.register import Register
 from flock.pasture.repos import Repos
 from flock.pasture.serving import BACKLOG, Server
 from flock.pasture.statuses import Statuses
@@ -59,7 +64,21 @@ class Pasture:
         self._port = port
         self._server: Server | None = None
         self.store = Store(state)
-        self._routes = PastureApp(self._accounts, self.store, host=host, rate_limit=rate_limit, clock=clock)
+        try:
+            self._register = Register(state)
+        except BadOption:
+            self.store.close()
+            raise
+        self._forms = Forms()
+        self._routes = PastureApp(
+            self._accounts,
+            self.store,
+            register=self._register,
+            forms=self._forms,
+            host=host,
+            rate_limit=rate_limit,
+            clock=clock,
+        )
         self._app: WSGIApplication = wrap(self._routes) if wrap is not None else self._routes
 
     @property
@@ -73,7 +92,14 @@ class Pasture:
 
         If its number is taken, it gets another one. Raises BadOption if another account has the same token.
         """
-        return self._accounts.admit(account)
+        admitted = self._accounts.admit(account)
+        self._routes.pins.restore()
+        return admitted
+
+    def admit_app(self, consumer_key: str, consumer_secret: SecretStr) -> None:
+        """Let an app of X's kind ask for tokens, which its accounts need not have before."""
+        self._accounts.admit_app(consumer_key, consumer_secret)
+        self._routes.pins.restore()
 
     def admit_bot(self, key: Key, name: str) -> Key:
         """Give the bot of a key an account here; return the key with which it posts here.
@@ -95,9 +121,11 @@ class Pasture:
     @cached_property
     def bluesky(self) -> BlueskyPasture:
         """The part that speaks as Bluesky does. Its posts are in the same file."""
-        app = BlueskyPasture(url=lambda: self.url, repos=Repos(self._state), clock=self._clock)
+        repos = Repos(self._state)
+        app = BlueskyPasture(url=lambda: self.url, repos=repos, clock=self._clock, register=self._register)
         self._closing.append(app.close)
         self._routes.mount("/xrpc/", app)
+        self._routes.mount(app_passwords.PATH, app_passwords.AppPasswords(app, self._forms))
         return app
 
     @cached_property
@@ -105,12 +133,14 @@ class Pasture:
         """The part that speaks as Mastodon does. Its posts are in the same file."""
         statuses = Statuses(self._state)
         self._closing.append(statuses.close)
-        app = MastodonApp(statuses, clock=self._clock)
+        app = MastodonApp(statuses, clock=self._clock, register=self._register, forms=self._forms)
         self._routes.mount("/api/", app)
+        self._routes.mount("/oauth/", app)
         return app
 
     def start(self) -> None:
         """Listen, in a thread of its own. Raises BadOption if the address cannot be used."""
+        _ = self.bluesky, self.mastodon  # each is there although no account needs it yet: people make accounts
         with _listener(self._host, self._port) as listener:
             self._server = Server(listener, self._app)
         self._port = self._server.port
@@ -123,6 +153,7 @@ class Pasture:
             self._server = None
         for close in self._closing:
             close()
+        self._register.close()
         self.store.close()
 
     def __enter__(self) -> Self:

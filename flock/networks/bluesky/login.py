@@ -154,7 +154,8 @@ class Login:
         if not (is_did(found) and _is_token(access) and _is_token(refresh) and did in (None, found)):
             raise Unavailable("signing in: the answer holds no session of this account")
         server = self._credentials.server
-        pds = _pds(body.get("didDoc"), found, server) or (self._tokens.pds if did and self._tokens else server)
+        before = self._tokens.pds if did and self._tokens else server
+        pds = own_server(body.get("didDoc"), found, server) or before
         mark = mark_of(self._credentials)
         tokens = Tokens(server=server, did=found, pds=pds, access=access, refresh=refresh, mark=mark)
         self._tokens, self._renew_at = tokens, renewal_time(access, self._wall())
@@ -204,7 +205,7 @@ def _is_token(value: object) -> TypeGuard[str]:
     )
 
 
-def _pds(document: object, did: str, server: str) -> str | None:
+def own_server(document: object, did: str, server: str) -> str | None:
     """Return the root URL of the account's own server out of its DID document, or None where it names none.
 
     Raises Unavailable for one that may not be sent a token: without https, or on this machine although the server

@@ -1,0 +1,82 @@
+"""A person at the terminal: questions, secrets without an echo, and an end that leaves the terminal as it was."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Mapping
+from types import FrameType
+from typing import NoReturn
+
+import click
+
+
+class Terminal:
+    """Puts the Keymaker's questions on the terminal: on standard error, so that the output can be piped."""
+
+    def ask(self, question: str) -> str:
+        return _typed(question, hidden=False)
+
+    def ask_secret(self, question: str) -> str:
+        return _typed(f"{question} (not shown)", hidden=True)
+
+    def confirm(self, question: str) -> bool:
+        while True:
+            answer = _typed(f"{question} [y/n]", hidden=False).lower()
+            if answer in ("y", "yes", "n", "no"):
+                return answer.startswith("y")
+
+    def visit(self, url: str) -> None:
+        say("Open this address, as the account of the bot:", err=True)
+        say(f"  {url}", err=True)
+        if has_browser(os.environ, sys.platform):
+            import webbrowser  # noqa: PLC0415 - --help can do without
+
+            # In a thread, since some browsers end only when they are closed.
+            threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
+
+    def tell(self, line: str) -> None:
+        say(line, err=True)
+
+
+def say(line: str, *, err: bool = False) -> None:
+    """Print a line without its control characters."""
+    from flock.observers.wording import harmless  # noqa: PLC0415 - --help can do without
+
+    click.echo(harmless(line), err=err)
+
+
+def has_browser(environment: Mapping[str, str], platform: str) -> bool:
+    """Return whether a browser that is opened here would be seen: not over SSH, nor without a display."""
+    if any(environment.get(name) for name in ("SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY")):
+        return False
+    has_display = any(environment.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
+    return has_display or platform == "darwin"
+
+
+def end_by_exceptions() -> None:
+    """Let SIGINT and SIGTERM end the command by exceptions: files are tidied, and the terminal echoes again."""
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, _exit)
+
+
+def _exit(number: int, _frame: FrameType | None) -> NoReturn:
+    sys.exit(128 + number)
+
+
+def _typed(question: str, *, hidden: bool) -> str:
+    """Return what the person types, or the next line of a standard input that is no terminal.
+
+    Raises click.Abort at its end.
+    """
+    if sys.stdin.isatty():
+        text: str = click.prompt(question, default="", show_default=False, hide_input=hidden, err=True)
+        return text.strip()
+    say(question, err=True)
+    line = sys.stdin.readline()
+    if not line:
+        raise click.Abort
+    return line.strip()
