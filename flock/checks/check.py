@@ -9,6 +9,7 @@ from pathlib import Path
 from flock.checks.findings import Finding, finding_of
 from flock.checks.forecast import Forecast, forecast
 from flock.checks.limits import limits_reached
+from flock.checks.online import Answer, ask_networks, findings_in
 from flock.checks.poems import doubts_about_poems, likenesses
 from flock.clock import VirtualClock
 from flock.context import Context
@@ -28,17 +29,21 @@ from flock.shepherd import load_sheep_class, make_flock
 class Report:
     """What a check has found. `forecasts` are of the bots that can run, in the order of their key files.
 
-    With an error the flock does not start. `networks` tells where the bots post.
+    With an error the flock does not start, or a bot of it cannot post. `networks` tells where the bots post.
+    `answers` are those of the networks about the bots' credentials, or None where they were not asked.
     """
 
     forecasts: tuple[Forecast, ...]
     errors: tuple[Finding, ...]
     warnings: tuple[Finding, ...]
     networks: Networks
+    answers: tuple[Answer, ...] | None = None
 
 
-def check(folder: Path, options: Options) -> Report:
-    """Return what there is to know about the flock of that folder. Nothing is posted, written, or asked.
+def check(folder: Path, options: Options, *, online: bool = False) -> Report:
+    """Return what there is to know about the flock of that folder. Nothing is posted or written.
+
+    With `online`, each network is asked who its bots are; otherwise none is asked.
 
     Raises BadKeys if there is no key file, or the folder cannot be read, and BadOption for a class of sheep that
     cannot be had.
@@ -60,7 +65,16 @@ def check(folder: Path, options: Options) -> Report:
     warnings += limits_reached(forecasts)
     warnings += _of_machine(flock, networks, options)
     context.close()
-    return Report(forecasts=tuple(forecasts), errors=tuple(errors), warnings=tuple(warnings), networks=networks)
+    answers = ask_networks(flock, options.base_url) if online and not options.pasture else None
+    errors += findings_in(answers or (), "refused")
+    warnings += findings_in(answers or (), "unknown")
+    return Report(
+        forecasts=tuple(forecasts),
+        errors=tuple(errors),
+        warnings=tuple(warnings),
+        networks=networks,
+        answers=answers,
+    )
 
 
 def _context_of(options: Options) -> Context:

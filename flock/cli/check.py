@@ -23,6 +23,7 @@ _MONEY = ("$ a day", "$ a month")
 
 @click.command()
 @click.argument("keys", type=click.Path(path_type=Path, readable=False))
+@click.option("--online", is_flag=True, help="Ask each network who its bots are. X bills that as one read a bot.")
 @options.as_json
 @options.line_interval
 @options.poem_interval
@@ -37,11 +38,11 @@ _MONEY = ("$ a day", "$ a month")
 @options.posts_per_day
 @options.flock_posts_per_day
 @options.yes_really
-def check(keys: Path, *, as_json: bool, **given: Any) -> None:
+def check(keys: Path, *, online: bool, as_json: bool, **given: Any) -> None:
     """Look the folder KEYS over: what each bot would post and cost, and all that is wrong or doubtful.
 
-    Takes the options of `flock run`. Posts nothing. Errors are what `flock run` would refuse: then the exit code
-    is 3. Warnings change nothing about it.
+    Takes the options of `flock run`. Posts nothing, and without --online it needs no network. An error is what
+    `flock run` would refuse, or what a network refuses: then the exit code is 3. With warnings it is 0.
     """
     with NamedExits():
         chosen = options.chosen(given)
@@ -50,7 +51,7 @@ def check(keys: Path, *, as_json: bool, **given: Any) -> None:
 
         keep_secrets_in()
         log_to_stderr()
-        report = look_over(keys, chosen)
+        report = look_over(keys, chosen, online=online)
         if as_json:
             print_json(_as_json(report))
         else:
@@ -69,6 +70,7 @@ def _print(report: Report) -> None:
         rows = [_row(each, report)[: len(columns)] for each in report.forecasts]
         print_table(columns, rows, numbers=("posts", "takes", "a day", *money))
     lines = [*places(report.forecasts, report.networks), *bills(report.forecasts), *_prices(report)]
+    lines += [f"{each.bot}: {each.says}" for each in report.answers or () if each.state == "good"]
     lines += [f"warning: {each.text}" for each in report.warnings]
     lines += [f"error: {each.text}" for each in report.errors]
     found = [count(len(each), what) for each, what in ((report.errors, "error"), (report.warnings, "warning"))]
@@ -129,6 +131,7 @@ def _as_json(report: Report) -> dict[str, object]:
             }
             for network, price in prices.items()
         },
+        "accounts": [{"bot": each.bot, "state": each.state, "says": each.says} for each in report.answers or ()],
         "warnings": [_finding(each) for each in report.warnings],
         "errors": [_finding(each) for each in report.errors],
     }

@@ -71,7 +71,7 @@ def _is_title(lines: Sequence[NumberedLine], by: NumberedLine | None) -> bool:
         return True
     is_apart = second.number > first.number + 1
     is_spaced = not any(after.number == before.number + 1 for before, after in pairwise(lines[1:]))
-    return is_apart and not is_spaced and _is_capitalized(words)
+    return is_apart and not is_spaced and (first.text.isupper() or _is_capitalized(words))
 
 
 def _is_capitalized(words: Sequence[str]) -> bool:

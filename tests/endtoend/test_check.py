@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +18,10 @@ from click.testing import CliRunner
 from flock.checks.findings import KINDS
 from flock.cli import cli
 from tests.conftest import KEY, TIMEOUT
+from tests.endtoend.conftest import Folder, WatchedPasture
+
+Make = Callable[..., Folder]
+OpenPasture = Callable[[Folder], WatchedPasture]
 
 ROOT = Path(__file__).parents[2]
 FILES = 60  # that the process may open; fewer than a flock needs
@@ -352,3 +356,39 @@ def test_no_secret_is_shown(pen: Pen) -> None:
 
     assert "oauth_token_secret" in printed
     assert "sesame" not in printed
+
+
+def test_online_each_network_is_asked_who_its_bots_are(make_folder: Make, open_pasture: OpenPasture) -> None:
+    """One line a bot: two good ones, a revoked token (an error), and a server that is away (a warning)."""
+    folder = make_folder(3)
+    pasture = open_pasture(folder)
+    pasture.revoke("bot1")
+    away = {"screen_name": "away", "network": "mastodon", "server": "http://127.0.0.1:9", "access_token": "token"}
+    (folder.path / "away.json").write_text(json.dumps({**away, "poem_file": "bot0.txt"}))
+    (folder.path / "away.json").chmod(0o600)
+    arguments = ["check", str(folder.path), "--online", "--base-url", pasture.url]
+
+    result = CliRunner().invoke(cli, [*arguments, "--json"])
+    lines = CliRunner().invoke(cli, arguments).stdout.splitlines()
+    found = json.loads(result.stdout)
+
+    assert 3 == result.exit_code
+    assert [("away", "unknown"), ("bot0", "good"), ("bot1", "refused"), ("bot2", "good")] == [
+        (each["bot"], each["state"]) for each in found["accounts"]
+    ]
+    assert [("account", ["bot1"])] == [(each["kind"], each["bots"]) for each in found["errors"]]
+    assert [("account", ["away"])] == [(each["kind"], each["bots"]) for each in found["warnings"]]
+    assert [f"bot{number}: {pasture.url}: this is @bot{number}, number 100{number}" for number in (0, 2)] == [
+        line for line in lines if ": this is @" in line
+    ]
+    assert [] == pasture.said("bot0")
+
+
+def test_without_online_nothing_is_asked(make_folder: Make, open_pasture: OpenPasture) -> None:
+    folder = make_folder(1)
+    pasture = open_pasture(folder)
+    pasture.revoke("bot0")
+
+    result = CliRunner().invoke(cli, ["check", str(folder.path), "--json", "--base-url", pasture.url])
+
+    assert (0, []) == (result.exit_code, json.loads(result.stdout)["accounts"])
