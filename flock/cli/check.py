@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from flock.checks import Finding, Forecast, Report
 
 _COLUMNS = ("bot", "network", "poem", "posts", "takes", "a day")
-_MONEY = ("$ a day", "$ a month")
+_MONEY = ("$/day", "$/month")
 
 
 @click.command()
@@ -79,15 +79,17 @@ def _print(report: Report) -> None:
 
 
 def _row(bot: Forecast, report: Report) -> tuple[str, ...]:
-    from flock.checks.costs import dollars, number, place_of  # noqa: PLC0415
+    from flock.checks.costs import dollars, number  # noqa: PLC0415
     from flock.checks.forecast import MONTH  # noqa: PLC0415
+    from flock.keys.credentials import title_of  # noqa: PLC0415
     from flock.units import roughly  # noqa: PLC0415
 
     key = bot.sheep.key
-    money = (dollars(bot.dollars_a_day), dollars(bot.dollars_a_day * MONTH)) if bot.dollars_a_post else ("", "")
+    paid = (bot.dollars_a_day, bot.dollars_a_day * MONTH) if bot.dollars_a_post else ()
+    money = [dollars(each).removeprefix("$") for each in paid] or ["", ""]
     return (
         bot.sheep.name,
-        place_of(key, report.networks),
+        title_of(report.networks.realm(key)),
         key.poem_file.name.removesuffix(".txt"),
         f"{bot.cycle.posts:,}",
         roughly(bot.cycle.speech),

@@ -18,9 +18,10 @@ from click.testing import CliRunner
 from flock.checks.findings import KINDS
 from flock.cli import cli
 from tests.conftest import KEY, TIMEOUT
-from tests.endtoend.conftest import Folder, WatchedPasture
+from tests.endtoend.conftest import Flock, Folder, WatchedPasture
 
 Make = Callable[..., Folder]
+Start = Callable[..., Flock]
 OpenPasture = Callable[[Folder], WatchedPasture]
 
 ROOT = Path(__file__).parents[2]
@@ -392,3 +393,57 @@ def test_without_online_nothing_is_asked(make_folder: Make, open_pasture: OpenPa
     result = CliRunner().invoke(cli, ["check", str(folder.path), "--json", "--base-url", pasture.url])
 
     assert (0, []) == (result.exit_code, json.loads(result.stdout)["accounts"])
+
+
+def test_a_run_says_first_where_its_bots_post_and_what_that_costs(pen: Pen, start: Start) -> None:
+    """On a network that is not this machine; its name never leads anywhere."""
+    for number in range(3):
+        pen.add(f"bot{number}", plain(number, 15))
+    pen.add_on_mastodon("dolly", server="https://botsin.invalid")
+
+    flock = start("run", pen.folder, "--base-url", "https://x.invalid")
+    assert flock.process.stderr
+    lines = [flock.process.stderr.readline() for _ in range(3)]
+    flock.stop()
+
+    assert [
+        "flock: info: bot0, bot1, bot2 post to X\n",
+        "flock: info: dolly posts to Mastodon at botsin.invalid\n",
+        "flock: info: 3 bots on X: about 668 posts and $10.02 a day, $301 in 30 days\n",
+    ] == lines
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables"), [(["--line-interval", "0"], {}), ([], {"FLOCK_LINE_INTERVAL": "0"})]
+)
+def test_a_run_without_pauses_is_refused_on_a_real_network(
+    pen: Pen, start: Start, arguments: list[str], variables: dict[str, str]
+) -> None:
+    """Before a post is made; a dry run is free to, and so is an operator who really means it."""
+    pen.add("dolly")
+
+    refused = start("run", pen.folder, *arguments, "--base-url", "https://x.invalid", **variables).end()
+    dry = start("run", pen.folder, *arguments, "--dry-run", "--once", **variables).end()
+    meant = start(
+        *("run", pen.folder, *arguments, "--base-url", "https://x.invalid", "--yes-really", "--once"), **variables
+    ).end()
+
+    assert (2, "") == refused[:2]
+    assert refused[2].startswith(
+        "flock: --line-interval 0: all lines of a poem would be posted at once on X (dolly)"
+    )
+    assert 1 == len(refused[2].splitlines())
+    assert 0 == dry[0]
+    assert "x.invalid cannot be found" in meant[1]
+
+
+def test_the_page_names_every_kind_and_every_field_of_the_json(pen: Pen) -> None:
+    page = (ROOT / "docs" / "check.md").read_text(encoding="utf-8")
+    pen.add("dolly", ["I had it here,", *plain(1), "I had it here,"], oauth_token_secret="t")
+    pen.add("bad", oauth_token=...)
+    found = ask(pen).found
+    objects = (found, found["totals"], found["prices"]["x"], *found["bots"], *found["errors"])
+    names = {name for each in objects for name in each} | {"bot", "state", "says"}
+
+    assert [] == [name for name in names if f"`{name}`" not in page]
+    assert list(KINDS) == [kind for kind in KINDS if f"| `{kind}` |" in page]
