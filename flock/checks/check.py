@@ -48,6 +48,7 @@ def check(folder: Path, options: Options, *, online: bool = False) -> Report:
     Raises BadKeys if there is no key file, or the folder cannot be read, and BadOption for a class of sheep that
     cannot be had.
     """
+    options = replace(options, dry_run=False)  # what is told is of the run that follows
     make_sheep = load_sheep_class(options.sheep)
     ring = read_keys(folder)
     context = _context_of(options)

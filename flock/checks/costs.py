@@ -12,6 +12,7 @@ from flock.errors import printable
 from flock.keys import Key
 from flock.keys.credentials import PRACTICE, title_of
 from flock.networks.registry import Networks
+from flock.sheep.sheep import Sheep
 
 _NAMED = 3  # bots
 
@@ -25,11 +26,11 @@ def place_of(key: Key, networks: Networks) -> str:
     return title_of(realm)
 
 
-def places(forecasts: Iterable[Forecast], networks: Networks) -> Iterator[str]:
+def places(flock: Iterable[Sheep], networks: Networks) -> Iterator[str]:
     """Yield which bots post where, a sentence for each place; nothing where all post to the same."""
     bots: defaultdict[str, list[str]] = defaultdict(list)
-    for each in forecasts:
-        bots[place_of(each.sheep.key, networks)].append(each.sheep.name)
+    for sheep in flock:
+        bots[place_of(sheep.key, networks)].append(sheep.name)
     for place, names in bots.items() if len(bots) > 1 else ():
         yield printable(f"{named(names)} post{'s' if len(names) == 1 else ''} to {place}")
 

@@ -69,7 +69,11 @@ def _print(report: Report) -> None:
         columns = (*_COLUMNS, *money)
         rows = [_row(each, report)[: len(columns)] for each in report.forecasts]
         print_table(columns, rows, numbers=("posts", "takes", "a day", *money))
-    lines = [*places(report.forecasts, report.networks), *bills(report.forecasts), *_prices(report)]
+    lines = [
+        *places((each.sheep for each in report.forecasts), report.networks),
+        *bills(report.forecasts),
+        *_prices(report),
+    ]
     lines += [f"{each.bot}: {each.says}" for each in report.answers or () if each.state == "good"]
     lines += [f"warning: {each.text}" for each in report.warnings]
     lines += [f"error: {each.text}" for each in report.errors]

@@ -132,11 +132,14 @@ def first_lines(shepherd: Shepherd) -> Iterator[str]:
     """Yield where the bots post, if they do not all post to one place, and what networks charge for it."""
     from flock.checks.costs import bills, places  # noqa: PLC0415
     from flock.checks.forecast import forecast  # noqa: PLC0415
+    from flock.networks.terms import terms_of  # noqa: PLC0415
 
-    context = shepherd.context
-    forecasts = forecast(shepherd.all_sheep, context.networks, context.options.flock_posts_per_day)
-    yield from places(forecasts, context.networks)
-    yield from bills(forecasts)
+    networks, options, flock = shepherd.context.networks, shepherd.context.options, shepherd.all_sheep
+    if options.dry_run:
+        return
+    yield from places(flock, networks)
+    if any(networks.is_real(sheep.key) and terms_of(sheep.key.network).price for sheep in flock):
+        yield from bills(forecast(flock, networks, options.flock_posts_per_day))
 
 
 def _warn_of_closed_pipe() -> None:

@@ -65,3 +65,4 @@ def test_free_networks_and_practice_have_no_price(world: World) -> None:
 
     world.raise_sheep("ann")
     assert [] == lines_of(world, pasture=True)
+    assert [] == lines_of(world, dry_run=True)

@@ -280,6 +280,13 @@ def test_practice_costs_nothing_and_reaches_no_limit(pen: Pen) -> None:
     assert (True, "the pasture") == (found["bots"][0]["practises"], found["bots"][0]["place"])
 
 
+def test_a_dry_run_in_the_environment_does_not_hide_the_cost(pen: Pen, monkeypatch: pytest.MonkeyPatch) -> None:
+    pen.add("dolly")
+    monkeypatch.setenv("FLOCK_DRY_RUN", "1")
+
+    assert ask(pen).found["totals"]["dollars_a_day"] > 0
+
+
 def test_an_interval_of_0_has_no_end_and_json_has_no_infinity(pen: Pen) -> None:
     pen.add("endless", line_interval=0, poem_interval=0)
 
