@@ -25,10 +25,9 @@ from typing import Any
 
 import simplejson as json
 
-from flock import cli, shepherd
+from flock import cli, rates, shepherd
 from flock.networks import http
 from flock.networks.x import api
-from flock.sheep import sheep
 
 ROOT = Path(__file__).parents[1]
 SECRETS = (  # as long as X's
@@ -237,7 +236,7 @@ def run_flock(folder: Path) -> None:
     for number, name in ((1, "output"), (2, "errors")):
         os.dup2(os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), number)
     os.chdir(folder)
-    sheep.PIECE_INTERVAL = 0.0  # a line of many posts would take minutes
+    rates.PIECE_INTERVAL = 0.0  # a line of many posts would take minutes
     try:
         cli.cli(["run", "keys", "--dry-run", "--once"], prog_name="flock")
     except SystemExit as error:

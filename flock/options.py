@@ -64,7 +64,8 @@ class Options:
 
     `posts_per_day` caps each bot in any 24 hours, and `flock_posts_per_day` all of them together. `temperament` is
     how those sheep grow old whose keys say nothing of it. `keep_history` is for how many seconds the journal
-    remembers what was said; where there is a cap, it is a day at least.
+    remembers what was said; where there is a cap, it is a day at least. `yes_really` allows intervals of 0 on a
+    real network.
     """
 
     line_interval: float = _UNSAID
@@ -81,6 +82,7 @@ class Options:
     flock_posts_per_day: int | None = None
     keep_history: float = _UNSAID
     temperament: Temperament | None = None
+    yes_really: bool = _UNSAID
 
     def __post_init__(self) -> None:
         for field in _CHECKED:
@@ -298,6 +300,7 @@ PARSERS = {
     "flock_posts_per_day": parse_count,
     "keep_history": parse_history,
     "temperament": parse_temperament,
+    "yes_really": parse_switch,
 }
 
 DEFAULTS = Options(
@@ -309,4 +312,5 @@ DEFAULTS = Options(
     skip_bad=False,
     seed=0,
     keep_history=2 * DAY,
+    yes_really=False,
 )

@@ -18,13 +18,13 @@ from typing import Any
 
 from flock.clock import SuspendWatch
 from flock.context import Context, open_context
-from flock.errors import BadKeys, BadOption, BadPoem, FlockError, Problem, printable
+from flock.doubts import doubts_about
+from flock.errors import BadKeys, BadOption, BadPoem, FlockError, Problem
 from flock.events import Called, Events, Stopped, Stopping
+from flock.haste import refuse_haste
 from flock.herd import Herd, patient_threads
 from flock.keys import Key, poem_problem, read_keys, shared_poems
-from flock.keys.credentials import title_of
 from flock.options import Options, settle_options
-from flock.poem import find_doubts, read_poem_file
 from flock.sheep.sheep import Sheep, runsheep
 from flock.temperament import Temperament
 from flock.threads.pool import thread_pool
@@ -80,7 +80,11 @@ class SimpleShepherd:
         if context is not None and temperament is not None:
             self.context.options = options
         try:
-            self.all_sheep = self._make_flock(make_sheep, keys)
+            intervals = (self.line_interval, self.poem_interval)
+            self.all_sheep, problems = make_flock(make_sheep, keys, self.context, *intervals)
+            _tell_or_raise(problems, skip=options.skip_bad and bool(self.all_sheep))
+            if not options.yes_really:
+                refuse_haste(self.all_sheep, self.context.networks)
         except BaseException:
             if context is None:
                 self.context.close()  # frees the bots that were claimed, and the files
@@ -88,36 +92,9 @@ class SimpleShepherd:
         self.all_json = [sheep.json_file for sheep in self.all_sheep]
         self.herd = Herd(self.all_sheep, self.context)
 
-    def _make_flock(self, make_sheep: type[Sheep], keys: Sequence[Key]) -> list[Sheep]:
-        context = self.context
-        keys, problems = _one_for_each_bot(keys, context)
-        context.claim(keys)  # all at once, and before they are read
-        flock: list[Sheep] = []
-        for key in keys:
-            try:
-                sheep = make_sheep(key.file, self.line_interval, self.poem_interval, key=key, context=context)
-            except BadPoem as error:  # its files have changed since they were read
-                problems.append(poem_problem(key, error))
-            except BadKeys as error:
-                problems += error.problems
-            else:
-                flock.append(sheep)
-        _tell_or_raise(problems, skip=context.options.skip_bad and bool(flock))
-        return flock
-
     def doubts(self, flock: Sequence[Sheep]) -> Iterator[str]:
         """Yield what the operator should know about the poems of `flock` before the first post, each poem once."""
-        seen = set()
-        for sheep in flock:
-            poem, network = sheep.key.poem_file, sheep.key.network
-            if (poem, network) in seen:
-                continue
-            seen.add((poem, network))
-            name = title_of(network) if sheep.api.refuses_duplicates else ""
-            with suppress(BadPoem):  # exchanged since it was memorized: told of when it is read again
-                fits = self.context.networks.fits(sheep.key)  # asks no server, since one may hang
-                for text in find_doubts(read_poem_file(poem), fits=fits, refuses_duplicates=name):
-                    yield printable(f"{poem}: {text}")
+        yield from map(str, doubts_about(flock, self.context.networks))
 
     def _tell_doubts(self, flock: Sequence[Sheep]) -> None:
         for line in self.doubts(flock):
@@ -308,6 +285,28 @@ def load_sheep_class(spec: str | None) -> type[Sheep]:
     if not (isinstance(found, type) and issubclass(found, Sheep)):
         raise BadOption(f"--sheep {spec}: expected a subclass of flock.Sheep")
     return found
+
+
+def make_flock(
+    make_sheep: type[Sheep], keys: Sequence[Key], context: Context, line_interval: float, poem_interval: float
+) -> tuple[list[Sheep], list[Problem]]:
+    """Return a sheep for each key that is the first one of its bot, and what is wrong with the other keys.
+
+    Intervals are in seconds. Raises BotsTaken when another flock runs one of these bots, and JournalError.
+    """
+    keys, problems = _one_for_each_bot(keys, context)
+    context.claim(keys)  # all at once, and before they are read
+    flock: list[Sheep] = []
+    for key in keys:
+        try:
+            sheep = make_sheep(key.file, line_interval, poem_interval, key=key, context=context)
+        except BadPoem as error:  # its files have changed since they were read
+            problems.append(poem_problem(key, error))
+        except BadKeys as error:
+            problems += error.problems
+        else:
+            flock.append(sheep)
+    return flock, problems
 
 
 def _usable_keys(folder: Path, options: Options) -> tuple[Key, ...]:

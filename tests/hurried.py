@@ -7,14 +7,15 @@ Its time limits for an exchange with a network are multiplied by the variable IM
 
 import os
 
+from flock import rates
 from flock.cli import main
-from flock.sheep import recovery, sheep, standing
+from flock.sheep import recovery, standing
 
 HOLDS = ("CLOCK_WAIT", "FIRST_HOLD", "LONGEST_HOLD", "DOUBT")
 PAUSES = {
     standing: ("FIRST_BACK_OFF", "LONGEST_BACK_OFF", "RESET_SLACK", "RATE_LIMIT_WAIT", "LONG_WAIT", *HOLDS),
     recovery: ("LANDING", "UNDER_WAY", "HELD", "HELD_LONG"),
-    sheep: ("PIECE_INTERVAL",),
+    rates: ("PIECE_INTERVAL",),
 }
 LIMITS = ("CONNECT_TIMEOUT", "READ_TIMEOUT", "EXCHANGE_LIMIT")
 

@@ -24,6 +24,7 @@ from flock.options import (
 from flock.temperament import TEMPERAMENTS
 
 READ = [
+    ("yes_really", "1", True),
     ("line_interval", "90s", 90.0),
     ("poem_interval", "1.5h", 5400.0),
     ("pasture", "yes", True),

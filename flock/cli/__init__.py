@@ -14,6 +14,7 @@ from pathlib import Path
 import click
 
 from flock import __version__
+from flock.cli.check import check
 from flock.cli.exits import EXIT_CODES, exit_code
 from flock.cli.keys import keys
 from flock.cli.pasture import pasture
@@ -71,6 +72,7 @@ def as_called(argv: Sequence[str], environment: Mapping[str, str]) -> str:
 
 COMMANDS = (
     run,
+    check,
     rehearse,
     pasture,
     keys,

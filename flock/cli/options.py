@@ -82,6 +82,7 @@ state = option(
 )
 posts_per_day = option("posts_per_day", "N", "Cap each bot's posts in any 24 hours.")
 flock_posts_per_day = option("flock_posts_per_day", "N", "Cap the posts of the whole flock in any 24 hours.")
+yes_really = option("yes_really", "", "Allow an interval of 0 on a real network: all lines of a poem at once.")
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 

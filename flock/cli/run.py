@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import resource
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,9 @@ from flock.errors import BotsTaken
 
 if TYPE_CHECKING:
     from flock.observers.console import LogFormat
+    from flock.shepherd import Shepherd
+
+log = logging.getLogger(__name__)
 
 
 @click.command(epilog=EXIT_CODES)
@@ -34,6 +38,7 @@ if TYPE_CHECKING:
 @options.temperament
 @options.posts_per_day
 @options.flock_posts_per_day
+@options.yes_really
 @click.option(
     "--log-format",
     type=click.Choice(["auto", "text", "json"]),
@@ -104,6 +109,9 @@ def run(
             )
             if chosen.dry_run:  # without a reader it has no purpose
                 output.when_closed(shepherd.context.stop.set)
+            if not once:  # cron mails each line
+                for line in first_lines(shepherd):
+                    log.info("%s", line)
             ending = shepherd.once() if once else shepherd.loop()
         finally:
             is_all_written = close_all(output, errors)
@@ -118,6 +126,20 @@ def run(
         codes[ending],
         at_once=ending is Ending.CUT_SHORT or not is_all_written,
     )
+
+
+def first_lines(shepherd: Shepherd) -> Iterator[str]:
+    """Yield where the bots post, if they do not all post to one place, and what networks charge for it."""
+    from flock.checks.costs import bills, places  # noqa: PLC0415
+    from flock.checks.forecast import forecast  # noqa: PLC0415
+    from flock.networks.terms import terms_of  # noqa: PLC0415
+
+    networks, options, flock = shepherd.context.networks, shepherd.context.options, shepherd.all_sheep
+    if options.dry_run:
+        return
+    yield from places(flock, networks)
+    if any(networks.is_real(sheep.key) and terms_of(sheep.key.network).price for sheep in flock):
+        yield from bills(forecast(flock, networks, options.flock_posts_per_day))
 
 
 def _warn_of_closed_pipe() -> None:

@@ -68,6 +68,12 @@ class Networks:
         stands_for = self._options.pasture or isinstance(key.credentials, XCredentials)
         return "pasture" if key.practises or (stands_for and self._options.is_practice) else key.network
 
+    def is_real(self, key: Key) -> bool:
+        """Return whether the bot's posts are seen by others: not in a dry run or on the practice server, nor in a
+        feed, which is a file of this machine."""
+        is_out = self.realm(key) != "pasture" and not isinstance(key.credentials, FeedCredentials)
+        return is_out and not self._options.dry_run
+
     def bot(self, key: Key) -> str:
         """Return the name under which the journal knows this bot: `network:name`, in lower case.
 

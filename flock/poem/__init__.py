@@ -3,6 +3,16 @@
 from flock.poem.cutting import ELLIPSIS, cut
 from flock.poem.doubts import find_doubts
 from flock.poem.finding import find_again, is_alike
+from flock.poem.headings import find_headings
 from flock.poem.reading import read_poem, read_poem_file
 
-__all__ = ["ELLIPSIS", "cut", "find_again", "find_doubts", "is_alike", "read_poem", "read_poem_file"]
+__all__ = [
+    "ELLIPSIS",
+    "cut",
+    "find_again",
+    "find_doubts",
+    "find_headings",
+    "is_alike",
+    "read_poem",
+    "read_poem_file",
+]

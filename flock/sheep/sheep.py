@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from flock import events
+from flock import events, rates
 from flock.context import Context, shared_context
 from flock.errors import BadInput, BotsTaken, DailyLimit, JournalError, NetworkError, Wait, printable
 from flock.events import Event
@@ -42,7 +42,6 @@ log = logging.getLogger(__name__)
 
 STEADFAST = TEMPERAMENTS["steadfast"]
 
-PIECE_INTERVAL = 3.0  # seconds between the posts of one line: readers get it as a whole, and not as a burst
 ACCOUNT_WAIT = 60.0  # seconds between two looks at whether another bot still posts to the account
 _CRON_SLACK = 30.0  # seconds; half of cron's minute
 
@@ -152,9 +151,7 @@ class Sheep:
     def _remember(self) -> None:
         """Go on where the journal says that this bot was."""
         journal, clock = self.context.journal, self.context.clock
-        cap = self.key.posts_per_day
-        cap = self.context.options.posts_per_day if cap is None else cap
-        own = allowance(cap, clock, journal, self.bot)
+        own = allowance(self.posts_per_day, clock, journal, self.bot)
         self._allowances = tuple(each for each in (own, self.context.allowance) if each is not None)
         kept = journal.read(self.bot)
         place = Place(due=clock.now(), next_line=self._recite(0).utterances[0].text)
@@ -233,6 +230,12 @@ class Sheep:
     @mod_tweet_tracker.setter
     def mod_tweet_tracker(self, line: int) -> None:
         self._delivery.place = self._delivery.place._replace(line=line)
+
+    @property
+    def posts_per_day(self) -> int | None:
+        """The cap on its posts in any 24 hours, or None."""
+        cap = self.key.posts_per_day
+        return self.context.options.posts_per_day if cap is None else cap
 
     def postpone(self, due: float) -> None:
         """Say the next line at the steady time `due`."""
@@ -371,7 +374,7 @@ class Sheep:
         pieces = pieces if here.saying is not None else here.piece + 1
         now = self.context.clock.now()
         if here.piece + 1 < pieces:
-            due = now + min(PIECE_INTERVAL, self.line_interval)
+            due = now + min(rates.PIECE_INTERVAL, self.line_interval)
         else:
             interval = interval_after(here, self._recite, self.line_interval, self.poem_interval)
             due = next_due(here.due, interval, now)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from flock.networks.terms import terms_of
 from flock.networks.x.length import holds_url
-
-_POST = 0.015
-_POST_WITH_URL = 0.20
+from flock.networks.x.links import find_links
 
 
 def price(text: str) -> float:
     """Return what one post of `text` costs, in US dollars.
 
-    X bills each request that creates a post: $0.015, or $0.20 if the text holds a URL. Source:
-    https://docs.x.com/x-api/getting-started/pricing, November 2026.
+    X bills each request that creates a post, and more if the text holds a link: `flock/networks/terms.toml`.
     """
-    return _POST_WITH_URL if holds_url(text) else _POST
+    prices = terms_of("x").price
+    assert prices  # noqa: S101 - the file has it, and a test holds that
+    return prices.post_with_link if holds_url(text) else prices.post
+
+
+def links_in(text: str) -> list[str]:
+    """Return what X takes for a link in `text`, and bills: "https://example.com", but also "so.in"."""
+    return [text[start:end] for start, end in find_links(text)] if "." in text else []

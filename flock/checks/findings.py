@@ -1,0 +1,41 @@
+"""One thing that a check has found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from flock.errors import Problem
+
+Kind = Literal["key", "poem", "interval", "account", "refrain", "heading", "link", "likeness", "limit", "machine"]
+
+KINDS: Mapping[Kind, str] = {
+    "key": "a key file: its fields, its name, its permissions",
+    "poem": "a poem's file: what is in it, and whether it can be read",
+    "interval": "an interval of 0 on a real network",
+    "account": "what a network says of the credentials (with --online)",
+    "refrain": "a text that X would refuse because the account has just posted it",
+    "heading": "a title, a byline, a note or a number that would be posted",
+    "link": "a line that costs more on X because it holds a link",
+    "likeness": "bots on X that post much the same",
+    "limit": "more posts than a network takes",
+    "machine": "a limit of this machine, or the journal's disk",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A sentence for the operator, of some kind, about a file or about bots; safe to show on a terminal."""
+
+    kind: Kind
+    text: str
+    bots: tuple[str, ...] = ()
+    file: Path | None = None
+
+
+def finding_of(problem: Problem, kind: Kind | None = None) -> Finding:
+    """Return the finding that a problem of a key file is; without `kind`, its field says whether of the poem."""
+    found: Kind = kind or ("poem" if problem.field == "poem_file" else "key")
+    return Finding(found, str(problem), file=problem.file)

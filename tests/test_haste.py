@@ -1,0 +1,68 @@
+"""Intervals of 0 are refused on a real network."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from flock.errors import BadKeys, BadOption
+from flock.networks.scripted import ScriptedNetworks
+from flock.options import settle_options
+from flock.shepherd import Shepherd
+from tests.world import World
+
+
+def shepherd_of(world: World, line_interval: float = 60, poem_interval: float = 600, **options: Any) -> Shepherd:
+    """Return a shepherd of the world's keys, with those intervals and options."""
+    world.options = settle_options(options, environment={})
+    world.stages = ScriptedNetworks(world.options, world.clock)
+    world.anew()
+    return Shepherd(
+        world.folder, line_interval, poem_interval, options=world.options, context=world.context, environment={}
+    )
+
+
+def test_a_line_interval_of_0_is_refused(world: World) -> None:
+    world.raise_sheep("ann")
+    world.raise_sheep("ben")
+
+    with pytest.raises(
+        BadOption, match=r"--line-interval 0: all lines .* at once on X .ann and 1 more.; .*--yes-really"
+    ):
+        shepherd_of(world, line_interval=0)
+
+
+def test_every_key_file_with_an_interval_of_0_is_named(world: World) -> None:
+    world.raise_sheep("ann", line_interval=0)
+    world.raise_sheep("ben")
+    world.raise_sheep("cat", line_interval=0)
+
+    with pytest.raises(BadKeys) as caught:
+        shepherd_of(world)
+
+    assert [("ann", "line_interval"), ("cat", "line_interval")] == [
+        (problem.file.stem, problem.field) for problem in caught.value.problems
+    ]
+
+
+def test_a_poem_of_one_line_has_only_its_rest(world: World) -> None:
+    """No line follows another, so that the line interval does not matter; a rest of 0 would have no end."""
+    world.raise_sheep("ann", lines=1)
+
+    assert shepherd_of(world, line_interval=0).all_sheep
+    with pytest.raises(BadOption, match="--poem-interval 0: a poem of one line would be posted without end"):
+        shepherd_of(world, poem_interval=0)
+
+
+def test_a_rest_of_0_is_a_poem_in_a_ring(world: World) -> None:
+    world.raise_sheep("ann")
+
+    assert shepherd_of(world, poem_interval=0).all_sheep
+
+
+@pytest.mark.parametrize("option", ["yes_really", "dry_run", "pasture"])
+def test_practice_is_free_to_and_so_is_an_operator_who_means_it(world: World, option: str) -> None:
+    world.raise_sheep("ann")
+
+    assert shepherd_of(world, line_interval=0, **{option: True}).all_sheep
