@@ -11,7 +11,18 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from flock.errors import BadOption
-from flock.journal.base import WELL, Condition, Journal, Outcome, Place, Settlement, Standing
+from flock.journal.base import (
+    WELL,
+    Condition,
+    Journal,
+    Noted,
+    Order,
+    Outcome,
+    Place,
+    Record,
+    Settlement,
+    Standing,
+)
 from flock.journal.memory import MemoryJournal
 from flock.journal.sqlite import SqliteJournal
 from flock.units import DAY
@@ -21,8 +32,11 @@ __all__ = [
     "Condition",
     "Journal",
     "MemoryJournal",
+    "Noted",
+    "Order",
     "Outcome",
     "Place",
+    "Record",
     "Settlement",
     "SqliteJournal",
     "Standing",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
@@ -107,6 +107,56 @@ class Settlement(NamedTuple):
     why: str = ""
 
 
+class Noted(NamedTuple):
+    """One post as the journal has it: the text, and how it ended at the wall-clock time `at`.
+
+    The text of a post may be a part of a line (see `Place.piece`).
+    """
+
+    bot: str
+    n: int
+    piece: int
+    text: str
+    outcome: Outcome
+    at: float
+    post_id: str | None = None
+    why: str = ""
+
+
+def in_order(found: Iterable[Noted]) -> list[Noted]:
+    """Return the posts by time; those of one bot in their own order, also where the clock was set back."""
+    latest: dict[str, float] = {}
+    timed: list[tuple[float, Noted]] = []
+    for post in sorted(found, key=lambda each: (each.bot, each.n, each.piece)):
+        latest[post.bot] = max(post.at, latest.get(post.bot, post.at))
+        timed.append((latest[post.bot], post))
+    return [post for _, post in sorted(timed, key=lambda each: each[0])]
+
+
+class Order(NamedTuple):
+    """What the operator has told a bot, at the wall-clock time `at`, and what it has not done yet: "from 7"."""
+
+    words: str
+    at: float
+
+
+class Record(NamedTuple):
+    """All that the journal knows of one bot, except for its earlier posts.
+
+    `kept` is what `Journal.read` returns. `said` is the latest post that was made or may have been, if the journal
+    still has it. `holder` is the process that runs the bot at this moment, or None; `since` is the wall-clock time
+    at which it began to, if that is known.
+    """
+
+    bot: str
+    account: str | None = None
+    kept: tuple[Place, Standing] | None = None
+    said: Noted | None = None
+    holder: int | None = None
+    since: float | None = None
+    orders: tuple[Order, ...] = ()
+
+
 class Journal(Protocol):
     """Keeps a Place and a Standing for each bot. May be used by many threads at once, of which one writes about
     a bot. Times are wall-clock times.
@@ -163,6 +213,19 @@ class Journal(Protocol):
         Which posts of one bot are the latest goes by their order; of all bots, by the time. Posts dated after
         `now` (the clock was wrong) are dated `now` for good: in a day they are a day old.
         """
+
+    def bots(self) -> list[Record]:
+        """Return what is known of each bot, by name, in one look; quick for thousands of bots."""
+
+    def posts(self, since: float = -math.inf) -> list[Noted]:
+        """Return the posts that were said, skipped, or are unknown, from `since` on: earliest first, and those of one
+        bot in their order. Posts that the journal does not have any more are missing."""
+
+    def posts_after(self, reached: Mapping[str, int]) -> list[Noted]:
+        """Return the posts of these bots, as `posts` does, that come after the n-th of each (-1 for all)."""
+
+    def tally(self, since: float) -> dict[str, dict[str, int]]:
+        """Return how often each bot has posted each text since then, or may have: by bot, then by text."""
 
     def look_after(self, now: float) -> None:
         """Do what is due while a flock runs; called about once a second with steady time. Raises nothing."""

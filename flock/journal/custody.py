@@ -31,6 +31,12 @@ _SILENT = "nothing is posted"
 _RESTORE = "stop this flock, restore the newest copy, and start again"
 
 
+def lock_file(path: Path) -> Path:
+    """Return the lock file of the journal at `path`, which may be a symlink to it."""
+    real = Path(os.path.realpath(path))
+    return real.with_name(f"{real.name}.lock")
+
+
 class Custody:
     """The locks of the journal at `given`, and the identity of its files.
 
@@ -44,7 +50,7 @@ class Custody:
     def __init__(self, given: Path) -> None:
         self.given = given
         self.path = Path(os.path.realpath(given))
-        self.beside = Claims(self.path.with_name(f"{self.path.name}.lock"))
+        self.beside = Claims(lock_file(self.path))
         self._inside = Claims(self.path, first=_BOTS) if has_file_locks() else None
         self._bots: frozenset[int] = frozenset()
         self._known: dict[Path, FileId] = {}

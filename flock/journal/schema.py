@@ -96,6 +96,8 @@ MIGRATIONS = (
         given_at REAL NOT NULL
     ) STRICT;
     """,
+    # Since when `holder` runs the bot.
+    "ALTER TABLE sheep ADD COLUMN held_since REAL",
 )
 
 _TABLES = ("sheep", "tweet", "command")

@@ -7,20 +7,22 @@ import math
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 from flock.errors import BotsTaken, JournalError, Unstorable
+from flock.journal import looks
 from flock.journal import statements as sql
 from flock.journal.accounts import Accounts
-from flock.journal.base import WELL, Condition, Outcome, Place, Settlement, Standing
+from flock.journal.base import WELL, Noted, Outcome, Place, Record, Settlement, Standing
 from flock.journal.checkpoints import Checkpoints
-from flock.journal.claims import Claims
+from flock.journal.claims import Claims, locked
 from flock.journal.connections import connect, look
 from flock.journal.counted import Counted
-from flock.journal.custody import Custody
+from flock.journal.custody import Custody, lock_file
 from flock.journal.groups import Closed, GroupCommit, Statement, Write
 from flock.journal.schema import check, is_current, migrate, version
 from flock.journal.trouble import DAMAGED, trouble
@@ -190,7 +192,7 @@ class SqliteJournal:
             raise trouble(self.path, error) from error
         if taken:
             raise BotsTaken(self._who_has([numbers[number] for number in taken]))
-        self._write([("UPDATE sheep SET holder = ? WHERE bot = ?", (os.getpid(), bot)) for bot in bots])
+        self._write([(sql.HOLD, (os.getpid(), time.time(), bot)) for bot in bots])
 
     def identify(self, bot: str, account: str | None) -> str:
         return self._accounts.identify(bot, account)
@@ -226,14 +228,13 @@ class SqliteJournal:
         return f"{holder} already runs {names}; stop that flock first, or take these keys out of this one"
 
     def read(self, bot: str) -> tuple[Place, Standing] | None:
-        for row in self._fetch(sql.READ, (bot,)):
-            place, standing = Place(*row[: len(Place._fields)]), Standing(*row[len(Place._fields) :])
-            if standing.condition not in tuple(Condition):
-                raise JournalError(f"the journal {self.path}: {DAMAGED} (the condition {standing.condition!r})")
-            if bot in self._claimed:
-                self._at[self._row(bot)] = place.n, place.piece
-            return place, standing._replace(condition=Condition(standing.condition))
-        return None
+        def kept(connection: sqlite3.Connection) -> tuple[Place, Standing] | None:
+            return next((looks.kept(row) for row in connection.execute(sql.READ, (bot,))), None)
+
+        found = self._ask(kept)
+        if found and bot in self._claimed:
+            self._at[self._row(bot)] = found[0].n, found[0].piece
+        return found
 
     def intend(self, bot: str, place: Place, text: str) -> None:
         if place.intended is None:
@@ -286,6 +287,25 @@ class SqliteJournal:
         if any(posted_at > now for posted_at, *_ in rows):
             self._write([(sql.REDATE, (now,) * 4)])
         return times
+
+    def bots(self) -> list[Record]:
+        """See `Journal.bots`. The bots that run are those whose byte of the lock file is locked."""
+        records, held = self._ask(lambda connection: (looks.bots(connection), looks.holders(connection)))
+        try:
+            running = locked(lock_file(self.path), dict(held.values()))
+        except OSError as error:
+            raise trouble(self.path, error) from error
+        run = {bot for bot, (number, _) in held.items() if number in running}
+        return [each if each.bot in run else each._replace(holder=None, since=None) for each in records]
+
+    def posts(self, since: float = -math.inf) -> list[Noted]:
+        return self._ask(lambda connection: looks.posts(connection, since))
+
+    def posts_after(self, reached: Mapping[str, int]) -> list[Noted]:
+        return self._ask(lambda connection: looks.posts_after(connection, reached))
+
+    def tally(self, since: float) -> dict[str, dict[str, int]]:
+        return self._ask(lambda connection: looks.tally(connection, since))
 
     def look_after(self, now: float) -> None:
         """See `Journal.look_after`. A change of the files is logged, and every write fails until it is undone."""

@@ -20,6 +20,7 @@ READ = f"SELECT {', '.join(COLUMNS)} FROM sheep WHERE bot = ? AND is_kept"  # no
 MOVE = _update(Place._fields)
 KEEP = _update(COLUMNS)
 ADD = "INSERT OR IGNORE INTO sheep (bot) VALUES (?)"
+HOLD = "UPDATE sheep SET holder = ?, held_since = ? WHERE bot = ?"
 INTEND = """
     INSERT OR REPLACE INTO tweet (bot, n, piece, text, outcome, intended_at) VALUES (?, ?, ?, ?, 'intended', ?)
 """

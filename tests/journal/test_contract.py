@@ -1,5 +1,6 @@
 """What every journal does, in memory or in a file."""
 
+import os
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -14,12 +15,15 @@ from flock.journal import (
     Condition,
     Journal,
     MemoryJournal,
+    Noted,
     Outcome,
     Place,
+    Record,
     Settlement,
     SqliteJournal,
     Standing,
 )
+from flock.journal.base import in_order
 
 DOLLY, EWE = "x:dolly", "x:ewe"
 HERE = Place(
@@ -291,3 +295,89 @@ class TestJournal:
         kept = journal.read(DOLLY)
         assert kept
         assert kept[1].condition is Condition.PENNED
+
+
+class TestLooks:
+    """The contract: bots, posts, posts_after, tally."""
+
+    def test_each_bot_is_known_with_its_process(self, journal: Journal) -> None:
+        """Also one of which nothing was written yet."""
+        journal.keep(EWE, HERE, AILING)
+
+        dolly, ewe = journal.bots()
+
+        assert Record(DOLLY, holder=os.getpid(), since=dolly.since) == dolly
+        assert Record(EWE, kept=(HERE, AILING), holder=os.getpid(), since=ewe.since) == ewe
+
+    def test_a_bot_is_known_with_its_account(self, journal: Journal) -> None:
+        """By which it is found again when it is called something else."""
+        journal.claim(["x:shaun"], {"x:shaun": "x:42"})
+        assert [None, None, "x:42"] == [each.account for each in journal.bots()]
+
+    def test_the_latest_post_is_the_one_that_was_made(self, journal: Journal) -> None:
+        """A refused one, one that is withdrawn and one under way come after it."""
+        say(journal, DOLLY, 0, 1.0, 2.0)
+        say(journal, DOLLY, 1, 3.0, 4.0)
+        for n, outcome in ((2, Outcome.SKIPPED), (3, Outcome.WITHDRAWN)):
+            journal.intend(DOLLY, Place(n=n, intended=5.0), "meh")
+            journal.settle(DOLLY, Settlement(n, 0, outcome, 6.0), Place(n=3))
+        journal.intend(DOLLY, Place(n=3, intended=7.0), "moo")
+
+        assert [Noted(DOLLY, 1, 0, "baa", Outcome.SAID, 4.0), None] == [each.said for each in journal.bots()]
+
+    def test_posts_are_told_with_how_they_ended(self, journal: Journal) -> None:
+        """Those that were withdrawn, and those under way, are none."""
+        for n, outcome in enumerate(Outcome):
+            journal.intend(DOLLY, Place(n=n, piece=1, intended=float(n)), f"baa {n}")
+            journal.settle(DOLLY, Settlement(n, 1, outcome, n + 0.5, f"id{n}", f"why {n}"), Place(n=n + 1))
+        journal.intend(DOLLY, Place(n=9, intended=9.0), "moo")
+
+        expected = [
+            Noted(DOLLY, n, 1, f"baa {n}", outcome, n + 0.5, f"id{n}", f"why {n}")
+            for n, outcome in enumerate(Outcome)
+            if outcome is not Outcome.WITHDRAWN
+        ]
+        assert expected == journal.posts()
+        assert expected[1:] == journal.posts(1.5)
+
+    def test_posts_of_all_bots_are_in_the_order_of_time(self, journal: Journal) -> None:
+        """Those of one bot keep their own order when the clock is set back."""
+        say(journal, DOLLY, 0, 1.0, 100.0)
+        say(journal, EWE, 0, 1.0, 50.0)
+        say(journal, DOLLY, 1, 1.0, 20.0)
+
+        assert [(EWE, 0), (DOLLY, 0), (DOLLY, 1)] == [(post.bot, post.n) for post in journal.posts()]
+
+    def test_posts_after_are_those_that_came_since(self, journal: Journal) -> None:
+        """Of the bots that are named; an unknown one has none."""
+        for n in range(3):
+            say(journal, DOLLY, n, n, n)
+            say(journal, EWE, n, n, n)
+
+        after = journal.posts_after({DOLLY: 1, "x:stranger": -1})
+        everything = journal.posts_after({EWE: -1})
+
+        assert [(DOLLY, 2)] == [(post.bot, post.n) for post in after]
+        assert [(EWE, 0), (EWE, 1), (EWE, 2)] == [(post.bot, post.n) for post in everything]
+
+    def test_the_tally_counts_each_text(self, journal: Journal) -> None:
+        """What was or may have been posted since then."""
+        for n in range(4):
+            say(journal, DOLLY, n, n, n)
+        for n, outcome in ((4, Outcome.UNKNOWN), (5, Outcome.SKIPPED)):
+            journal.intend(DOLLY, Place(n=n, intended=float(n)), "moo")
+            journal.settle(DOLLY, Settlement(n, 0, outcome, n), Place(n=n + 1))
+
+        assert {DOLLY: {"baa": 2, "moo": 1}} == journal.tally(2.0)
+        assert {} == journal.tally(9.0)
+
+    @given(posts=st.lists(st.tuples(st.sampled_from([DOLLY, EWE]), TIMES)))
+    def test_every_post_is_there_once(self, posts: list[tuple[str, float]]) -> None:
+        """Whatever the times are; each bot's in its own order."""
+        numbered = [Noted(bot, n, 0, "baa", Outcome.SAID, at) for n, (bot, at) in enumerate(posts)]
+        found = in_order(numbered[::-1])
+
+        assert sorted(numbered) == sorted(found)
+        for bot in (DOLLY, EWE):
+            own = [post.n for post in found if post.bot == bot]
+            assert sorted(own) == own
