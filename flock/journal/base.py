@@ -218,8 +218,10 @@ class Journal(Protocol):
         """Return what is known of each bot, by name, in one look; quick for thousands of bots."""
 
     def posts(self, since: float = -math.inf) -> list[Noted]:
-        """Return the posts that were said, skipped, or are unknown, from `since` on: earliest first, and those of one
-        bot in their order. Posts that the journal does not have any more are missing."""
+        """Return the posts that were said, skipped, or are unknown, from `since` on, which the journal still has.
+
+        They come earliest first, and those of one bot in their order.
+        """
 
     def posts_after(self, reached: Mapping[str, int]) -> list[Noted]:
         """Return the posts of these bots, as `posts` does, that come after the n-th of each (-1 for all)."""

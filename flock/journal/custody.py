@@ -12,12 +12,14 @@ import fcntl
 import logging
 import os
 from binascii import crc32
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from flock.errors import JournalError
+from flock.errors import BotsTaken, JournalError
 from flock.journal.claims import Claims, FileId, file_id, has_file_locks, is_locked_by_another, set_lock
 from flock.journal.files import make_folder, make_private, tighten
+from flock.journal.trouble import trouble
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +28,8 @@ _NAMES = range(1 << 60, (1 << 60) + (1 << 32))  # a byte for each name by which 
 _SHARED = (0x40000002, 510)  # the bytes that each connection of SQLite locks (SHARED_FIRST, SHARED_SIZE)
 _LEAP = 100_000  # epochs: two looks at the file are not so many checkpoints apart, of all flocks that share it
 _MAGIC, _EPOCH = b"SQLite format 3\0", 68  # the file's first bytes, and where its application id is
+_ALL = (0, 1 << 40)  # the bytes of the lock file, of which each bot has one
+_IN_USE = "a flock or another command uses it; stop the flock first, or wait for the command"
 _ONE_NAME = "SQLite would write a -wal file for each name; remove the other name, or make a copy"
 _SILENT = "nothing is posted"
 _RESTORE = "stop this flock, restore the newest copy, and start again"
@@ -35,6 +39,34 @@ def lock_file(path: Path) -> Path:
     """Return the lock file of the journal at `path`, which may be a symlink to it."""
     real = Path(os.path.realpath(path))
     return real.with_name(f"{real.name}.lock")
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Keep every flock away from the journal at `path`, whose folder exists; there need not be a journal yet.
+
+    Raises BotsTaken if a process has it open to write it, and JournalError if it cannot be locked.
+    """
+    with ExitStack() as opened:
+        try:
+            beside = Claims(lock_file(path))
+            opened.callback(beside.close)
+            descriptor = beside.open()
+            if beside.is_shared:
+                raise BotsTaken(f"the journal {path}: {_IN_USE}")
+            set_lock(descriptor, fcntl.F_WRLCK, *_ALL)
+            opened.callback(set_lock, descriptor, fcntl.F_UNLCK, *_ALL)
+            if has_file_locks() and path.exists():
+                file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+                opened.callback(os.close, file)
+                set_lock(file, fcntl.F_WRLCK, _NAMES.start, len(_NAMES))
+        except (BlockingIOError, PermissionError) as error:
+            if error.filename is not None:  # it cannot be opened
+                raise trouble(path, error) from error
+            raise BotsTaken(f"the journal {path}: {_IN_USE}") from error
+        except OSError as error:
+            raise trouble(path, error) from error
+        yield
 
 
 class Custody:
