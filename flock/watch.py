@@ -13,7 +13,7 @@ _MARGIN = 60.0  # seconds behind its due time after which a sheep has gone quiet
 _NAMED = 5  # quiet sheep that get an event each
 _PAUSE = 60.0  # seconds between two times that quiet sheep are told of
 _STUCK = 180.0  # seconds after which a sheep that should have moved hangs; no request may take so long
-_UNANSWERED = "no answer from the network yet"
+UNANSWERED = "no answer from the network yet"
 _WAITS_ITS_TURN = "it waits for its turn, while others wait for the network's answers"
 
 
@@ -41,7 +41,7 @@ class Watch:
             overdue = self._seconds(sheep, now)
             if overdue <= _MARGIN and not self._quiet:
                 continue
-            if overdue <= max(_MARGIN, sheep.line_interval) or sheep.is_penned or sheep.is_waiting:
+            if not has_gone_quiet(overdue, sheep.line_interval) or sheep.is_penned or sheep.is_waiting:
                 self._quiet.discard(sheep.bot)
                 self._untold.pop(sheep.bot, None)
             elif sheep.bot not in self._quiet:
@@ -73,6 +73,11 @@ class Watch:
         return now - max(sheep.due, self.since)
 
 
+def has_gone_quiet(overdue: float, line_interval: float) -> bool:
+    """Return whether a sheep that is so many seconds past its due time has gone quiet, unless it has to wait."""
+    return overdue > max(_MARGIN, line_interval)
+
+
 def snapshot(flock: Sequence[Sheep], dead: Collection[str], *, now: float, wall: float) -> Rounds:
     """Return how the flock is doing; `dead` holds the bots whose threads have ended by an error.
 
@@ -97,4 +102,4 @@ def snapshot(flock: Sequence[Sheep], dead: Collection[str], *, now: float, wall:
 
 
 def _why(sheep: Sheep) -> str:
-    return sheep.standing.trouble or (_UNANSWERED if sheep.busy else _WAITS_ITS_TURN)
+    return sheep.standing.trouble or (UNANSWERED if sheep.busy else _WAITS_ITS_TURN)

@@ -14,10 +14,13 @@ from pathlib import Path
 import click
 
 from flock import __version__
+from flock.cli.copies import backup, restore
 from flock.cli.exits import EXIT_CODES, exit_code
+from flock.cli.log import log
 from flock.cli.pasture import pasture
 from flock.cli.rehearse import rehearse
 from flock.cli.run import run
+from flock.cli.status import status
 from flock.cli.streams import open_standard_streams
 
 COMPLETION = "_FLOCK_COMPLETE"  # the variable by which a shell asks for completions
@@ -72,6 +75,10 @@ COMMANDS = (
     run,
     rehearse,
     pasture,
+    status,
+    log,
+    backup,
+    restore,
 )
 for command in COMMANDS:
     cli.add_command(command)

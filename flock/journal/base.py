@@ -96,6 +96,16 @@ def numbered(bot: str, account: str) -> str:
     return f"{bot} ({account.rpartition(':')[2]})"
 
 
+def identified(bot: str, account: str | None, accounts: Mapping[str, str | None], bots: Mapping[str, str]) -> str:
+    """Return the name under which a journal knows a bot (see `Journal.identify`).
+
+    `accounts` has the account of each bot that it knows, or None, and `bots` the bot of each account.
+    """
+    if account is None or accounts.get(bot) in (None, account):
+        return bots.get(account or "", bot)
+    return bots.get(account, numbered(bot, account))
+
+
 class Settlement(NamedTuple):
     """How the post (`n`, `piece`) ended: `why` is empty when it was said; `at` is wall-clock time."""
 

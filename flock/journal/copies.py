@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import sqlite3
 import tempfile
@@ -38,12 +39,12 @@ class Restored:
     """What a restore has done.
 
     `aside` is what was at the path before, if anything was. `behind` has the bots that have made posts since the
-    copy, and how many: they make these once more.
+    copy, and how many: they make these once more. It is None where no journal could be read that tells.
     """
 
     copy: Copy
     aside: Path | None
-    behind: dict[str, int]
+    behind: dict[str, int] | None
 
 
 def back_up(journal: Path, file: Path, *, force: bool = False) -> Copy:
@@ -120,12 +121,12 @@ def _records(file: Path) -> list[Record]:
         return opened.bots()
 
 
-def _behind(journal: Path, file: Path) -> dict[str, int]:
-    """Return how many posts each bot of the journal is ahead of the copy; nothing if it cannot be read."""
+def _behind(journal: Path, file: Path) -> dict[str, int] | None:
+    """Return how many posts each bot of the journal is ahead of the copy; None if the journal cannot be read."""
     try:
         present = {each.bot: each.kept[0].n for each in _records(journal) if each.kept}
     except JournalError:  # it is missing, or so damaged that it has to be restored
-        return {}
+        return None
     copied = {each.bot: each.kept[0].n for each in _records(file) if each.kept}
     return {bot: n - copied.get(bot, 0) for bot, n in present.items() if n > copied.get(bot, 0)}
 
@@ -206,8 +207,7 @@ def _set_aside(journal: Path) -> Path | None:
 
     What its -wal file holds is in it then, unless it is damaged; in that case the -wal file is renamed like it.
     """
-    stamp = time.strftime("%Y%m%d-%H%M%S")
-    aside = journal.with_name(f"{journal.name}.before-{stamp}")
+    aside = _new_name(f"{journal.name}.before-{time.strftime('%Y%m%d-%H%M%S')}", journal.parent)
     others = [end for end in ("-wal", "-shm") if journal.with_name(f"{journal.name}{end}").exists()]
     if others and journal.exists():
         with suppress(sqlite3.Error), closing(sqlite3.connect(journal, isolation_level=None)) as last:
@@ -222,6 +222,13 @@ def _set_aside(journal: Path) -> Path | None:
     except OSError:  # a file system without links
         journal.rename(aside)
     return aside
+
+
+def _new_name(name: str, folder: Path) -> Path:
+    """Return a name in the folder that no file has, nor a -wal file beside it."""
+    taken = set(os.listdir(folder))  # noqa: PTH208 - names are all that is wanted
+    names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
+    return next(folder / each for each in names if taken.isdisjoint([each, f"{each}-wal", f"{each}-shm"]))
 
 
 def _flush_folder(folder: Path) -> None:

@@ -9,7 +9,7 @@ from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 
 from flock.errors import BotsTaken, Unstorable
-from flock.journal.base import WELL, Noted, Outcome, Place, Record, Settlement, Standing, in_order, numbered
+from flock.journal.base import WELL, Noted, Outcome, Place, Record, Settlement, Standing, identified, in_order
 from flock.units import DAY
 
 _TEXTS = 100  # posts of each bot
@@ -37,10 +37,7 @@ class MemoryJournal:
                 self._accounts.setdefault(bot, accounts[bot])
 
     def identify(self, bot: str, account: str | None) -> str:
-        known = next((name for name, each in self._accounts.items() if each == account), None)
-        if known or account is None:
-            return known or bot
-        return bot if self._accounts.get(bot, account) == account else numbered(bot, account)
+        return identified(bot, account, self._accounts, {each: name for name, each in self._accounts.items()})
 
     def recognize(self, bot: str, name: str, account: str) -> str:
         with self._recognizing:

@@ -90,6 +90,15 @@ def has_birthday(before: Place, after: Place, recite: Recite) -> bool:
     return after.recitations > before.recitations and after.silent == before.silent
 
 
+def drawn_by(bot: str, named: str, label: str) -> str:
+    """Return the name by which the random numbers of the sheep `bot` are drawn.
+
+    It stays when the account is renamed. `named` is what the journal would call the sheep by its present name, and
+    `label` what logs call it.
+    """
+    return bot.partition(":")[2] if bot != named else label
+
+
 def age_at(here: Place, recitation: Recitation) -> float:
     """Return the age of a sheep in recitations, at its place in the present one."""
     return here.recitations + max(0, here.line) / len(recitation.utterances)

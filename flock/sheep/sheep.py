@@ -26,6 +26,7 @@ from flock.sheep.place import (
     about,
     age_at,
     back,
+    drawn_by,
     found_again,
     has_birthday,
     interval_after,
@@ -144,8 +145,8 @@ class Sheep:
 
     def _be_born(self) -> None:
         """Draw the seed of the random numbers. Those of a renamed account stay what they were."""
-        is_renamed = self.bot != self.context.networks.bot(self.key)
-        self.seed = seed_of(self.context.options.seed, self.bot.partition(":")[2] if is_renamed else self.name)
+        named = self.context.networks.bot(self.key)
+        self.seed = seed_of(self.context.options.seed, drawn_by(self.bot, named, self.name))
         self._recited: dict[int, Recitation] = {}
         self._pieces: tuple[str, list[str]] | None = None  # the line under way, and its posts
 

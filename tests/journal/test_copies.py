@@ -66,7 +66,7 @@ def elsewhere(act: Callable[..., Any], *arguments: Any) -> str:
     process = context.Process(target=attempt, args=(act, *arguments), kwargs={"results": results})
     process.start()
     process.join(30)
-    return results.get()
+    return str(results.get())
 
 
 class TestBackUp:
@@ -159,7 +159,7 @@ class TestRestore:
         copy = back_up(path, tmp_path / "copy.db").file
         restored = restore(copy, tmp_path / "elsewhere" / "flock.db")
 
-        assert (None, {}) == (restored.aside, restored.behind)
+        assert (None, None) == (restored.aside, restored.behind)
         with closing(SqliteJournal(tmp_path / "elsewhere" / "flock.db")) as journal:
             journal.claim([DOLLY])
             say(journal, DOLLY, 3)
@@ -181,6 +181,14 @@ class TestRestore:
         assert {DOLLY: 4, EWE: 1} == places(restored.aside)
         assert ["flock.db", restored.aside.name, "flock.db.lock"] == names(path.parent)
         assert [0o600] * 3 == [each.stat().st_mode & 0o777 for each in path.parent.iterdir()]
+
+    def test_each_journal_that_was_replaced_is_kept(self, path: Path, tmp_path: Path) -> None:
+        """Also two in one second."""
+        copy = back_up(path, tmp_path / "copy.db").file
+        asides = {restore(copy, path).aside for _ in range(3)}
+
+        assert 3 == len(asides)
+        assert [{DOLLY: 3, EWE: 1}] * 3 == [places(aside) for aside in asides if aside]
 
     def test_a_newer_journal_is_not_replaced_unasked(self, path: Path, tmp_path: Path) -> None:
         """Its lines would be said once more."""
