@@ -219,6 +219,7 @@ class _Viewer:
 
     def bot(self, member: Member, record: Record, texts: Mapping[str, int]) -> Bot:
         key, networks = member.key, self._roster.networks
+        practises = networks.realm(key) == "pasture"
         place, standing = record.kept or (Place(), WELL)
         line, lines, age, text = self._where(member, record, place)
         state, why = self._state(member, record, place, standing)
@@ -230,7 +231,7 @@ class _Viewer:
         return Bot(
             name=member.name,
             network=networks.title(key),
-            practises=networks.realm(key) == "pasture",
+            practises=practises,
             journal_name=member.bot,
             key_file=key.file,
             poem_file=key.poem_file,
@@ -250,7 +251,7 @@ class _Viewer:
             said=said,
             link=networks.link(key, said.post_id) if said and said.post_id else "",
             today=sum(texts.values()),
-            spent=sum(count * self._price(member, text) for text, count in texts.items()),
+            spent=0.0 if practises else sum(count * self._price(member, each) for each, count in texts.items()),
             orders=record.orders,
         )
 
@@ -304,10 +305,9 @@ class _Viewer:
         return None, ()
 
     def _price(self, member: Member, text: str) -> float:
-        which = (self._roster.networks.realm(member.key), text)
+        which = (member.key.network, text)
         if which not in self._prices:
-            is_billed = self._roster.networks.realm(member.key) != "pasture"
-            self._prices[which] = self._roster.networks.price(member.key, text) if is_billed else 0.0
+            self._prices[which] = self._roster.networks.price(member.key, text)
         return self._prices[which]
 
 

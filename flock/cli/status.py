@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -78,6 +79,8 @@ def _head(overview: Overview) -> Iterator[str]:
         yield f"running: process {each.pid}{since}, {_count(each.bots, 'bot')}"
     if not overview.processes:
         yield "not running"
+    states = Counter(bot.state.value for bot in overview.bots)
+    yield f"bots: {', '.join(f'{count:,} {state}' for state, count in states.most_common())}"
     yield f"today: {_count(overview.today, 'post')}{_dollars(overview.spent)}"
 
 
