@@ -221,6 +221,13 @@ class Out(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NewJournal(Event):
+    """The flock has made a new journal, so that every bot starts at its first line. `path` is where it is."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rounds(Event):
     """The state of the flock, sent each second. The numbers are of sheep, and the tuples hold their names.
 

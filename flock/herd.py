@@ -12,7 +12,7 @@ import numpy as np
 
 from flock.context import Context
 from flock.errors import BadOption, printable
-from flock.events import Died, Event, Out
+from flock.events import Died, Event, NewJournal, Out
 from flock.sheep.sheep import Sheep
 from flock.threads.pool import thread_pool
 from flock.watch import Watch, snapshot
@@ -50,6 +50,8 @@ class Herd:
         self.context.stop.expect(threads)
         pool = thread_pool(max(1, threads))
         self.tell(Out, sheep=len(flock), where=self._where(), first_in=self._first_in(flock))
+        if self.context.journal.is_new:
+            self.tell(NewJournal, path=str(self.context.options.state_file.absolute()))
 
         def come_home(_: object) -> None:
             pool.close()

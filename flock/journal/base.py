@@ -176,7 +176,12 @@ class Journal(Protocol):
 
     A kill of the process loses no write that returned. A power cut loses no intent; it may lose what a bot wrote
     after the latest intent (a settlement, a `keep`), so that its own intent is open again.
+
+    `is_new` says whether it was made just now, so that every bot starts at its first line. It is false where
+    nothing is kept, and where a journal was lost, of which a warning tells.
     """
+
+    is_new: bool
 
     def claim(self, bots: Sequence[str], accounts: Mapping[str, str] | None = None) -> None:
         """Reserve these bots for this journal until `close`, all or none. Raises BotsTaken if another has one.

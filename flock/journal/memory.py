@@ -21,6 +21,8 @@ class MemoryJournal:
     It knows when each post of the last day was made, and the texts of the latest hundred of each bot.
     """
 
+    is_new = False
+
     def __init__(self) -> None:
         self._kept: dict[str, tuple[Place, Standing]] = {}
         self._claimed: set[str] = set()

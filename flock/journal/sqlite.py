@@ -84,6 +84,7 @@ class SqliteJournal:
         self._keep = keep
         self._is_read_only = read_only
         self._is_closed = False
+        self.is_new = False
         self._wal: int | None = None  # a descriptor of the WAL, to flush it
         self._pid = os.getpid()
         self._reading = threading.Lock()  # an open SELECT would hide newer rows from the other threads
@@ -114,6 +115,8 @@ class SqliteJournal:
             self._reader = opened.enter_context(closing(connect(file)))
             if version(self._reader):
                 check(self._reader)  # first: a migration of damaged tables would not say which
+            elif not self._custody.beside.path.exists():  # else a warning was given that it is lost
+                self.is_new = True
             if not is_current(self._reader):
                 self._migrate()
             self._writer = opened.enter_context(closing(connect(file, flushes=False)))

@@ -13,6 +13,7 @@ from flock.events import (
     Dropped,
     Event,
     GoneQuiet,
+    NewJournal,
     NobodyQuiet,
     Out,
     Penned,
@@ -144,6 +145,11 @@ def _out(event: Out) -> str:
     where = f" to {event.where}" if event.where else ""
     first = f"; the first line is due in {roughly(event.first_in)}" if event.first_in >= _LONG_WAIT else ""
     return f"{event.sheep} sheep on the way out{where}{first}"
+
+
+@describe.register
+def _new_journal(event: NewJournal) -> str:
+    return f"a new journal: every bot starts at line 1 ({event.path})"
 
 
 @describe.register

@@ -19,6 +19,7 @@ from flock.events import (
     Dropped,
     Event,
     GoneQuiet,
+    NewJournal,
     NobodyQuiet,
     Out,
     Penned,
@@ -77,6 +78,7 @@ SENTENCES = [
     (NobodyQuiet(at=AT), "every sheep that had gone quiet has posted again, or is penned or waiting"),
     (PickedUp(at=AT, line=2, text="baa"), "finds its poem edited, and goes on at line 3: baa"),
     (PoemChanged(at=AT, text="baa"), "has another poem than before, and begins at its top: baa"),
+    (NewJournal(at=AT, path="/f.db"), "a new journal: every bot starts at line 1 (/f.db)"),
     (Out(at=AT, sheep=5), "5 sheep on the way out"),
     (Out(at=AT, sheep=5, where="X", first_in=29.9), "5 sheep on the way out to X"),
     (
