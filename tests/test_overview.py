@@ -335,3 +335,22 @@ def test_it_is_json_throughout(tmp_path: Path, options: Options, write_key: Call
 
     assert "2027-01-15T08:00:00.000Z" == told["time"] == told["bots"][0]["paused_since"]
     assert ("paused", "too many requests") == (told["bots"][0]["state"], told["bots"][0]["why"])
+
+
+@pytest.mark.parametrize("version", ["v2", "v4"])
+def test_a_journal_of_an_older_flock_is_shown_and_left_as_it_is(
+    version: str, tmp_path: Path, options: Options
+) -> None:
+    """What it says is brought up to date in memory alone."""
+    dump = Path(__file__).parent / "journal" / "data" / f"journal-{version}.sql"
+    with closing(sqlite3.connect(options.state_file)) as connection:
+        connection.executescript(dump.read_text(encoding="utf-8"))
+    before = options.state_file.read_bytes()
+
+    with closing(SqliteJournal(options.state_file, read_only=True)) as journal:
+        bots, posts = journal.bots(), journal.posts()
+
+    assert "x:said" in {record.bot for record in bots}
+    assert "twitter" not in {record.bot.partition(":")[0] for record in bots}
+    assert {post.bot for post in posts} <= {record.bot for record in bots}
+    assert before == options.state_file.read_bytes()

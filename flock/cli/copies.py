@@ -74,7 +74,7 @@ def _told(restored: Restored, path: Path) -> list[str]:
         lines.append(f"what was there is kept: {restored.aside}")
     if restored.behind:
         posts, bots = sum(restored.behind.values()), len(restored.behind)
-        lines.append(f"posts that were made since, and are made once more: {posts:,}, of {bots:,} bots; {_AGAIN}")
+        lines.append(f"posts made since, which are made once more: {posts:,} (bots: {bots:,}); {_AGAIN}")
     elif restored.behind is None:
         lines.append(f"what bots have posted since, they post once more; {_AGAIN}")
     return lines

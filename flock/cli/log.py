@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,7 +69,8 @@ def log(
         entries = book.posts(first)
         _print(entries[max(0, len(entries) - count) :] if count is not None else entries, as_json=as_json)
         if follow:
-            _follow(book, as_json=as_json)
+            with suppress(KeyboardInterrupt):
+                _follow(book, as_json=as_json)
 
 
 def _follow(book: Logbook, *, as_json: bool) -> None:

@@ -75,18 +75,22 @@ def restore(file: Path, journal: Path, *, force: bool = False) -> Restored:
     journal = Path(os.path.realpath(journal))
     _refuse_journal_itself(journal, file)
     _check(file)
-    behind = _behind(journal, file)
-    if behind and not force:
-        posts, bots = sum(behind.values()), len(behind)
-        raise BadOption(
-            f"{file}: the journal {journal} is newer: since the copy, {posts} posts of {bots} bots were made, and "
-            "would be made once more; --force restores it all the same"
-        )
     try:
         make_folder(journal.parent)
     except OSError as error:
         raise trouble(journal, error) from error
-    with alone(journal), _draft(file, journal) as draft:
+    with alone(journal):
+        behind = _behind(journal, file)
+        if behind and not force:
+            raise BadOption(
+                f"{file}: the journal {journal} is newer: posts made since the copy, which would be made once "
+                f"more: {sum(behind.values())} (bots: {len(behind)}); --force restores it all the same"
+            )
+        return _replace(journal, file, behind)
+
+
+def _replace(journal: Path, file: Path, behind: dict[str, int] | None) -> Restored:
+    with _draft(file, journal) as draft:
         copy = _described(draft, file)
         try:
             aside = _set_aside(journal)

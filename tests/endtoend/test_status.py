@@ -107,7 +107,7 @@ def test_a_reader_that_has_seen_enough_ends_the_log(
     make_folder: Make, start: Start, open_pasture: OpenPasture, tmp_path: Path
 ) -> None:
     """`flock log | head` is no error."""
-    folder = make_folder(1)
+    folder = make_folder(1, lines=3000)
     pasture = open_pasture(folder)
     where = ["--base-url", pasture.url, "--state", str(tmp_path / "flock.db")]
     flock = start("run", folder.path, "--line-interval", "0.05", *where)
@@ -148,7 +148,7 @@ def test_ten_thousand_rows_are_printed_plainly() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=TIMEOUT
     ).stdout.splitlines()
 
-    assert ["bot      posts", "羊0           0", "羊1           1"] == output[:3]
+    assert ["bot      posts", "羊0          0", "羊1          1"] == output[:3]
     assert 10_001 == len(output)
     assert "\x1b" not in output[-1]
 

@@ -199,7 +199,7 @@ class TestRestore:
                 journal.read(DOLLY)
                 say(journal, DOLLY, n)
 
-        with pytest.raises(BadOption, match="since the copy, 2 posts of 1 bots were made"):
+        with pytest.raises(BadOption, match=r"would be made once more: 2 \(bots: 1\); --force"):
             restore(copy, path)
 
         assert {DOLLY: 5, EWE: 1} == places(path)
