@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 _NAMED = 5  # bots of one trouble that are named
 _COLUMNS = ("bot", "state", "line", "next", "today")
+_OF_A_PHONE = ("bot", "state", "next")
+_WIDE = 58  # characters of a line, from which on it has room for all columns
 
 
 @click.command(epilog=EXIT_CODES)
@@ -63,7 +66,10 @@ def _print(overview: Overview, *, in_full: bool) -> None:
             for line in _details(bot, overview.at):
                 click.echo(harmless(line))
     else:
-        print_table(_COLUMNS, [_row(bot, overview.at) for bot in overview.bots], numbers=("line", "today"))
+        rows = [_row(bot, overview.at) for bot in overview.bots]
+        shown = _COLUMNS if shutil.get_terminal_size().columns >= _WIDE else _OF_A_PHONE
+        places = [_COLUMNS.index(column) for column in shown]
+        print_table(shown, [[row[place] for place in places] for row in rows], numbers=("line", "today"))
         for line in _troubles(overview):
             click.echo(harmless(line))
     for problem in overview.problems:
