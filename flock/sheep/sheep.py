@@ -13,12 +13,13 @@ from typing import Any
 
 from flock import events
 from flock.context import Context, shared_context
-from flock.errors import BadInput, BotsTaken, DailyLimit, JournalError, NetworkError, Wait, printable
+from flock.errors import BadInput, DailyLimit, JournalError, NetworkError, printable
 from flock.events import Event
 from flock.journal import WELL, Condition, Outcome, Place, Standing
 from flock.keys import Key, Params, read_key
 from flock.networks.base import Network
 from flock.poem import cut, read_poem
+from flock.sheep.account import find_account, is_anothers
 from flock.sheep.allowance import allowance, take_from_all
 from flock.sheep.delivery import Delivery
 from flock.sheep.keyfile import KeyFile
@@ -43,7 +44,6 @@ log = logging.getLogger(__name__)
 STEADFAST = TEMPERAMENTS["steadfast"]
 
 PIECE_INTERVAL = 3.0  # seconds between the posts of one line: readers get it as a whole, and not as a burst
-ACCOUNT_WAIT = 60.0  # seconds between two looks at whether another bot still posts to the account
 _CRON_SLACK = 30.0  # seconds; half of cron's minute
 
 
@@ -462,7 +462,7 @@ class Sheep:
             return False  # the post was one of the account of before
 
         def use(key: Key) -> None:
-            if self._is_anothers(key):
+            if self.is_anothers(key):
                 raise BadInput("its key file names another bot now; start the flock anew")
             before = self.key
             self._use(key)
@@ -479,14 +479,10 @@ class Sheep:
         self._is_recognized = False
         return True
 
-    def _is_anothers(self, key: Key) -> bool:
+    def is_anothers(self, key: Key) -> bool:
         """Return whether `key` is another bot's, as far as that is known before the network has been asked."""
-        networks = self.context.networks
-        if networks.account(key) is not None:
-            return self.context.bot(key) != self.bot
-        if self._account and networks.tells_account(key):
-            return False  # `_find_account` compares
-        return networks.bot(key) not in (networks.bot(self.key), self.bot)
+        named, networks = self.context.bot(key), self.context.networks
+        return is_anothers(key, own=self.key, bot=self.bot, known=self._account, named=named, networks=networks)
 
     # Which account it is
 
@@ -496,16 +492,16 @@ class Sheep:
         Return whether the journal knows that account by another name; then the sheep goes on at that place.
         Raises NetworkError, also when the account is another bot's, and JournalError.
         """
-        networks, journal = self.context.networks, self.context.journal
-        account = networks.find_account(self.key, self.api)
-        if account and account != self._account:
-            until = self.context.clock.wall() + ACCOUNT_WAIT
-            if self._account:
-                raise Wait("its key file is another account's now; start the flock anew", until=until)
-            try:
-                self.bot = journal.recognize(self.bot, networks.bot(self.key), account)
-            except BotsTaken as error:
-                raise Wait(str(error), until=until) from error
+        context = self.context
+        self.bot, account = find_account(
+            self.bot,
+            self._account,
+            self.key,
+            self.api,
+            networks=context.networks,
+            journal=context.journal,
+            wall=context.clock.wall(),
+        )
         has_another = self.bot != self._delivery.bot
         if has_another:
             self._move()
