@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 
 from flock.errors import BotsTaken, Unstorable
-from flock.journal.base import WELL, Outcome, Place, Settlement, Standing, numbered
+from flock.journal.base import WELL, Command, Outcome, Place, Settlement, Standing, Verb, numbered
 from flock.units import DAY
 
 
@@ -21,6 +21,8 @@ class MemoryJournal:
         self._accounts: dict[str, str] = {}  # of bots, by their names
         self._posted: dict[str, deque[float]] = {}  # times of the last day
         self._recognizing = threading.Lock()
+        self._commands: list[Command] = []
+        self._given = 0  # how many commands ever
 
     def claim(self, bots: Sequence[str], accounts: Mapping[str, str] | None = None) -> None:
         self._claimed.update(bots)
@@ -42,6 +44,7 @@ class MemoryJournal:
                     f"another bot of this flock posts to the account of {name}; keep one of the key files"
                 )
             self.claim([known], {known: account})
+            self._commands = [each._replace(bot=known) if each.bot == bot else each for each in self._commands]
             return known
 
     def read(self, bot: str) -> tuple[Place, Standing] | None:
@@ -64,6 +67,28 @@ class MemoryJournal:
 
     def keep(self, bot: str, place: Place, standing: Standing) -> None:
         self._kept[bot] = (place, standing)
+
+    def give(self, bots: Sequence[str], verb: Verb, line: int | None = None, *, at: float) -> None:
+        for bot in bots:
+            self._given += 1
+            self._commands.append(Command(self._given, bot, verb, line, at))
+
+    def commands(self) -> list[Command]:
+        return list(self._commands)
+
+    def obey(self, command: Command, bot: str, place: Place, standing: Standing) -> bool:
+        if command not in self._commands:
+            return False
+        self._commands.remove(command)
+        self._kept[bot] = (place, standing)
+        return True
+
+    def holders(self, bots: Sequence[str]) -> dict[str, int]:
+        del bots
+        return {}
+
+    def release(self, bots: Sequence[str]) -> None:
+        self._claimed.difference_update(bots)
 
     def latest_posts(self, count: int, bot: str | None = None, *, now: float = math.inf) -> list[float]:
         if not count:

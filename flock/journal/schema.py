@@ -96,6 +96,11 @@ MIGRATIONS = (
         given_at REAL NOT NULL
     ) STRICT;
     """,
+    # The line that `again` says once more, and the poem that a changed temperament is told from.
+    """
+    ALTER TABLE sheep ADD COLUMN said TEXT NOT NULL DEFAULT '';
+    ALTER TABLE sheep ADD COLUMN poem TEXT NOT NULL DEFAULT '';
+    """,
 )
 
 _TABLES = ("sheep", "tweet", "command")

@@ -34,7 +34,7 @@ def find_account(
 def is_anothers(key: Key, *, own: Key, bot: str, known: str | None, named: str, networks: Networks) -> bool:
     """Return whether `key` is another bot's, as far as that is known before the network has been asked.
 
-    The bot is called `bot`, has the key `own` now, and was let in to the account `known`. The journal knows the bot
+    The bot is called `bot`, has the key `own` now, and was let in to the account `known`. The journal knows the one
     of `key` as `named`.
     """
     if networks.account(key) is not None:
