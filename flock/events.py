@@ -212,6 +212,51 @@ class PoemChanged(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TemperamentChanged(Event):
+    """The bot says the same poem in another temperament than at its last post, or with another seed.
+
+    It goes on at `line` of the recitation, counted from 0.
+    """
+
+    level: ClassVar[int] = logging.WARNING
+
+    line: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Obeyed(Event):
+    """The bot has done what its operator told it: `command`, such as "from 7".
+
+    `text` is the line that comes next, and `seconds` the time until it is due. `why` says what keeps the bot from
+    saying it then, or is empty.
+    """
+
+    command: str
+    text: str
+    seconds: float
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told(Event):
+    """The bot was told to do `command`, and does it later: `why` says when. Sent once for each command."""
+
+    command: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declined(Event):
+    """The bot was told to do `command`, and cannot do it, for the reason `why`. The command is gone."""
+
+    level: ClassVar[int] = logging.WARNING
+
+    command: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Out(Event):
     """The flock has started: each of its `sheep` has its thread. The first line is due in `first_in` seconds."""
 
@@ -235,6 +280,7 @@ class Rounds(Event):
     in_trouble: int
     alive: bool
     dead: tuple[str, ...] = ()
+    paused: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

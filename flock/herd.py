@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from flock.context import Context
-from flock.errors import BadOption, printable
+from flock.errors import BadOption, JournalError, printable
 from flock.events import Died, Event, Out
+from flock.journal import Command
 from flock.sheep.sheep import Sheep
 from flock.threads.pool import thread_pool
 from flock.watch import Watch, snapshot
@@ -78,14 +79,36 @@ class Herd:
         except BadOption as error:  # no more files: a sheep that sleeps finds out when it wakes by itself
             log.warning("%s", error)
 
+    def hand_over(self) -> None:
+        """Hand the operator's commands to the sheep that they are for, and wake these if they sleep.
+
+        Sheep that are told to go on do so one after the other, as at the start.
+        """
+        try:
+            commands = self.context.journal.commands()
+        except JournalError as error:
+            log.debug("%s", error)  # told by the next intent
+            return
+        if not commands:
+            return
+        told: dict[str, list[Command]] = {}
+        for command in commands:
+            told.setdefault(command.bot, []).append(command)
+        flock = [sheep for sheep in self.flock if sheep.bot in told and sheep.bot not in self.dead]
+        for place, sheep in enumerate(flock):
+            sheep.hear(told[sheep.bot], place * min(sheep.line_interval / len(flock), _STAGGER))
+        if any(sheep.sleeping and sheep.is_spoken_to for sheep in flock):
+            self.wake()
+
     def look_around(self) -> None:
-        """Look after the journal; tell how the herd is doing, and of sheep that have gone quiet.
+        """Look after the journal, hand over commands, tell how the herd is doing and which sheep have gone quiet.
 
         It is called once a second. A large herd is looked over less often, since that takes CPU for each sheep: of
         1,000 sheep every 5 s, of 2,000 and more every 10 s.
         """
         now, wall = self.context.clock.now(), self.context.clock.wall()
         self.context.journal.look_after(now)
+        self.hand_over()
         if now < self._next_rounds:
             return
         self._next_rounds = now + min(len(self.flock) * _ROUNDS, _LONGEST_ROUNDS)
@@ -137,7 +160,8 @@ class Herd:
         return ", ".join(sorted(service.name for service in self.context.networks.services))
 
     def _first_in(self, flock: Sequence[Sheep]) -> float:
-        return min((sheep.wake for sheep in flock), default=0.0) - self.context.clock.now()
+        now = self.context.clock.now()
+        return min((sheep.wake for sheep in flock if not sheep.is_paused), default=now) - now
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import math
 import os
 import signal
 import sys
@@ -126,6 +127,7 @@ class SimpleShepherd:
     def loop(self) -> Any:
         """Run every sheep in a thread of its own. Returns when all have ended; by themselves they do not."""
         self._tell_doubts(self.all_sheep)
+        self.herd.hand_over()
         pool = thread_pool(len(self.all_sheep))
         try:
             return pool.map(self.herd.guarded(runsheep), self.all_sheep, chunksize=1)
@@ -154,15 +156,19 @@ class Shepherd(SimpleShepherd):
         for sheep in self.all_sheep:
             sheep.start_afresh()
         self.herd.spread()
+        self.herd.hand_over()  # before the first line, which may be one that is to be skipped
         return self._send_out(runsheep, self.all_sheep, threads=len(self.all_sheep))
 
     def once(self) -> Ending:
         """Let each sheep that is due say one line, for cron; return how that ended. Raises FlockError the second
         time."""
         self._begin()
+        self.herd.hand_over()
+        for sheep in self.all_sheep:
+            sheep.attend()
         now = self.context.clock.now()
         due = [sheep for sheep in self.all_sheep if sheep.is_due()]
-        held = [sheep for sheep in self.all_sheep if sheep.due <= now < sheep.wake and sheep.is_refused]
+        held = [sheep for sheep in self.all_sheep if sheep.due <= now < sheep.wake < math.inf and sheep.is_refused]
         self._tell_doubts([sheep for sheep in due if not sheep.tot_tweet_tracker])  # cron mails what is told
         return self._send_out(
             self._beat_unless_stopped, due, threads=min(len(due), _THREADS_ONCE), owing=[*due, *held]
@@ -179,7 +185,8 @@ class Shepherd(SimpleShepherd):
             sheep.beat()
             while sheep.is_within_a_line and not self.context.stop.is_set():
                 sheep.sleep()
-                sheep.beat()
+                if not sheep.attend():
+                    sheep.beat()
 
     def _warn_of_limits(self) -> None:
         from flock.preflight import journal_troubles, shortfalls  # noqa: PLC0415 - a rehearsal has no threads

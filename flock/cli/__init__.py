@@ -19,6 +19,7 @@ from flock.cli.pasture import pasture
 from flock.cli.rehearse import rehearse
 from flock.cli.run import run
 from flock.cli.streams import open_standard_streams
+from flock.cli.tell import tell
 
 COMPLETION = "_FLOCK_COMPLETE"  # the variable by which a shell asks for completions
 
@@ -72,6 +73,7 @@ COMMANDS = (
     run,
     rehearse,
     pasture,
+    tell,
 )
 for command in COMMANDS:
     cli.add_command(command)

@@ -40,8 +40,8 @@ class Place(NamedTuple):
     the first post of the thread that the next piece belongs to. `token` is what the network may know the intent by
     (see `networks.base.Intent`).
 
-    `said` is the whole text of the line that was said last, and `poem` the mark of the poem that the bot is in (see
-    `poem.mark_of`): with the same mark, other texts are another temperament's.
+    `said` is the whole text of the line that was said last, and `poem` the mark of the poem that the bot is in
+    (see `poem.mark_of`): with the same mark, other texts are another temperament's.
 
     `refusals` counts the answers that refused a text without a reason since the network last accepted one.
     `passed` counts the refused lines right before this one that were passed over on trial, and `trials` the trials
@@ -127,8 +127,8 @@ class Verb(StrEnum):
 class Command(NamedTuple):
     """What the operator told `bot` to do, at the wall-clock time `given`.
 
-    `line` is for `Verb.FROM`: the line's number in the poem's file, from 1, as editors show it. Of the commands that
-    are there, those with lower numbers were given before; the `number` of one that was obeyed may come again.
+    `line` is for `Verb.FROM`: the line's number in the poem's file, from 1, as editors show it. Of the commands
+    that are there, those with lower numbers were given before; the `number` of one that was obeyed may come again.
     """
 
     number: int

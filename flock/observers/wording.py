@@ -9,11 +9,13 @@ from flock.events import (
     BackingOff,
     Birthday,
     Called,
+    Declined,
     Died,
     Dropped,
     Event,
     GoneQuiet,
     NobodyQuiet,
+    Obeyed,
     Out,
     Penned,
     PickedUp,
@@ -27,6 +29,8 @@ from flock.events import (
     Stopped,
     Stopping,
     Stumbled,
+    TemperamentChanged,
+    Told,
     Unsure,
     Waiting,
 )
@@ -140,6 +144,28 @@ def _poem_changed(event: PoemChanged) -> str:
 
 
 @describe.register
+def _temperament_changed(event: TemperamentChanged) -> str:
+    return f"has another temperament or seed than before, and goes on at line {event.line + 1}: {event.text}"
+
+
+@describe.register
+def _obeyed(event: Obeyed) -> str:
+    when = f"in {roughly(event.seconds)}" if event.seconds >= 1 else "now"
+    follows = event.why or f"next, {when}: {event.text}"
+    return f"does as it is told: {event.command}; {follows}"
+
+
+@describe.register
+def _told(event: Told) -> str:
+    return f"is told: {event.command}; {event.why}"
+
+
+@describe.register
+def _declined(event: Declined) -> str:
+    return f"cannot do as it is told: {event.command}: {event.why}"
+
+
+@describe.register
 def _out(event: Out) -> str:
     where = f" to {event.where}" if event.where else ""
     first = f"; the first line is due in {roughly(event.first_in)}" if event.first_in >= _LONG_WAIT else ""
@@ -151,6 +177,8 @@ def _rounds(event: Rounds) -> str:
     parts = [f"{event.sheep} sheep"]
     if event.penned:
         parts.append(f"{len(event.penned)} penned ({_some(event.penned)})")
+    if event.paused:
+        parts.append(f"{event.paused} paused")
     if event.waiting:
         parts.append(f"{event.waiting} waiting for a limit")
     if event.in_trouble:

@@ -34,8 +34,8 @@ def find_account(
 def is_anothers(key: Key, *, own: Key, bot: str, known: str | None, named: str, networks: Networks) -> bool:
     """Return whether `key` is another bot's, as far as that is known before the network has been asked.
 
-    The bot is called `bot`, has the key `own` now, and was let in to the account `known`. The journal knows the one
-    of `key` as `named`.
+    The bot is called `bot`, has the key `own` now, and was let in to the account `known`. `named` is what the
+    journal calls the bot of `key`.
     """
     if networks.account(key) is not None:
         return named != bot

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import random
 import threading
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -15,10 +17,11 @@ from flock import events
 from flock.context import Context, shared_context
 from flock.errors import BadInput, DailyLimit, JournalError, NetworkError, printable
 from flock.events import Event
-from flock.journal import WELL, Condition, Outcome, Place, Standing
+from flock.journal import WELL, Command, Condition, Outcome, Place, Standing, Verb
 from flock.keys import Key, Params, read_key
 from flock.networks.base import Network
-from flock.poem import cut, read_poem
+from flock.poem import cut, mark_of, place_of_line, read_poem
+from flock.sheep import orders
 from flock.sheep.account import find_account, is_anothers
 from flock.sheep.allowance import allowance, take_from_all
 from flock.sheep.delivery import Delivery
@@ -38,6 +41,7 @@ from flock.sheep.place import (
 from flock.sheep.recovery import REFUSAL
 from flock.sheep.standing import PEN_CHECK, RATE_LIMIT_WAIT, REFUSING, believable, shifted, troubled
 from flock.temperament import TEMPERAMENTS, Recitation, Temperament, seed_of
+from flock.units import roughly
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +78,7 @@ class Sheep:
         "_key_file",
         "_pieces",
         "_recited",
+        "_told",
         "api",
         "bot",
         "busy",
@@ -116,6 +121,7 @@ class Sheep:
         self._be_born()
         self.sleeping = False
         self.busy = False
+        self._told: tuple[tuple[Command, ...], float] = (), 0.0  # what was not obeyed yet, and `hear`'s delay
         self.standing = WELL
         self.moved = self.context.clock.now()
         self._calls_heard = self.context.calls
@@ -157,7 +163,8 @@ class Sheep:
         own = allowance(cap, clock, journal, self.bot)
         self._allowances = tuple(each for each in (own, self.context.allowance) if each is not None)
         kept = journal.read(self.bot)
-        place = Place(due=clock.now(), next_line=self._recite(0).utterances[0].text)
+        first = self._recite(0).utterances[0].text
+        place = Place(due=clock.now(), next_line=first, poem=mark_of(self.memory))
         self._delivery = Delivery(
             place,
             bot=self.bot,
@@ -173,14 +180,7 @@ class Sheep:
     def _pick_up(self, place: Place, standing: Standing) -> None:
         """Go on at `place`, as `standing`, both in wall-clock time."""
         clock, wall = self.context.clock, self.context.clock.wall()
-        texts = [utterance.text for utterance in self._recite(place.recitations).utterances]
-        if (found := found_again(place, texts, self.memory)) is not place:
-            if is_another(place, texts, self.memory):
-                self._tell(events.PoemChanged, text=texts[0])
-            else:
-                line = max(0, found.line)
-                self._tell(events.PickedUp, line=line, text=texts[line])
-            place = found
+        place = self._find_line(place)
         intervals = (self.line_interval, self.poem_interval)
         longest = max(*intervals, interval_before(place, self._recite, *intervals))
         if standing.key_stamp and standing.key_stamp != self._key_file.stamp:
@@ -193,6 +193,24 @@ class Sheep:
         self._delivery.resume(here._replace(due=clock.now() + here.due - wall), tries_again)
         if believed != (place, standing):
             self._delivery.keep(self.standing)  # so that the runs of cron do not each wait anew
+
+    def _find_line(self, place: Place) -> Place:
+        """Return `place` with its line as the poem and the temperament have it now; tell when that is another."""
+        texts = [utterance.text for utterance in self._recite(place.recitations).utterances]
+        mark = mark_of(self.memory)
+        if not place.poem:  # an earlier version has written it
+            place = place._replace(said=place.prior_line)
+        is_edited = place.poem != mark
+        found = found_again(place, texts, self.memory, is_edited=is_edited)
+        if found is not place:
+            line = max(0, found.line)
+            if not is_edited:
+                self._tell(events.TemperamentChanged, line=line, text=texts[line])
+            elif is_another(place, texts, self.memory):
+                self._tell(events.PoemChanged, text=texts[0])
+            else:
+                self._tell(events.PickedUp, line=line, text=texts[line])
+        return found._replace(poem=mark) if is_edited else found
 
     # Where it is
 
@@ -207,6 +225,8 @@ class Sheep:
 
     @property
     def wake(self) -> float:
+        if self.is_paused and not self._is_open:
+            return math.inf
         return max(self._delivery.place.due, self._delivery.looks_at, self.standing.until)
 
     @property
@@ -254,16 +274,18 @@ class Sheep:
         stop = self.context.stop
         self.sleep()
         while not stop.is_set():
-            with self.api.service.slots:
-                if not stop.is_set():  # while it waited for a slot
-                    self.beat()
+            if not self.attend():
+                with self.api.service.slots:
+                    if not (stop.is_set() or self.is_spoken_to):  # while it waited for a slot
+                        self.beat()
             self.sleep()
 
     def sleep(self) -> None:
-        """Sleep until `wake`, until the shepherd calls a sheep that waits, or until the herd is told to stop."""
+        """Sleep until `wake`, until the shepherd calls a sheep that waits or has something to say to it, or until
+        the herd is told to stop."""
         clock, stop = self.context.clock, self.context.stop
         self.sleeping = True
-        clock.wait(self.wake, stop, unless=self._is_called_while_it_waits)
+        clock.wait(self.wake, stop, unless=self._is_woken)
         self.sleeping = False
 
     def beat(self) -> None:
@@ -278,8 +300,12 @@ class Sheep:
                 return
             if self.standing.strikes and self._key_file.has_changed and self._renew_key(is_called=is_called):
                 self.standing = WELL  # the account gets as many tries as a new one
-            if not self._is_recognized and self._find_account() and self.wake > clock.now():
+            if self.is_paused and not self._is_open:
                 return
+            if not self._is_recognized:
+                has_moved = self._find_account()
+                if (has_moved and self.wake > clock.now()) or self.is_spoken_to:  # under the name that it has now
+                    return
             due, ended = self.due, self._delivery.ended
             self.tweet_something()
             if (self.due, self._delivery.ended) == (due, ended):  # a subclass that posts in its own way
@@ -306,7 +332,8 @@ class Sheep:
     def is_within_a_line(self) -> bool:
         """Whether the next piece of a line is to be said, and nothing is in its way."""
         place = self._delivery.place
-        return place.saying is not None and place.intended is None and self.standing == WELL
+        is_held = place.intended is not None or place.paused is not None
+        return place.saying is not None and not is_held and self.standing == WELL
 
     def decide(self) -> str:
         """Return what to say next: the recitation's line, faithful or not so faithful."""
@@ -408,6 +435,111 @@ class Sheep:
         line = self.mod_tweet_tracker
         return self.line_interval if 0 < line < len(self.recitation.utterances) else self.poem_interval
 
+    # What it is told while it is out
+
+    def hear(self, commands: Sequence[Command], delay: float = 0.0) -> None:
+        """Take what the operator has told this bot and was not obeyed yet; it is obeyed between two beats.
+
+        A bot that is told to go on waits for `delay` seconds. A command that waits for longer than until the next
+        call is told of.
+        """
+        before, self._told = self._told[0], (tuple(commands), delay)
+        for command in commands:
+            if command in before and not self._can_obey(command):
+                self._tell(events.Told, command=str(command), why=self._why_later)
+
+    @property
+    def is_spoken_to(self) -> bool:
+        """Whether the operator has told the bot something that it can do now."""
+        return any(map(self._can_obey, self._told[0]))
+
+    def attend(self) -> bool:
+        """Do what the operator has told the bot, as far as it can be done now; return whether there was something.
+
+        It is for the thread that runs the sheep, between two beats.
+        """
+        if not self.is_spoken_to:
+            return False
+        commands, delay = self._told
+        self._told = (), delay  # what is left, also by an error, is handed over again within a second
+        try:
+            for command in filter(self._can_obey, commands):
+                self._obey(command, delay)
+            if self.context.journal_outage.is_on and self.context.journal_outage.end():
+                self._tell(events.SpeaksAgain)
+        except JournalError as error:
+            if self.context.journal_outage.begins(self.name):
+                self._tell(events.Silenced, why=printable(str(error)))
+        except Exception as error:
+            log.error("%s", printable(str(error)), exc_info=error)
+        return True
+
+    def _obey(self, command: Command, delay: float) -> None:
+        clock, delivery = self.context.clock, self._delivery
+        is_from = command.verb is Verb.FROM
+        given = orders.Circumstances(
+            recite=self._recite,
+            line_interval=self.line_interval,
+            poem_interval=self.poem_interval,
+            thread=self.key.thread or "line",
+            now=clock.now(),
+            wall=clock.wall(),
+            delay=delay,
+            source=place_of_line(command.line or 1, self.key.poem_file, self.memory) if is_from else None,
+        )
+        here = delivery.place
+        step = orders.obey(command, here, self.standing, given)
+        if not delivery.obey(command, step.place, step.standing):
+            return
+        if step.why:
+            self._tell(events.Declined, command=str(command), why=step.why)
+            return
+        self.standing, self._pieces = step.standing, None
+        seconds = max(0.0, step.place.due - clock.now())
+        self._tell(events.Obeyed, command=str(command), text=self._next_text, seconds=seconds, why=self._hindrance)
+        self._go_on(here)
+
+    def _can_obey(self, command: Command) -> bool:
+        """Return whether it is known which bot this is, and no post may be out that the command would lose."""
+        if self._delivery.owes or command.bot != self._delivery.bot or self._is_unknown:
+            return False
+        return command.verb in orders.AT_ONCE or self._delivery.place.intended is None
+
+    @property
+    def _is_unknown(self) -> bool:
+        """Whether its account, whose place it would move, will be known when the network has told it."""
+        networks = self.context.networks
+        if self._account is not None or not networks.tells_account(self.key):
+            return False
+        try:
+            return networks.account(self.key) is None
+        except JournalError:
+            return True
+
+    @property
+    def _why_later(self) -> str:
+        return "when it has signed in" if self._is_unknown else "when the post under way has been settled"
+
+    @property
+    def _next_text(self) -> str:
+        place = self._delivery.place
+        return place.next_line if place.saying is None else place.saying
+
+    @property
+    def _hindrance(self) -> str:
+        """What keeps the bot from saying its next line when that is due; empty if nothing does."""
+        if self.is_paused:
+            return "it is paused"
+        if self.is_penned:
+            return f"it is penned: {self.standing.trouble}"
+        seconds = self.standing.until - self.context.clock.now()
+        return f"it waits {roughly(seconds)}: {self.standing.trouble}" if seconds > 0 else ""
+
+    @property
+    def _is_open(self) -> bool:
+        """Whether a post may be out that has to be settled."""
+        return self._delivery.owes or self._delivery.place.intended is not None
+
     # When something has gone wrong
 
     def _meet(self, error: Exception) -> None:
@@ -438,6 +570,11 @@ class Sheep:
     def is_penned(self) -> bool:
         """Whether no post of the sheep is accepted until its operator acts."""
         return self.standing.condition is Condition.PENNED
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether the sheep begins nothing, because its operator has told it so."""
+        return self._delivery.place.paused is not None
 
     @property
     def is_refused(self) -> bool:
@@ -532,6 +669,9 @@ class Sheep:
 
     def _is_called_while_it_waits(self) -> bool:
         return self._is_called() and (self.is_waiting or self.is_penned or self.standing.strikes > 0)
+
+    def _is_woken(self) -> bool:
+        return self.is_spoken_to or self._is_called_while_it_waits()
 
     def start_afresh(self) -> None:
         """Give a sheep that was penned, backs off, or waits for hours another try: things may be mended."""

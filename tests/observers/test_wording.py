@@ -15,11 +15,13 @@ from flock.events import (
     BackingOff,
     Birthday,
     Called,
+    Declined,
     Died,
     Dropped,
     Event,
     GoneQuiet,
     NobodyQuiet,
+    Obeyed,
     Out,
     Penned,
     PickedUp,
@@ -33,6 +35,8 @@ from flock.events import (
     Stopped,
     Stopping,
     Stumbled,
+    TemperamentChanged,
+    Told,
     Unsure,
     Waiting,
 )
@@ -77,6 +81,24 @@ SENTENCES = [
     (NobodyQuiet(at=AT), "every sheep that had gone quiet has posted again, or is penned or waiting"),
     (PickedUp(at=AT, line=2, text="baa"), "finds its poem edited, and goes on at line 3: baa"),
     (PoemChanged(at=AT, text="baa"), "has another poem than before, and begins at its top: baa"),
+    (
+        TemperamentChanged(at=AT, line=2, text="baa"),
+        "has another temperament or seed than before, and goes on at line 3: baa",
+    ),
+    (Obeyed(at=AT, command="skip", text="baa", seconds=30), "does as it is told: skip; next, in 30s: baa"),
+    (Obeyed(at=AT, command="now", text="baa", seconds=0.05), "does as it is told: now; next, now: baa"),
+    (
+        Obeyed(at=AT, command="from 7", text="baa", seconds=30, why="it is paused"),
+        "does as it is told: from 7; it is paused",
+    ),
+    (
+        Told(at=AT, command="skip", why="when the post under way has been settled"),
+        "is told: skip; when the post under way has been settled",
+    ),
+    (
+        Declined(at=AT, command="again", why="it has said nothing yet"),
+        "cannot do as it is told: again: it has said nothing yet",
+    ),
     (Out(at=AT, sheep=5), "5 sheep on the way out"),
     (Out(at=AT, sheep=5, where="X", first_in=29.9), "5 sheep on the way out to X"),
     (
@@ -85,8 +107,8 @@ SENTENCES = [
     ),
     (ROUNDS, "9 sheep"),
     (
-        dataclasses.replace(ROUNDS, penned=("a",), waiting=2, in_trouble=1, alive=False),
-        "9 sheep, 1 penned (a), 2 waiting for a limit, 1 trying again, NOT MOVING",
+        dataclasses.replace(ROUNDS, penned=("a",), waiting=2, in_trouble=1, alive=False, paused=3),
+        "9 sheep, 1 penned (a), 3 paused, 2 waiting for a limit, 1 trying again, NOT MOVING",
     ),
     (Called(at=AT), "SIGHUP: penned and waiting sheep try again"),
     (Stopping(at=AT, under_way=0, grace=10), "stopping"),
