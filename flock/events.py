@@ -225,6 +225,16 @@ class TemperamentChanged(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Renewed(Event):
+    """The bot's key file or its poem was read anew, and something has changed: `what` has the names of the fields.
+
+    It holds from the next line on.
+    """
+
+    what: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Obeyed(Event):
     """The bot has done what its operator told it: `command`, such as "from 7".
 
@@ -285,7 +295,20 @@ class Rounds(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Called(Event):
-    """A SIGHUP: penned and waiting sheep try again, and the log file is opened anew."""
+    """A SIGHUP: penned and waiting sheep try again, the log file is opened anew, and the keys are read anew."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reloaded(Event):
+    """The keys were read anew. `added` and `removed` are names of bots.
+
+    `changed` is how many bots have another key or poem, and `bad` how many files cannot be used.
+    """
+
+    added: tuple[str, ...]
+    removed: tuple[str, ...]
+    changed: int
+    bad: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

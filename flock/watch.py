@@ -58,6 +58,12 @@ class Watch:
             told.append(NobodyQuiet(at=wall))
         return told
 
+    def forget(self, bots: Collection[str]) -> None:
+        """Forget bots that have left the herd."""
+        self._quiet.difference_update(bots)
+        for bot in bots:
+            self._untold.pop(bot, None)
+
     def _quiet_events(self, flock: Sequence[Sheep], now: float, wall: float) -> list[Event]:
         if len(flock) <= _NAMED:
             return [

@@ -21,6 +21,8 @@ from flock.events import (
     PickedUp,
     PoemChanged,
     Released,
+    Reloaded,
+    Renewed,
     Rounds,
     Said,
     Silenced,
@@ -149,6 +151,11 @@ def _temperament_changed(event: TemperamentChanged) -> str:
 
 
 @describe.register
+def _renewed(event: Renewed) -> str:
+    return f"goes on with what was changed: {', '.join(event.what)}"
+
+
+@describe.register
 def _obeyed(event: Obeyed) -> str:
     when = f"in {roughly(event.seconds)}" if event.seconds >= 1 else "now"
     follows = event.why or f"next, {when}: {event.text}"
@@ -192,7 +199,21 @@ def _rounds(event: Rounds) -> str:
 
 @describe.register
 def _called(_event: Called) -> str:
-    return "SIGHUP: penned and waiting sheep try again"
+    return "SIGHUP: penned and waiting sheep try again, and the keys are read anew"
+
+
+@describe.register
+def _reloaded(event: Reloaded) -> str:
+    parts = [f"{len(names)} {what} ({_some(names)})" for names, what in _moves(event) if names]
+    if event.changed:
+        parts.append(f"{event.changed} changed")
+    if event.bad:
+        parts.append("1 file cannot be used" if event.bad == 1 else f"{event.bad} files cannot be used")
+    return f"the keys are read: {', '.join(parts) or 'nothing has changed'}"
+
+
+def _moves(event: Reloaded) -> tuple[tuple[Sequence[str], str], ...]:
+    return (event.added, "added"), (event.removed, "removed")
 
 
 @describe.register

@@ -39,6 +39,7 @@ from flock.sheep.place import (
     onward,
 )
 from flock.sheep.recovery import REFUSAL
+from flock.sheep.renewal import Renewal, changed_fields, connects_anew, has_other_tokens
 from flock.sheep.standing import PEN_CHECK, RATE_LIMIT_WAIT, REFUSING, believable, shifted, troubled
 from flock.temperament import TEMPERAMENTS, Recitation, Temperament, seed_of
 from flock.units import roughly
@@ -78,11 +79,14 @@ class Sheep:
         "_key_file",
         "_pieces",
         "_recited",
+        "_renewal",
         "_told",
         "api",
         "bot",
         "busy",
+        "claimed",
         "context",
+        "is_dismissed",
         "json_file",
         "key",
         "line_interval",
@@ -121,10 +125,13 @@ class Sheep:
         self._be_born()
         self.sleeping = False
         self.busy = False
+        self.is_dismissed = False
+        self._renewal: Renewal | None = None
         self._told: tuple[tuple[Command, ...], float] = (), 0.0  # what was not obeyed yet, and `hear`'s delay
         self.standing = WELL
         self.moved = self.context.clock.now()
         self._calls_heard = self.context.calls
+        self.claimed = [self.bot]
         self.context.claim([self.key])
         self._remember()
 
@@ -158,10 +165,7 @@ class Sheep:
     def _remember(self) -> None:
         """Go on where the journal says that this bot was."""
         journal, clock = self.context.journal, self.context.clock
-        cap = self.key.posts_per_day
-        cap = self.context.options.posts_per_day if cap is None else cap
-        own = allowance(cap, clock, journal, self.bot)
-        self._allowances = tuple(each for each in (own, self.context.allowance) if each is not None)
+        self._count()
         kept = journal.read(self.bot)
         first = self._recite(0).utterances[0].text
         place = Place(due=clock.now(), next_line=first, poem=mark_of(self.memory))
@@ -177,15 +181,20 @@ class Sheep:
         if kept is not None:
             self._pick_up(*kept)
 
+    def _count(self) -> None:
+        """Find out how many posts the bot may make today."""
+        context, cap = self.context, self.key.posts_per_day
+        cap = context.options.posts_per_day if cap is None else cap
+        own = allowance(cap, context.clock, context.journal, self.bot)
+        self._allowances = tuple(each for each in (own, context.allowance) if each is not None)
+
     def _pick_up(self, place: Place, standing: Standing) -> None:
         """Go on at `place`, as `standing`, both in wall-clock time."""
         clock, wall = self.context.clock, self.context.clock.wall()
         place = self._find_line(place)
-        intervals = (self.line_interval, self.poem_interval)
-        longest = max(*intervals, interval_before(place, self._recite, *intervals))
         if standing.key_stamp and standing.key_stamp != self._key_file.stamp:
             standing = WELL  # the key file has changed since: the account gets as many tries as a new one
-        believed = believable(place, standing, wall=wall, longest=longest)
+        believed = believable(place, standing, wall=wall, longest=self._longest_interval(place))
         here, fares = believed
         self.standing = shifted(fares, clock.now() - wall)
         is_backing_off = fares.condition is Condition.BACKING_OFF
@@ -193,6 +202,11 @@ class Sheep:
         self._delivery.resume(here._replace(due=clock.now() + here.due - wall), tries_again)
         if believed != (place, standing):
             self._delivery.keep(self.standing)  # so that the runs of cron do not each wait anew
+
+    def _longest_interval(self, place: Place) -> float:
+        """Return the seconds that the bot waits at most until the line at `place`."""
+        intervals = (self.line_interval, self.poem_interval)
+        return max(*intervals, interval_before(place, self._recite, *intervals))
 
     def _find_line(self, place: Place) -> Place:
         """Return `place` with its line as the poem and the temperament have it now; tell when that is another."""
@@ -273,16 +287,20 @@ class Sheep:
         """Say a line, sleep, and so on until the herd is told to stop. The first line waits until it is due."""
         stop = self.context.stop
         self.sleep()
-        while not stop.is_set():
+        while not (stop.is_set() or self.is_dismissed):
             if not self.attend():
                 with self.api.service.slots:
-                    if not (stop.is_set() or self.is_spoken_to):  # while it waited for a slot
+                    if not (stop.is_set() or self._is_interrupted):  # while it waited for a slot
                         self.beat()
             self.sleep()
 
+    def dismiss(self) -> None:
+        """Let `loop` return after the post under way."""
+        self.is_dismissed = True
+
     def sleep(self) -> None:
         """Sleep until `wake`, until the shepherd calls a sheep that waits or has something to say to it, or until
-        the herd is told to stop."""
+        the sheep or the herd is told to stop."""
         clock, stop = self.context.clock, self.context.stop
         self.sleeping = True
         clock.wait(self.wake, stop, unless=self._is_woken)
@@ -450,8 +468,14 @@ class Sheep:
 
     @property
     def is_spoken_to(self) -> bool:
-        """Whether the operator has told the bot something that it can do now."""
+        """Whether the operator has told the bot something that it can do now, or has changed its key or poem."""
+        if self._renewal is not None and not self._delivery.owes:
+            return True
         return any(map(self._can_obey, self._told[0]))
+
+    def renew(self, renewal: Renewal) -> None:
+        """Take another key, or the same one with a poem that has changed; it is used from the next line on."""
+        self._renewal = renewal
 
     def attend(self) -> bool:
         """Do what the operator has told the bot, as far as it can be done now; return whether there was something.
@@ -460,6 +484,9 @@ class Sheep:
         """
         if not self.is_spoken_to:
             return False
+        if self._renewal is not None and not self._delivery.owes:
+            renewal, self._renewal = self._renewal, None
+            self._change(renewal)
         commands, delay = self._told
         self._told = (), delay  # what is left, also by an error, is handed over again within a second
         try:
@@ -473,6 +500,41 @@ class Sheep:
         except Exception as error:
             log.error("%s", printable(str(error)), exc_info=error)
         return True
+
+    def _change(self, renewal: Renewal) -> None:
+        """Go on with another key, poem or temperament; or as before, where that cannot be."""
+        key, before = renewal.key, self.key
+        kept = self.api, self.memory, self.temperament, self._recited, self._allowances
+        try:
+            self._use(key)
+            if is_reconnected := connects_anew(before, key):
+                self.setup_api()
+            self.memorize()
+            self.temperament = key.temperament or self.context.options.temperament or STEADFAST
+            if key.posts_per_day != before.posts_per_day:
+                self._count()
+            self._recited = {}
+            self._recite(self.place.recitations)
+        except Exception as error:  # a poem that was exchanged meanwhile, or an error of a subclass
+            self._use(before)
+            self.api, self.memory, self.temperament, self._recited, self._allowances = kept
+            trace = None if isinstance(error, BadInput | JournalError) else error
+            log.error("%s goes on as it was: %s", self.name, printable(str(error)), exc_info=trace)
+            return
+        self.json_file, self._key_file, self._pieces = key.file, renewal.file, None
+        self._delivery.network, self._delivery.name = self.api, self.name
+        self._is_recognized = self._is_recognized and not is_reconnected
+        what = (*changed_fields(before, key), *(["poem"] if self.memory != kept[1] else []))
+        if what:
+            self._tell(events.Renewed, what=what)
+        place = self._find_line(self.place)
+        longest = self.context.clock.now() + self._longest_interval(place)
+        self._delivery.place = place._replace(due=min(place.due, longest))
+        if has_other_tokens(before, key):
+            if self.is_penned:
+                self._leave_the_pen("its key file has changed")
+            elif self.standing.strikes:
+                self.standing = WELL  # the account gets as many tries as a new one
 
     def _obey(self, command: Command, delay: float) -> None:
         clock, delivery = self.context.clock, self._delivery
@@ -641,6 +703,7 @@ class Sheep:
         )
         has_another = self.bot != self._delivery.bot
         if has_another:
+            self.claimed.append(self.bot)
             self._move()
         self._account, self._is_recognized = account, True
         return has_another
@@ -670,8 +733,12 @@ class Sheep:
     def _is_called_while_it_waits(self) -> bool:
         return self._is_called() and (self.is_waiting or self.is_penned or self.standing.strikes > 0)
 
+    @property
+    def _is_interrupted(self) -> bool:
+        return self.is_dismissed or self.is_spoken_to
+
     def _is_woken(self) -> bool:
-        return self.is_spoken_to or self._is_called_while_it_waits()
+        return self._is_interrupted or self._is_called_while_it_waits()
 
     def start_afresh(self) -> None:
         """Give a sheep that was penned, backs off, or waits for hours another try: things may be mended."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sqlite3
 import time
 from collections.abc import Callable
@@ -180,3 +181,46 @@ def test_what_is_in_the_way_is_said(make_folder: Make, start: Start, tmp_path: P
         "bot0: resume: the next flock obeys\n",
     ] == said
     assert ("0: what bot0 has to say",) == read_poem(folder.path / "bot0.txt")[:1]
+
+
+def test_a_reload_by_sighup_changes_a_flock_that_goes_on(
+    make_folder: Make, start: Start, open_pasture: OpenPasture, tmp_path: Path
+) -> None:
+    """A bot joins, one leaves, one gets another poem and one an interval; a bad file is named; and all lines are
+    said once."""
+    folder = make_folder(4, lines=60)
+    pasture = open_pasture(folder)
+    away = tmp_path / "away"
+    away.mkdir()
+    (folder.path / "bot3.json").rename(away / "bot3.json")
+    log = tmp_path / "flock.log"
+    command = ("run", folder.path, "--line-interval", "0.05", "--base-url", pasture.url, "--log-file", log)
+    flock = start(*command)
+    until("three bots post", lambda: all(pasture.said(f"bot{number}") for number in (0, 1, 2)))
+
+    (away / "bot3.json").rename(folder.path / "bot3.json")
+    (folder.path / "bot0.json").rename(away / "bot0.json")
+    (folder.path / "bot1.txt").write_text("\n".join(f"{line}: another poem" for line in range(60)))
+    (folder.path / "bot2.json").write_text("{")
+    (folder.path / "bot4.json").write_text("no JSON")
+    flock.process.send_signal(signal.SIGHUP)
+    until("the keys are read", lambda: "the keys are read: " in log.read_text())
+    until("bot3 posts", lambda: bool(pasture.said("bot3")))
+    until("bot1 has its other poem", lambda: "0: another poem" in pasture.said("bot1"))
+    gone = pasture.said("bot0")
+    until("bot2 goes on", lambda: len(pasture.said("bot2")) > 3)
+    code, output, errors = flock.stop()
+
+    text = log.read_text()
+    assert (0, "", "") == (code, output, errors)
+    assert "the keys are read: 1 added (bot3), 1 removed (bot0), 1 changed, 2 files cannot be used" in text
+    assert "its bot goes on as it was" in next(line for line in text.splitlines() if "bot2.json" in line)
+    assert "left out" in next(line for line in text.splitlines() if "bot4.json" in line)
+    assert "bot1: has another poem than before, and begins at its top: 0: another poem" in text
+    assert len(pasture.said("bot0")) <= len(gone) + 1
+    for name in ("bot0", "bot2", "bot3"):
+        assert recital(folder.poems[name], len(pasture.said(name))) == pasture.said(name)
+    assert (
+        recital([f"{line}: another poem" for line in range(60)], 3)
+        == [said for said in pasture.said("bot1") if "another" in said][:3]
+    )

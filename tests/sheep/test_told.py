@@ -96,7 +96,7 @@ class TestPause:
         sheep = world.raise_sheep(lines=100)
         world.stage().trouble, world.stage().stores_first = [OutcomeUnknown("no answer")], True
         world.live(0, sheep)
-        assert sheep.place.intended is not None
+        assert [] == world.told(Said)
 
         tell(world, sheep, "pause")
         assert (["pause"], True) == (obeyed(world), sheep.is_paused)
