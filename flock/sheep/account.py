@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flock.errors import BotsTaken, Wait
+from flock.errors import BotsTaken, JournalError, Wait
 from flock.journal import Journal
 from flock.keys import Key
 from flock.networks.base import Network
@@ -42,3 +42,16 @@ def is_anothers(key: Key, *, own: Key, bot: str, known: str | None, named: str, 
     if known and networks.tells_account(key):
         return False  # `find_account` compares
     return networks.bot(key) not in (networks.bot(own), bot)
+
+
+def is_unknown(key: Key, known: str | None, networks: Networks) -> bool:
+    """Return whether the network has to tell first which account the bot of `key` posts to.
+
+    `known` is the account that it was let in to.
+    """
+    if known is not None or not networks.tells_account(key):
+        return False
+    try:
+        return networks.account(key) is None
+    except JournalError:
+        return True

@@ -22,9 +22,10 @@ from flock.keys import Key, Params, read_key
 from flock.networks.base import Network
 from flock.poem import cut, mark_of, place_of_line, read_poem
 from flock.sheep import orders
-from flock.sheep.account import find_account, is_anothers
+from flock.sheep.account import find_account, is_anothers, is_unknown
 from flock.sheep.allowance import allowance, take_from_all
 from flock.sheep.delivery import Delivery
+from flock.sheep.inbox import Inbox
 from flock.sheep.keyfile import KeyFile
 from flock.sheep.place import (
     about,
@@ -40,9 +41,8 @@ from flock.sheep.place import (
 )
 from flock.sheep.recovery import REFUSAL
 from flock.sheep.renewal import Renewal, changed_fields, connects_anew, has_other_tokens
-from flock.sheep.standing import PEN_CHECK, RATE_LIMIT_WAIT, REFUSING, believable, shifted, troubled
+from flock.sheep.standing import PEN_CHECK, RATE_LIMIT_WAIT, REFUSING, believable, hindrance, shifted, troubled
 from flock.temperament import TEMPERAMENTS, Recitation, Temperament, seed_of
-from flock.units import roughly
 
 log = logging.getLogger(__name__)
 
@@ -75,12 +75,11 @@ class Sheep:
         "_calls_heard",
         "_delivery",
         "_given_intervals",
+        "_inbox",
         "_is_recognized",
         "_key_file",
         "_pieces",
         "_recited",
-        "_renewal",
-        "_told",
         "api",
         "bot",
         "busy",
@@ -126,8 +125,7 @@ class Sheep:
         self.sleeping = False
         self.busy = False
         self.is_dismissed = False
-        self._renewal: Renewal | None = None
-        self._told: tuple[tuple[Command, ...], float] = (), 0.0  # what was not obeyed yet, and `hear`'s delay
+        self._inbox = Inbox()
         self.standing = WELL
         self.moved = self.context.clock.now()
         self._calls_heard = self.context.calls
@@ -438,6 +436,10 @@ class Sheep:
         service = self.api.service
         if service.outage.is_on or self._app not in service.good_apps:
             service.answers(self._app)
+        self._end_outage()
+
+    def _end_outage(self) -> None:
+        """Note that the journal could be written."""
         if self.context.journal_outage.is_on and self.context.journal_outage.end():
             self._tell(events.SpeaksAgain)
 
@@ -458,24 +460,24 @@ class Sheep:
     def hear(self, commands: Sequence[Command], delay: float = 0.0) -> None:
         """Take what the operator has told this bot and was not obeyed yet; it is obeyed between two beats.
 
-        A bot that is told to go on waits for `delay` seconds. A command that waits for longer than until the next
+        A bot that is told to go on waits for `delay` seconds. A command that still cannot be obeyed at the next
         call is told of.
         """
-        before, self._told = self._told[0], (tuple(commands), delay)
-        for command in commands:
-            if command in before and not self._can_obey(command):
-                self._tell(events.Told, command=str(command), why=self._why_later)
+        for command in self._inbox.hear(commands, delay, self._can_obey):
+            self._tell(events.Told, command=str(command), why=self._why_later)
 
     @property
     def is_spoken_to(self) -> bool:
         """Whether the operator has told the bot something that it can do now, or has changed its key or poem."""
-        if self._renewal is not None and not self._delivery.owes:
-            return True
-        return any(map(self._can_obey, self._told[0]))
+        return self._has_renewal or any(map(self._can_obey, self._inbox.commands))
+
+    @property
+    def _has_renewal(self) -> bool:
+        return self._inbox.renewal is not None and not self._delivery.owes
 
     def renew(self, renewal: Renewal) -> None:
         """Take another key, or the same one with a poem that has changed; it is used from the next line on."""
-        self._renewal = renewal
+        self._inbox.renewal = renewal
 
     def attend(self) -> bool:
         """Do what the operator has told the bot, as far as it can be done now; return whether there was something.
@@ -484,21 +486,23 @@ class Sheep:
         """
         if not self.is_spoken_to:
             return False
-        if self._renewal is not None and not self._delivery.owes:
-            renewal, self._renewal = self._renewal, None
+        inbox = self._inbox
+        if self._has_renewal and inbox.renewal:
+            renewal, inbox.renewal = inbox.renewal, None
             self._change(renewal)
-        commands, delay = self._told
-        self._told = (), delay  # what is left, also by an error, is handed over again within a second
-        try:
-            for command in filter(self._can_obey, commands):
-                self._obey(command, delay)
-            if self.context.journal_outage.is_on and self.context.journal_outage.end():
-                self._tell(events.SpeaksAgain)
-        except JournalError as error:
-            if self.context.journal_outage.begins(self.name):
-                self._tell(events.Silenced, why=printable(str(error)))
-        except Exception as error:
-            log.error("%s", printable(str(error)), exc_info=error)
+        commands, inbox.commands = inbox.commands, ()  # what is left is handed over again within a second
+        for command in filter(self._can_obey, commands):
+            try:
+                self._obey(command, inbox.delay)
+            except JournalError as error:
+                if self.context.journal_outage.begins(self.name):
+                    self._tell(events.Silenced, why=printable(str(error)))
+                break
+            except Exception as error:  # of a subclass: its other commands may do
+                if inbox.is_new(command):
+                    log.exception("%s cannot obey: %s: %s", self.name, command, printable(str(error)))
+        else:
+            self._end_outage()
         return True
 
     def _change(self, renewal: Renewal) -> None:
@@ -510,7 +514,8 @@ class Sheep:
             if is_reconnected := connects_anew(before, key):
                 self.setup_api()
             self.memorize()
-            self.temperament = key.temperament or self.context.options.temperament or STEADFAST
+            if key.temperament != before.temperament:
+                self.temperament = key.temperament or self.context.options.temperament or STEADFAST
             if key.posts_per_day != before.posts_per_day:
                 self._count()
             self._recited = {}
@@ -558,7 +563,13 @@ class Sheep:
             return
         self.standing, self._pieces = step.standing, None
         seconds = max(0.0, step.place.due - clock.now())
-        self._tell(events.Obeyed, command=str(command), text=self._next_text, seconds=seconds, why=self._hindrance)
+        self._tell(
+            events.Obeyed,
+            command=str(command),
+            text=step.place.saying or step.place.next_line,
+            seconds=seconds,
+            why=self._hindrance,
+        )
         self._go_on(here)
 
     def _can_obey(self, command: Command) -> bool:
@@ -569,33 +580,16 @@ class Sheep:
 
     @property
     def _is_unknown(self) -> bool:
-        """Whether its account, whose place it would move, will be known when the network has told it."""
-        networks = self.context.networks
-        if self._account is not None or not networks.tells_account(self.key):
-            return False
-        try:
-            return networks.account(self.key) is None
-        except JournalError:
-            return True
+        return is_unknown(self.key, self._account, self.context.networks)
 
     @property
     def _why_later(self) -> str:
         return "when it has signed in" if self._is_unknown else "when the post under way has been settled"
 
     @property
-    def _next_text(self) -> str:
-        place = self._delivery.place
-        return place.next_line if place.saying is None else place.saying
-
-    @property
     def _hindrance(self) -> str:
         """What keeps the bot from saying its next line when that is due; empty if nothing does."""
-        if self.is_paused:
-            return "it is paused"
-        if self.is_penned:
-            return f"it is penned: {self.standing.trouble}"
-        seconds = self.standing.until - self.context.clock.now()
-        return f"it waits {roughly(seconds)}: {self.standing.trouble}" if seconds > 0 else ""
+        return "it is paused" if self.is_paused else hindrance(self.standing, self.context.clock.now())
 
     @property
     def _is_open(self) -> bool:
