@@ -16,7 +16,7 @@ from typing import Any
 
 from flock import errors
 from flock.errors import BadPoem, Problem
-from flock.journal import WELL, Condition, Noted, Order, Place, Record, Standing, open_journal
+from flock.journal import WELL, Command, Condition, Noted, Place, Record, Standing, open_journal
 from flock.observers.console import iso
 from flock.options import Options
 from flock.poem import read_poem
@@ -86,7 +86,7 @@ class Bot:
     link: str = ""
     today: int = 0
     spent: float = 0.0
-    orders: tuple[Order, ...] = ()
+    commands: tuple[Command, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields as docs/status.md describes them: times in ISO 8601."""
@@ -116,7 +116,7 @@ class Bot:
             | {"post_id": said.post_id, "link": self.link},
             "posts_today": self.today,
             "dollars_today": round(self.spent, 4),
-            "told": [{"command": order.words, "time": _iso(order.at)} for order in self.orders],
+            "told": [{"command": str(each), "time": _iso(each.given)} for each in self.commands],
         }
 
 
@@ -252,7 +252,7 @@ class _Viewer:
             link=networks.link(key, said.post_id) if said and said.post_id else "",
             today=sum(texts.values()),
             spent=0.0 if practises else sum(count * self._price(member, each) for each, count in texts.items()),
-            orders=record.orders,
+            commands=record.commands,
         )
 
     def _state(self, member: Member, record: Record, place: Place, standing: Standing) -> tuple[State, str]:

@@ -18,7 +18,7 @@ _WAITS_ITS_TURN = "it waits for its turn, while others wait for the network's an
 
 
 class Watch:
-    """Finds sheep that are long past due, neither penned nor waiting for a limit, and tells of each once.
+    """Finds sheep that are long past due, neither penned, paused nor waiting for a limit, and tells of each once.
 
     A sheep that has spoken again can go quiet again. When more than a few go quiet within a minute, one event
     tells of all of them. When none is quiet any more, that is told, too. The herd is out since `since`, in steady
@@ -41,7 +41,7 @@ class Watch:
             overdue = self._seconds(sheep, now)
             if overdue <= _MARGIN and not self._quiet:
                 continue
-            if not has_gone_quiet(overdue, sheep.line_interval) or sheep.is_penned or sheep.is_waiting:
+            if not has_gone_quiet(overdue, sheep.line_interval) or _is_excused(sheep):
                 self._quiet.discard(sheep.bot)
                 self._untold.pop(sheep.bot, None)
             elif sheep.bot not in self._quiet:
@@ -57,6 +57,12 @@ class Watch:
             self._was_told = False
             told.append(NobodyQuiet(at=wall))
         return told
+
+    def forget(self, bots: Collection[str]) -> None:
+        """Forget bots that have left the herd."""
+        self._quiet.difference_update(bots)
+        for bot in bots:
+            self._untold.pop(bot, None)
 
     def _quiet_events(self, flock: Sequence[Sheep], now: float, wall: float) -> list[Event]:
         if len(flock) <= _NAMED:
@@ -97,8 +103,13 @@ def snapshot(flock: Sequence[Sheep], dead: Collection[str], *, now: float, wall:
             bool(sheep.standing.trouble) for sheep in unwell if not (sheep.is_penned or sheep.is_waiting)
         ),
         dead=tuple(sheep.name for sheep in flock if sheep.bot in dead) if dead else (),
+        paused=sum(sheep.is_paused for sheep in flock),
         alive=(moving * 2 >= len(flock) and (moving > 0 or not flock)) or now - moved < _STUCK / 3,
     )
+
+
+def _is_excused(sheep: Sheep) -> bool:
+    return sheep.is_penned or sheep.is_waiting or sheep.is_paused
 
 
 def _why(sheep: Sheep) -> str:

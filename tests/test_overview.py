@@ -14,7 +14,7 @@ import pytest
 import simplejson as json
 
 from flock.errors import BadKeys, BadOption, Suspended
-from flock.journal import WELL, Condition, Noted, Order, Outcome, Place, Settlement, SqliteJournal, Standing
+from flock.journal import WELL, Condition, Noted, Outcome, Place, Settlement, SqliteJournal, Standing, Verb
 from flock.options import Options, settle_options
 from flock.overview import Bot, Overview, State, look_over
 from flock.sheep.sheep import Sheep
@@ -299,14 +299,13 @@ def test_what_a_bot_was_told_is_shown(tmp_path: Path, options: Options, write_ke
     """As long as it has not done it."""
     write_key()
     note(options, Place(due=NOW, next_line="baa"))
-    with closing(sqlite3.connect(options.state_file)) as connection:
-        given = "INSERT INTO command (bot, verb, line, given_at) VALUES (1, ?, ?, ?)"
-        connection.executemany(given, [("pause", None, 5.0), ("from", 7, 6.0)])
-        connection.commit()
+    with closing(SqliteJournal(options.state_file)) as journal:
+        journal.give(["x:dolly"], Verb.PAUSE, at=5.0)
+        journal.give(["x:dolly"], Verb.FROM, 7, at=6.0)
 
     bot = only(look(tmp_path, options))
 
-    assert (Order("pause", 5.0), Order("from 7", 6.0)) == bot.orders
+    assert ["pause at 5.0", "from 7 at 6.0"] == [f"{each} at {each.given}" for each in bot.commands]
 
 
 def test_it_agrees_with_the_sheep_itself(world: World, options: Options) -> None:

@@ -22,6 +22,7 @@ from flock.cli.rehearse import rehearse
 from flock.cli.run import run
 from flock.cli.status import status
 from flock.cli.streams import open_standard_streams
+from flock.cli.tell import tell
 
 COMPLETION = "_FLOCK_COMPLETE"  # the variable by which a shell asks for completions
 
@@ -79,6 +80,7 @@ COMMANDS = (
     log,
     backup,
     restore,
+    tell,
 )
 for command in COMMANDS:
     cli.add_command(command)

@@ -120,8 +120,8 @@ def _troubles(overview: Overview) -> Iterator[str]:
         until = f" until {clock(first, overview.at)}" if first else ""
         yield f"{names}{more}: {state}{until}: {why}{f'; {advice}' if advice else ''}"
     for bot in overview.bots:
-        for order in bot.orders:
-            yield f"{bot.name}: was told at {clock(order.at, overview.at)}, and has not done yet: {order.words}"
+        for command in bot.commands:
+            yield f"{bot.name}: was told at {clock(command.given, overview.at)}, and has not done yet: {command}"
 
 
 def _details(bot: Bot, now: float) -> Iterator[str]:
@@ -149,8 +149,8 @@ def _facts(bot: Bot, now: float) -> Iterator[tuple[str, str]]:
     yield "next", f"{_next(bot, now)}  {bot.text}"
     price = _dollars({bot.network: bot.spent} if bot.spent else {})
     yield "today", f"{_count(bot.today, 'post')}{price}"
-    for order in bot.orders:
-        yield "told", f"{order.words}, at {clock(order.at, now)}; not done yet"
+    for command in bot.commands:
+        yield "told", f"{command}, at {clock(command.given, now)}; not done yet"
     yield "key", str(bot.key_file)
     yield "poem", str(bot.poem_file)
     yield "journal", bot.journal_name

@@ -13,15 +13,16 @@ from urllib.parse import unquote, urlsplit
 from flock.errors import BadOption
 from flock.journal.base import (
     WELL,
+    Command,
     Condition,
     Journal,
     Noted,
-    Order,
     Outcome,
     Place,
     Record,
     Settlement,
     Standing,
+    Verb,
 )
 from flock.journal.memory import MemoryJournal
 from flock.journal.sqlite import SqliteJournal
@@ -29,17 +30,18 @@ from flock.units import DAY
 
 __all__ = [
     "WELL",
+    "Command",
     "Condition",
     "Journal",
     "MemoryJournal",
     "Noted",
-    "Order",
     "Outcome",
     "Place",
     "Record",
     "Settlement",
     "SqliteJournal",
     "Standing",
+    "Verb",
     "open_journal",
 ]
 

@@ -40,6 +40,9 @@ class Place(NamedTuple):
     the first post of the thread that the next piece belongs to. `token` is what the network may know the intent by
     (see `networks.base.Intent`).
 
+    `said` is the whole text of the line that was said last, and `poem` the mark of the poem that the bot is in
+    (see `poem.mark_of`): with the same mark, other texts are another temperament's.
+
     `refusals` counts the answers that refused a text without a reason since the network last accepted one.
     `passed` counts the refused lines right before this one that were passed over on trial, and `trials` the trials
     that have failed since a post was accepted: each time, the sheep went back to the first refused line. `skipped`
@@ -66,6 +69,8 @@ class Place(NamedTuple):
     skipped: int = 0
     silent: int = 0
     paused: float | None = None
+    said: str = ""
+    poem: str = ""
 
 
 class Standing(NamedTuple):
@@ -117,6 +122,43 @@ class Settlement(NamedTuple):
     why: str = ""
 
 
+class Verb(StrEnum):
+    """What an operator may tell a bot to do."""
+
+    PAUSE = "pause"  # begin nothing
+    RESUME = "resume"  # go on
+    SKIP = "skip"  # leave out the line that comes next, or what is left of the line under way
+    AGAIN = "again"  # say the last line once more
+    FROM = "from"  # go on at a line of the poem's file
+    TOP = "from-the-top"  # go on at the first line
+    NOW = "now"  # say the next line now
+
+
+class Command(NamedTuple):
+    """What the operator told `bot` to do, at the wall-clock time `given`.
+
+    `line` is for `Verb.FROM`: the line's number in the poem's file, from 1, as editors show it. Of the commands
+    that are there, those with lower numbers were given before; the `number` of one that was obeyed may come again.
+    """
+
+    number: int
+    bot: str
+    verb: Verb
+    line: int | None
+    given: float
+
+    def __str__(self) -> str:
+        return self.verb if self.line is None else f"{self.verb} {self.line}"
+
+
+def given_to(commands: Iterable[Command]) -> dict[str, tuple[Command, ...]]:
+    """Return the commands for each bot, in the order in which they were given."""
+    found: dict[str, tuple[Command, ...]] = {}
+    for command in commands:
+        found[command.bot] = (*found.get(command.bot, ()), command)
+    return found
+
+
 class Noted(NamedTuple):
     """One post as the journal has it: the text, and how it ended at the wall-clock time `at`.
 
@@ -143,19 +185,12 @@ def in_order(found: Iterable[Noted]) -> list[Noted]:
     return [post for _, post in sorted(timed, key=lambda each: each[0])]
 
 
-class Order(NamedTuple):
-    """What the operator has told a bot, at the wall-clock time `at`, and what it has not done yet: "from 7"."""
-
-    words: str
-    at: float
-
-
 class Record(NamedTuple):
     """All that the journal knows of one bot, except for its earlier posts.
 
     `kept` is what `Journal.read` returns. `said` is the latest post that was made or may have been, if the journal
     still has it. `holder` is the process that runs the bot at this moment, or None; `since` is the wall-clock time
-    at which it began to, if that is known.
+    at which it began to, if that is known. `commands` are those that it has not obeyed yet.
     """
 
     bot: str
@@ -164,7 +199,7 @@ class Record(NamedTuple):
     said: Noted | None = None
     holder: int | None = None
     since: float | None = None
-    orders: tuple[Order, ...] = ()
+    commands: tuple[Command, ...] = ()
 
 
 class Journal(Protocol):
@@ -221,6 +256,28 @@ class Journal(Protocol):
 
     def keep(self, bot: str, place: Place, standing: Standing) -> None:
         """Note how the sheep fares. Where `place` holds no intent, an open one is withdrawn."""
+
+    def give(self, bots: Sequence[str], verb: Verb, line: int | None = None, *, at: float) -> None:
+        """Tell all of these bots, or none, to do that; the flock that runs them obeys. `at` is now.
+
+        The bots need not be claimed. Returns when that is on the disk.
+        """
+
+    def commands(self) -> list[Command]:
+        """Return the commands that were not obeyed yet, of all bots, in the order in which they were given."""
+
+    def obey(self, command: Command, bot: str, place: Place, standing: Standing) -> bool:
+        """Move the sheep to `place`, note how it fares, and delete the command: all of it, or nothing.
+
+        Where `place` holds no intent, an open one is withdrawn. Returns False, and writes nothing, if the command
+        is not there any more: it was obeyed before.
+        """
+
+    def holders(self, bots: Sequence[str]) -> dict[str, int]:
+        """Return which of these bots another journal has claimed now, each with the number of its process."""
+
+    def release(self, bots: Sequence[str]) -> None:
+        """Free the claims of these bots. Nothing is written about them any more."""
 
     def latest_posts(self, count: int, bot: str | None = None, *, now: float = math.inf) -> list[float]:
         """Return when the latest `count` posts, of `bot` or of all, were made or may have been: earliest first.

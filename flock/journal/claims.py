@@ -96,6 +96,17 @@ class Claims:
                 self._free(_open_files[self.id], numbers)
                 self._held.difference_update(numbers)
 
+    def locked_by_others(self, numbers: Iterable[int]) -> list[int]:
+        """Return which of these bytes another journal has locked. Needs file locks. Raises OSError."""
+        with _guard:
+            file = self._open()
+            here = file.held - self._held  # other journals of this process use the same open file
+            return [
+                number
+                for number in numbers
+                if number in here or is_locked_by_another(file.descriptor, self._first + number, 1)
+            ]
+
     def open(self) -> int:
         """Open the file if it is not open, and return its descriptor, which belongs to the claims."""
         with _guard:

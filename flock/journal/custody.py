@@ -11,8 +11,9 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
+import threading
 from binascii import crc32
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -88,6 +89,7 @@ class Custody:
         self._known: dict[Path, FileId] = {}
         self._epoch = 0  # the latest one seen in the file
         self._is_overwritten = False
+        self._lock = threading.Lock()  # of the bots
 
     def open(self) -> None:
         """Create the file if it is missing, and lock its name. Raises OSError; JournalError for another name."""
@@ -160,13 +162,31 @@ class Custody:
     def take(self, numbers: Iterable[int]) -> list[int]:
         """Lock these bots, all or none; return those that another journal holds. Raises OSError."""
         numbers = list(numbers)
-        for claims in self._all:
-            if taken := claims.take(numbers):
-                for each in self._all:
-                    each.free(each.held - self._bots)
-                return taken
-        self._bots = self._bots.union(numbers)
-        return []
+        with self._lock:
+            for claims in self._all:
+                if taken := claims.take(numbers):
+                    for each in self._all:
+                        each.free(each.held - self._bots)
+                    return taken
+            self._bots = self._bots.union(numbers)
+            return []
+
+    def free(self, numbers: Iterable[int]) -> None:
+        """Unlock these bots. Raises OSError."""
+        numbers = list(numbers)
+        with self._lock:
+            self._bots = self._bots.difference(numbers)
+            for claims in self._all:
+                claims.free(numbers)
+
+    def taken(self, holders: Mapping[int, int]) -> list[int]:
+        """Return which of these bots another journal has locked; each comes with the process that claimed it last.
+
+        Without file locks it is asked whether that process lives. Raises OSError.
+        """
+        if self._inside:
+            return self._inside.locked_by_others(holders)
+        return [number for number, pid in holders.items() if pid != os.getpid() and _lives(pid)]
 
     @property
     def wal(self) -> Path:
@@ -245,13 +265,14 @@ class Custody:
 
     def _renew(self) -> str:
         """Make a lock file that is gone again, and lock the bots in it; return who has them, in words."""
-        if not self._is_lost(self.beside) and self.beside.held == self._bots:
-            return ""
-        self.beside.close()
-        try:
-            taken = self.beside.take(self._bots)
-        except OSError as error:
-            return f"its lock file {self.beside.path} is gone and cannot be made again ({error.strerror})"
+        with self._lock:
+            if not self._is_lost(self.beside) and self.beside.held == self._bots:
+                return ""
+            self.beside.close()
+            try:
+                taken = self.beside.take(self._bots)
+            except OSError as error:
+                return f"its lock file {self.beside.path} is gone and cannot be made again ({error.strerror})"
         if taken:
             return f"its lock file was replaced, and another flock runs the same bots; {_SILENT}; stop one of them"
         return ""
@@ -262,3 +283,14 @@ class Custody:
             return claims.id is not None and file_id(claims.path) != claims.id
         except OSError:
             return True
+
+
+def _lives(pid: int) -> bool:
+    """Return whether there is a process with that number."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # it is another user's
+        return True
+    return True

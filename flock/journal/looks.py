@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from flock.journal.base import Condition, Noted, Order, Outcome, Place, Record, Standing, in_order
+from flock.journal.base import Condition, Noted, Outcome, Place, Record, Standing, in_order
 from flock.journal.statements import COLUMNS
 from flock.journal.trouble import DAMAGED
 
@@ -25,10 +25,6 @@ _BOTS = f"""
     ORDER BY sheep.bot
 """  # noqa: S608 - names of our own
 _HOLDERS = "SELECT bot, id, holder FROM sheep WHERE holder IS NOT NULL"
-_ORDERS = """
-    SELECT sheep.bot, verb, command.line, given_at FROM command JOIN sheep ON sheep.id = command.bot
-    ORDER BY command.id
-"""
 _POSTS = f"""
     SELECT sheep.bot, {_POST} FROM tweet JOIN sheep ON sheep.id = tweet.bot
     WHERE {_ENDED} AND coalesce(settled_at, intended_at) >= ?
@@ -43,10 +39,7 @@ _TALLY = f"""
 
 def bots(connection: sqlite3.Connection) -> list[Record]:
     """Return what is known of each bot, with the process that ran it last. Raises sqlite3.Error."""
-    orders: dict[str, list[Order]] = {}
-    for bot, verb, line, at in connection.execute(_ORDERS):
-        orders.setdefault(bot, []).append(Order(verb if line is None else f"{verb} {line}", at))
-    return [_record(row, tuple(orders.get(row[0], ()))) for row in connection.execute(_BOTS)]
+    return [_record(row) for row in connection.execute(_BOTS)]
 
 
 def holders(connection: sqlite3.Connection) -> dict[str, tuple[int, int]]:
@@ -90,7 +83,7 @@ def tally(connection: sqlite3.Connection, since: float) -> dict[str, dict[str, i
     return counts
 
 
-def _record(row: Sequence[Any], orders: tuple[Order, ...]) -> Record:
+def _record(row: Sequence[Any]) -> Record:
     bot, account, holder, since, is_kept, *rest = row
     values, post = rest[: len(COLUMNS)], rest[len(COLUMNS) :]
     return Record(
@@ -100,7 +93,6 @@ def _record(row: Sequence[Any], orders: tuple[Order, ...]) -> Record:
         said=_noted(bot, post) if post[0] is not None else None,
         holder=holder,
         since=since,
-        orders=orders,
     )
 
 

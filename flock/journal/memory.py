@@ -9,7 +9,20 @@ from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 
 from flock.errors import BotsTaken, Unstorable
-from flock.journal.base import WELL, Noted, Outcome, Place, Record, Settlement, Standing, identified, in_order
+from flock.journal.base import (
+    WELL,
+    Command,
+    Noted,
+    Outcome,
+    Place,
+    Record,
+    Settlement,
+    Standing,
+    Verb,
+    given_to,
+    identified,
+    in_order,
+)
 from flock.units import DAY
 
 _TEXTS = 100  # posts of each bot
@@ -31,6 +44,8 @@ class MemoryJournal:
         self._posts: dict[str, deque[Noted]] = {}
         self._texts: dict[str, str] = {}  # of the posts under way
         self._recognizing = threading.Lock()
+        self._commands: list[Command] = []
+        self._given = 0  # how many commands ever
 
     def claim(self, bots: Sequence[str], accounts: Mapping[str, str] | None = None) -> None:
         self._claimed.update(bots)
@@ -49,6 +64,7 @@ class MemoryJournal:
                     f"another bot of this flock posts to the account of {name}; keep one of the key files"
                 )
             self.claim([known], {known: account})
+            self._commands = [each._replace(bot=known) if each.bot == bot else each for each in self._commands]
             return known
 
     def read(self, bot: str) -> tuple[Place, Standing] | None:
@@ -78,6 +94,28 @@ class MemoryJournal:
     def keep(self, bot: str, place: Place, standing: Standing) -> None:
         self._kept[bot] = (place, standing)
 
+    def give(self, bots: Sequence[str], verb: Verb, line: int | None = None, *, at: float) -> None:
+        for bot in bots:
+            self._given += 1
+            self._commands.append(Command(self._given, bot, verb, line, at))
+
+    def commands(self) -> list[Command]:
+        return list(self._commands)
+
+    def obey(self, command: Command, bot: str, place: Place, standing: Standing) -> bool:
+        if command not in self._commands:
+            return False
+        self._commands.remove(command)
+        self._kept[bot] = (place, standing)
+        return True
+
+    def holders(self, bots: Sequence[str]) -> dict[str, int]:
+        del bots
+        return {}
+
+    def release(self, bots: Sequence[str]) -> None:
+        self._claimed.difference_update(bots)
+
     def latest_posts(self, count: int, bot: str | None = None, *, now: float = math.inf) -> list[float]:
         if not count:
             return []
@@ -93,6 +131,7 @@ class MemoryJournal:
         return [*self._posted.get(bot, ()), *under_way]
 
     def bots(self) -> list[Record]:
+        given = given_to(self._commands)
         return [
             Record(
                 bot,
@@ -100,6 +139,7 @@ class MemoryJournal:
                 kept=self._kept.get(bot),
                 said=next((post for post in reversed(self._posts.get(bot, ())) if _is_made(post)), None),
                 holder=os.getpid() if bot in self._claimed else None,
+                commands=given.get(bot, ()),
             )
             for bot in sorted({*self._claimed, *self._kept})
         ]

@@ -17,7 +17,18 @@ from flock.errors import BotsTaken, JournalError, Unstorable
 from flock.journal import looks
 from flock.journal import statements as sql
 from flock.journal.accounts import Accounts
-from flock.journal.base import WELL, Noted, Outcome, Place, Record, Settlement, Standing
+from flock.journal.base import (
+    WELL,
+    Command,
+    Noted,
+    Outcome,
+    Place,
+    Record,
+    Settlement,
+    Standing,
+    Verb,
+    given_to,
+)
 from flock.journal.checkpoints import Checkpoints
 from flock.journal.claims import Claims, locked
 from flock.journal.connections import connect, look
@@ -46,6 +57,10 @@ log = logging.getLogger(__name__)
 
 class _TakenBack(Exception):
     """A bot's row is gone, or is not as this journal left it."""
+
+
+class _NotThere(ValueError):
+    """The command that a write obeys is not there any more. As a ValueError it concerns no other write."""
 
 
 class SqliteJournal:
@@ -156,9 +171,12 @@ class SqliteJournal:
                 execute(sql.INTEND, (*here, "", 0.0)),
                 execute(sql.SETTLE, (Outcome.SAID, "", "", 0.0, *here)),
                 execute(sql.KEEP, (*place, *WELL, *here)),
-                given := execute(sql.GIVE, (here[0], "pause", None, 0.0)),
-                execute(sql.OBEYED, (given.lastrowid,)),
+                given := execute(sql.GIVE, (Verb.PAUSE, None, 0.0, bot)),
+                execute(sql.OBEYED, (given.lastrowid, Verb.PAUSE, None, 0.0)),
             ]
+            execute(sql.GIVEN)
+            execute(sql.READDRESS, (here[0], here[0]))
+            execute(sql.WITHDRAW_OPEN, (here[0], here[0]))
             execute(sql.PRUNE, self._prune(here[0], bot, 0.0))
             execute(sql.WITHDRAW, here)
             if any(cursor.rowcount != 1 for cursor in done):
@@ -207,6 +225,8 @@ class SqliteJournal:
                 raise BotsTaken(self._who_has([known]))
             self.claim([known])
             self._note_accounts({known: account})
+            if known != bot:
+                self._write([(sql.READDRESS, (self._row(known), self._row(bot)))])
             return known
 
     def _row(self, bot: str) -> int:
@@ -262,12 +282,67 @@ class SqliteJournal:
         withdraw = [(sql.WITHDRAW, (row, place.n, place.piece))] if place.intended is None else []
         self._move(bot, place, (sql.KEEP, (*place, *standing)), *withdraw)
 
-    def _move(self, bot: str, place: Place, move: Statement, *more: Statement, flush: bool = False) -> None:
-        """Write the bot's row, which must still be as this journal left it if the bot is claimed, and `more`."""
+    def give(self, bots: Sequence[str], verb: Verb, line: int | None = None, *, at: float) -> None:
+        give = [((sql.ADD, (bot,)), (sql.GIVE, (verb, line, at, bot))) for bot in bots]
+        self._write([statement for both in give for statement in both], flush=True)
+
+    def commands(self) -> list[Command]:
+        found = self._fetch(sql.GIVEN)
+        known = {str(verb): verb for verb in Verb}
+        return [Command(number, bot, known[verb], *rest) for number, bot, verb, *rest in found if verb in known]
+
+    def obey(self, command: Command, bot: str, place: Place, standing: Standing) -> bool:
+        row = self._row(bot)
+        withdraw = [(sql.WITHDRAW_OPEN, (row, row))] if place.intended is None else []
+        done = (sql.OBEYED, (command.number, command.verb, command.line, command.given))
+        try:
+            self._move(bot, place, (sql.KEEP, (*place, *standing)), done, before=withdraw)
+        except _NotThere:
+            return False
+        return True
+
+    def holders(self, bots: Sequence[str]) -> dict[str, int]:
+        asked = set(bots) - self._claimed
+        query = "SELECT id, bot, holder FROM sheep WHERE holder IS NOT NULL"
+        rows = {number: (bot, pid) for number, bot, pid in self._fetch(query) if bot in asked}
+        try:
+            taken = self._custody.taken({number: pid for number, (_, pid) in rows.items()})
+        except OSError as error:
+            raise trouble(self.path, error) from error
+        return {rows[number][0]: rows[number][1] for number in taken}
+
+    def release(self, bots: Sequence[str]) -> None:
+        bots = [bot for bot in bots if bot in self._claimed]
+        rows = [self._row(bot) for bot in bots]
+        self._claimed.difference_update(bots)
+        for row in rows:
+            self._at.pop(row, None)
+        try:
+            self._write([("UPDATE sheep SET holder = NULL WHERE id = ?", (row,)) for row in rows])
+        finally:
+            self._accounts.forget(bots)
+            self._custody.free(rows)
+
+    def _move(
+        self,
+        bot: str,
+        place: Place,
+        move: Statement,
+        *more: Statement,
+        before: Sequence[Statement] = (),
+        flush: bool = False,
+    ) -> None:
+        """Write the bot's row, which must still be as this journal left it if the bot is claimed, and what comes
+        `before` and after it."""
         row = self._row(bot)
         statement, values = move
-        left = self._at.pop(row, (None, None))  # an interrupted write may have been committed, or not
-        self._write([(statement, (*values, row, *left)), *more], flush=flush)
+        left = self._at.pop(row, None)  # an interrupted write may have been committed, or not
+        try:
+            self._write([*before, (statement, (*values, row, *(left or (None, None)))), *more], flush=flush)
+        except _NotThere:
+            if left:
+                self._at[row] = left
+            raise
         if bot in self._claimed:
             self._at[row] = place.n, place.piece
 
@@ -299,7 +374,15 @@ class SqliteJournal:
         except OSError as error:
             raise trouble(self.path, error) from error
         run = {bot for bot, (number, _) in held.items() if number in running}
-        return [each if each.bot in run else each._replace(holder=None, since=None) for each in records]
+        given = given_to(self.commands())
+        return [
+            record._replace(
+                holder=record.holder if record.bot in run else None,
+                since=record.since if record.bot in run else None,
+                commands=given.get(record.bot, ()),
+            )
+            for record in records
+        ]
 
     def posts(self, since: float = -math.inf) -> list[Noted]:
         return self._ask(lambda connection: looks.posts(connection, since))
@@ -409,6 +492,8 @@ class SqliteJournal:
             self.commits.submit(write)
         except Closed:
             raise JournalError(f"the journal {self.path}: it is closed") from None
+        if isinstance(write.error, _NotThere):
+            raise write.error
         if isinstance(write.error, _UNSTORABLE) and not isinstance(write.error, UnicodeDecodeError):
             raise Unstorable(f"the journal cannot store this: {write.error}") from write.error
         if isinstance(write.error, _TakenBack):
@@ -443,11 +528,8 @@ class SqliteJournal:
             execute("BEGIN IMMEDIATE")
             for write in group:
                 for statement, values in write.statements:
-                    if execute(statement, values).rowcount == 0 and statement in (
-                        sql.MOVE,
-                        sql.KEEP,
-                    ):
-                        raise _TakenBack
+                    if execute(statement, values).rowcount == 0:
+                        _expect_more_of(statement)
             execute("COMMIT")
         except BaseException:
             with suppress(sqlite3.Error):  # SQLite may have rolled back already; the first error says more
@@ -467,3 +549,11 @@ class SqliteJournal:
         if self._wal is None:  # SQLite takes no lock on the WAL file, which a close of it could drop
             self._wal = os.open(self._custody.wal, os.O_RDONLY | os.O_CLOEXEC)
         getattr(os, "fdatasync", os.fsync)(self._wal)  # macOS has only the latter
+
+
+def _expect_more_of(statement: str) -> None:
+    """Raise an error if `statement`, which has changed no row, must change one."""
+    if statement in (sql.MOVE, sql.KEEP):
+        raise _TakenBack
+    if statement == sql.OBEYED:
+        raise _NotThere

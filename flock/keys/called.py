@@ -43,6 +43,8 @@ def _full_name(key: Key) -> str:
 
 
 def _hint(name: str, keys: Sequence[Key]) -> str:
+    if ":" in name and (others := [key for key in keys if _is_called(key, name.rpartition(":")[2])]):
+        return f"did you mean {_full_name(others[0])}?"
     names = [key.screen_name for key in keys]
     known = {each.casefold(): each for each in names}
     if near := nearest(name.rpartition(":")[2].removeprefix("@").casefold(), known):

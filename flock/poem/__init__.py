@@ -2,7 +2,17 @@
 
 from flock.poem.cutting import ELLIPSIS, cut
 from flock.poem.doubts import find_doubts
-from flock.poem.finding import find_again, is_alike
-from flock.poem.reading import read_poem, read_poem_file
+from flock.poem.finding import find_again, is_alike, mark_of
+from flock.poem.reading import place_of_line, read_poem, read_poem_file
 
-__all__ = ["ELLIPSIS", "cut", "find_again", "find_doubts", "is_alike", "read_poem", "read_poem_file"]
+__all__ = [
+    "ELLIPSIS",
+    "cut",
+    "find_again",
+    "find_doubts",
+    "is_alike",
+    "mark_of",
+    "place_of_line",
+    "read_poem",
+    "read_poem_file",
+]

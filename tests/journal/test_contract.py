@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from flock.errors import BotsTaken, Unstorable
 from flock.journal import (
     WELL,
+    Command,
     Condition,
     Journal,
     MemoryJournal,
@@ -22,6 +23,7 @@ from flock.journal import (
     Settlement,
     SqliteJournal,
     Standing,
+    Verb,
 )
 from flock.journal.base import in_order
 
@@ -41,6 +43,9 @@ HERE = Place(
     trials=3,
     skipped=4,
     silent=5,
+    paused=1200.0,
+    said="bleat",
+    poem="4711",
 )
 UNDER_WAY = HERE._replace(intended=10.0)
 AILING = Standing(
@@ -73,6 +78,9 @@ PLACES = st.builds(
     trials=st.integers(0, 10**6),
     skipped=st.integers(0, 10**6),
     silent=st.integers(0, 10**9),
+    paused=st.none() | TIMES,
+    said=TEXTS,
+    poem=TEXTS,
 )
 STANDINGS = st.builds(
     Standing,
@@ -381,3 +389,91 @@ class TestLooks:
         for bot in (DOLLY, EWE):
             own = [post.n for post in found if post.bot == bot]
             assert sorted(own) == own
+
+
+class TestCommands:
+    """The contract: give, commands, obey; and release."""
+
+    def test_a_command_is_there_until_it_is_obeyed(self, journal: Journal) -> None:
+        """In the order in which they were given, whoever was told."""
+        assert [] == journal.commands()
+        journal.give([DOLLY], Verb.FROM, 7, at=1.0)
+        journal.give([EWE, DOLLY], Verb.PAUSE, at=2.0)
+
+        first, *others = journal.commands()
+        assert (DOLLY, Verb.FROM, 7, 1.0, "from 7") == (*first[1:], str(first))
+        assert [(EWE, "pause"), (DOLLY, "pause")] == [(each.bot, str(each)) for each in others]
+        assert journal.obey(first, DOLLY, HERE, WELL)
+        assert others == journal.commands()
+
+    def test_to_obey_moves_the_bot(self, journal: Journal) -> None:
+        """Place and standing are what the sheep made of them, and nothing else of the bots changes."""
+        journal.keep(EWE, HERE, AILING)
+        journal.give([DOLLY], Verb.SKIP, at=1.0)
+        (command,) = journal.commands()
+
+        assert journal.obey(command, DOLLY, HERE, AILING)
+
+        assert [(HERE, AILING)] * 2 == [journal.read(bot) for bot in (DOLLY, EWE)]
+
+    def test_a_command_is_obeyed_once(self, journal: Journal) -> None:
+        """The second attempt writes nothing: it was handed over before it was obeyed."""
+        journal.give([DOLLY], Verb.SKIP, at=1.0)
+        (command,) = journal.commands()
+        assert journal.obey(command, DOLLY, HERE, WELL)
+        journal.give([DOLLY], Verb.SKIP, at=2.0)  # may have the number of the other one
+
+        assert not journal.obey(command, DOLLY, HERE._replace(line=9), WELL)
+
+        assert (HERE, WELL) == journal.read(DOLLY)
+        assert [2.0] == [each.given for each in journal.commands()]
+        journal.keep(DOLLY, HERE._replace(n=9), WELL)
+        assert (HERE._replace(n=9), WELL) == journal.read(DOLLY)
+
+    def test_to_obey_withdraws_an_intent_that_the_place_does_not_have(self, journal: Journal) -> None:
+        """It does not count as posted, also where the next post has another number; another intent stays."""
+        for bot in (DOLLY, EWE):
+            journal.intend(bot, UNDER_WAY, "baa")
+        journal.give([DOLLY, EWE], Verb.PAUSE, at=1.0)
+        skip, pause = journal.commands()
+
+        assert journal.obey(skip, DOLLY, HERE._replace(n=8, piece=0, saying=None), WELL)
+        assert journal.obey(pause, EWE, UNDER_WAY._replace(paused=2.0), WELL)
+
+        assert [[], [10.0]] == [journal.latest_posts(9, bot) for bot in (DOLLY, EWE)]
+
+    def test_a_bot_that_never_was_may_be_told(self, journal: Journal) -> None:
+        """Its first flock obeys. It is nowhere before that."""
+        journal.give(["x:lamb"], Verb.PAUSE, at=1.0)
+        assert journal.read("x:lamb") is None
+        journal.claim(["x:lamb"])
+        (command,) = journal.commands()
+        assert journal.obey(command, "x:lamb", HERE, WELL)
+        assert (HERE, WELL) == journal.read("x:lamb")
+
+    def test_a_command_follows_the_bot_to_its_account(self, journal: Journal) -> None:
+        """It was told before the network had said which account it is."""
+        journal.claim(["x:ram (unknown)", "x:hogget"], {"x:hogget": "x:3"})
+        journal.give(["x:ram (unknown)"], Verb.NOW, at=1.0)
+
+        known = journal.recognize("x:ram (unknown)", "x:hogget", "x:2")
+
+        assert [known] == [each.bot for each in journal.commands()]
+
+    def test_many_bots_are_told_together(self, journal: Journal) -> None:
+        """By one write."""
+        bots = [f"x:bot{number}" for number in range(1000)]
+        journal.give(bots, Verb.RESUME, at=1.0)
+        assert [Command(number, bot, Verb.RESUME, None, 1.0) for number, bot in enumerate(bots, 1)] == [
+            *journal.commands()
+        ]
+
+    def test_a_bot_that_is_released_may_be_claimed_again(self, journal: Journal) -> None:
+        """Its place is what it was. To release what was never claimed changes nothing."""
+        journal.keep(DOLLY, HERE, WELL)
+        journal.release([DOLLY, "x:stranger"])
+        journal.release([DOLLY])
+        journal.claim([DOLLY])
+        assert (HERE, WELL) == journal.read(DOLLY)
+        journal.keep(DOLLY, HERE._replace(n=8), WELL)
+        assert {} == journal.holders([DOLLY, EWE])
