@@ -74,18 +74,22 @@ def log(
 
 
 def _follow(book: Logbook, *, as_json: bool) -> None:
-    """Print each new post, until the process is ended. A journal that cannot be read is told of once."""
+    """Print each new post, until the process is ended.
+
+    A journal that cannot be read at two looks in a row is told of once: at one look it may just be in the making.
+    """
     from flock.errors import JournalError  # noqa: PLC0415
 
-    never, told = threading.Event(), ""
+    never, before, told = threading.Event(), "", ""
     while not never.wait(_LOOK):
         try:
             entries, trouble = book.fresh(), ""
         except JournalError as error:
             entries, trouble = [], str(error)
-        if trouble and trouble != told:
+        if trouble and trouble == before and trouble != told:
             _note(f"{trouble}; going on when it can be read")
-        told = trouble
+            told = trouble
+        before, told = trouble, told if trouble else ""
         _print(entries, as_json=as_json)
 
 

@@ -103,6 +103,19 @@ def test_the_log_is_followed_until_ctrl_c(
     assert [text in line for text, line in zip(posts, lines, strict=True)] == [True] * len(posts)
 
 
+def test_a_journal_that_cannot_be_read_is_told_of_once(make_folder: Make, start: Start, tmp_path: Path) -> None:
+    """The log goes on when it can be."""
+    journal = tmp_path / "flock.db"
+    following = start("log", make_folder(1).path, "-f", "--state", str(journal))
+    assert following.process.stderr is not None
+    assert following.process.stderr.readline().startswith("no flock has run")
+    journal.write_bytes(b"scrap" * 1000)
+    line = following.process.stderr.readline()
+    assert line.endswith("; going on when it can be read\n")
+    journal.unlink()
+    assert (0, "", "") == following.stop(signal.SIGINT)
+
+
 def test_a_reader_that_has_seen_enough_ends_the_log(
     make_folder: Make, start: Start, open_pasture: OpenPasture, tmp_path: Path
 ) -> None:
