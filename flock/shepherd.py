@@ -312,13 +312,14 @@ class Shepherd(SimpleShepherd):
             bad, added = bad + len(added), ()
         for sheep, renewal in changes.renewed:
             sheep.renew(renewal)
-        self.herd.dismiss(changes.removed)  # wakes the others, too
+        removed = changes.removed if len(changes.removed) < len(self.herd.flock) else ()  # none would be left
+        self.herd.dismiss(removed)  # wakes the others, too
         self.all_sheep = list(self.herd.flock)
         self.all_json = [sheep.json_file for sheep in self.all_sheep]
         self.herd.tell(
             Reloaded,
             added=tuple(sheep.name for sheep in added),
-            removed=tuple(sheep.name for sheep in changes.removed),
+            removed=tuple(sheep.name for sheep in removed),
             changed=len(changes.renewed),
             bad=bad,
         )
