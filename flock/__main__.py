@@ -11,7 +11,7 @@ from types import FrameType
 from typing import NoReturn
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
-_ENDED_BY_SIGNAL = ("run", "pasture")  # the commands that a signal ends as it should
+_ENDED_BY_SIGNAL = ("run", "pasture", "log")  # the commands that a signal ends as it should
 
 
 def main() -> None:

@@ -212,12 +212,74 @@ class PoemChanged(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TemperamentChanged(Event):
+    """The bot says the same poem in another temperament than at its last post, or with another seed.
+
+    It goes on at `line` of the recitation, counted from 0.
+    """
+
+    level: ClassVar[int] = logging.WARNING
+
+    line: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Renewed(Event):
+    """The bot's key file or its poem was read anew, and something has changed: `what` has the names of the fields.
+
+    It holds from the next line on.
+    """
+
+    what: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Obeyed(Event):
+    """The bot has done what its operator told it: `command`, such as "from 7".
+
+    `text` is the line that comes next, and `seconds` the time until it is due. `why` says what keeps the bot from
+    saying it then, or is empty.
+    """
+
+    command: str
+    text: str
+    seconds: float
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told(Event):
+    """The bot was told to do `command`, and does it later: `why` says when. Sent once for each command."""
+
+    command: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declined(Event):
+    """The bot was told to do `command`, and cannot do it, for the reason `why`. The command is gone."""
+
+    level: ClassVar[int] = logging.WARNING
+
+    command: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Out(Event):
     """The flock has started: each of its `sheep` has its thread. The first line is due in `first_in` seconds."""
 
     sheep: int
     where: str = ""
     first_in: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewJournal(Event):
+    """The flock has made a new journal, so that every bot starts at its first line. `path` is where it is."""
+
+    path: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,11 +297,25 @@ class Rounds(Event):
     in_trouble: int
     alive: bool
     dead: tuple[str, ...] = ()
+    paused: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Called(Event):
-    """A SIGHUP: penned and waiting sheep try again, and the log file is opened anew."""
+    """A SIGHUP: penned and waiting sheep try again, the log file is opened anew, and the keys are read anew."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reloaded(Event):
+    """The keys were read anew. `added` and `removed` are names of bots.
+
+    `changed` is how many bots have another key or poem, and `bad` how many files cannot be used.
+    """
+
+    added: tuple[str, ...]
+    removed: tuple[str, ...]
+    changed: int
+    bad: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 import platformdirs
 
-from flock.errors import BadOption
+from flock.errors import BadOption, printable
 from flock.units import DAY, HOUR, parse_seconds
 
 if TYPE_CHECKING:
@@ -278,11 +278,23 @@ def parse_seed(value: str | int) -> int:
 
 
 def parse_state(text: str) -> Path:
-    """Return the journal's path. Raises ValueError for a variable: crontabs and units do not expand $HOME."""
+    """Return the journal's path.
+
+    Raises ValueError for a variable, since crontabs and units do not expand $HOME, and for a missing folder: it
+    may be a typo, and in a new folder every bot would start over.
+    """
     if text.startswith("$") or "${" in text:
         found = "a variable, which crontabs, units and env files do not replace"
         raise ValueError(f"expected a path, found {found}; write the path itself")
-    return Path(text)
+    path = Path(text)
+    try:
+        folder = path.expanduser().parent
+        folder.stat()
+    except FileNotFoundError:
+        raise ValueError(printable(f"there is no folder {folder}; make it first, or check the path")) from None
+    except (OSError, ValueError, RuntimeError):  # it cannot be used: the journal tells of that
+        pass
+    return path
 
 
 PARSERS = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import math
 import os
 import signal
 import sys
@@ -19,12 +20,13 @@ from typing import Any
 from flock.clock import SuspendWatch
 from flock.context import Context, open_context
 from flock.doubts import doubts_about
-from flock.errors import BadKeys, BadOption, BadPoem, FlockError, Problem
-from flock.events import Called, Events, Stopped, Stopping
+from flock.errors import BadKeys, BadOption, BadPoem, FlockError, Problem, printable
+from flock.events import Called, Events, Reloaded, Stopped, Stopping
 from flock.haste import refuse_haste
 from flock.herd import Herd, patient_threads
 from flock.keys import Key, poem_problem, read_keys, shared_poems
 from flock.options import Options, settle_options
+from flock.reload import Changes, Reload, one_for_each_bot
 from flock.sheep.sheep import Sheep, runsheep
 from flock.temperament import Temperament
 from flock.threads.pool import thread_pool
@@ -34,6 +36,8 @@ log = logging.getLogger(__name__)
 GRACE = 10.0  # seconds that posts under way get when the flock is told to stop
 _LOOK = 1.0  # seconds between the shepherd's looks at the flock
 _THREADS_ONCE = 32
+
+_Message = int | None | Changes  # a signal; None when all sheep have come home; what has become of the keys
 
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -72,16 +76,17 @@ class SimpleShepherd:
     ) -> None:
         arguments = {"line_interval": line_interval, "poem_interval": poem_interval, "temperament": temperament}
         options = settle_options(arguments, options, environment=environment)
+        self._folder = Path(json_key_dir)
+        self._make_sheep = sheep_class or load_sheep_class(options.sheep)
         self.line_interval = options.line_interval
         self.poem_interval = options.poem_interval
-        make_sheep = sheep_class or load_sheep_class(options.sheep)
-        keys = _usable_keys(Path(json_key_dir), options)
+        keys = _usable_keys(self._folder, options)
         self.context = context or open_context(options, events)
         if context is not None and temperament is not None:
             self.context.options = options
         try:
             intervals = (self.line_interval, self.poem_interval)
-            self.all_sheep, problems = make_flock(make_sheep, keys, self.context, *intervals)
+            self.all_sheep, problems = make_flock(self._make_sheep, keys, self.context, *intervals)
             _tell_or_raise(problems, skip=options.skip_bad and bool(self.all_sheep))
             if not options.yes_really:
                 refuse_haste(self.all_sheep, self.context.networks)
@@ -91,6 +96,9 @@ class SimpleShepherd:
             raise
         self.all_json = [sheep.json_file for sheep in self.all_sheep]
         self.herd = Herd(self.all_sheep, self.context)
+
+    def _raise_sheep(self, key: Key) -> Sheep:
+        return self._make_sheep(key.file, self.line_interval, self.poem_interval, key=key, context=self.context)
 
     def doubts(self, flock: Sequence[Sheep]) -> Iterator[str]:
         """Yield what the operator should know about the poems of `flock` before the first post, each poem once."""
@@ -103,6 +111,7 @@ class SimpleShepherd:
     def loop(self) -> Any:
         """Run every sheep in a thread of its own. Returns when all have ended; by themselves they do not."""
         self._tell_doubts(self.all_sheep)
+        self.herd.hand_over()
         pool = thread_pool(len(self.all_sheep))
         try:
             return pool.map(self.herd.guarded(runsheep), self.all_sheep, chunksize=1)
@@ -114,14 +123,18 @@ class Shepherd(SimpleShepherd):
     """A SimpleShepherd that spreads the start, watches the flock, and stops it when told to.
 
     `loop` goes on for ever, `once` lets each sheep say one line; a Shepherd runs one of them, one time. Both end
-    at SIGTERM or SIGINT (a second one ends them at once), or when `context.stop` is set; SIGHUP gives penned
-    sheep another try. In a thread other than the main one signals are left alone.
+    at SIGTERM or SIGINT (a second one ends them at once), or when `context.stop` is set. SIGHUP gives penned sheep
+    another try, and `loop` reads the keys anew: bots are added, removed and changed while the others go on. In a
+    thread other than the main one signals are left alone; `reload` does what SIGHUP does.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._has_run = False
         self._had_terminal = False
+        self._inbox: SimpleQueue[_Message] = SimpleQueue()
+        self._is_reading = False  # the keys, in a thread of its own
+        self._is_outdated = False  # what it reads: there was another SIGHUP meanwhile
 
     def loop(self) -> Ending:
         """Run the flock until it is told to stop, and return why it ended. Raises FlockError the second time."""
@@ -131,15 +144,23 @@ class Shepherd(SimpleShepherd):
         for sheep in self.all_sheep:
             sheep.start_afresh()
         self.herd.spread()
+        self.herd.hand_over()  # before the first line, which may be one that is to be skipped
         return self._send_out(runsheep, self.all_sheep, threads=len(self.all_sheep))
+
+    def reload(self) -> None:
+        """Read the keys anew, and give penned and waiting sheep another try, as at SIGHUP. From any thread."""
+        self._inbox.put(signal.SIGHUP)
 
     def once(self) -> Ending:
         """Let each sheep that is due say one line, for cron; return how that ended. Raises FlockError the second
         time."""
         self._begin()
+        self.herd.hand_over()
+        for sheep in self.all_sheep:
+            sheep.attend()
         now = self.context.clock.now()
         due = [sheep for sheep in self.all_sheep if sheep.is_due()]
-        held = [sheep for sheep in self.all_sheep if sheep.due <= now < sheep.wake and sheep.is_refused]
+        held = [sheep for sheep in self.all_sheep if sheep.due <= now < sheep.wake < math.inf and sheep.is_refused]
         self._tell_doubts([sheep for sheep in due if not sheep.tot_tweet_tracker])  # cron mails what is told
         return self._send_out(
             self._beat_unless_stopped, due, threads=min(len(due), _THREADS_ONCE), owing=[*due, *held]
@@ -156,7 +177,8 @@ class Shepherd(SimpleShepherd):
             sheep.beat()
             while sheep.is_within_a_line and not self.context.stop.is_set():
                 sheep.sleep()
-                sheep.beat()
+                if not sheep.attend():
+                    sheep.beat()
 
     def _warn_of_limits(self) -> None:
         from flock.preflight import journal_troubles, shortfalls  # noqa: PLC0415 - a rehearsal has no threads
@@ -175,12 +197,11 @@ class Shepherd(SimpleShepherd):
 
         `owing` are those that should say something in this run, where it has an end of its own.
         """
-        inbox: SimpleQueue[int | None] = SimpleQueue()  # signals, and None when all sheep have come home
         try:
-            with self._listening(inbox.put), patient_threads(threads):
-                self.herd.run(work, flock, threads=threads, on_home=lambda: inbox.put(None))
-                ending = self._look_after(inbox)
-                if not self._bring_home(inbox):
+            with self._listening(self._inbox.put), patient_threads(threads):
+                self.herd.run(work, flock, threads=threads, on_home=self._tell_home)
+                ending = self._look_after(reloads=work is runsheep)
+                if not self._bring_home():
                     ending = Ending.CUT_SHORT
         except BaseException:  # the machine allows fewer threads, for instance
             self.herd.stop()
@@ -196,30 +217,96 @@ class Shepherd(SimpleShepherd):
         self.herd.tell(Stopped, why=ending.value)
         return ending
 
-    def _look_after(self, inbox: SimpleQueue[int | None]) -> Ending:
+    def _tell_home(self) -> None:
+        self._inbox.put(None)
+
+    def _look_after(self, *, reloads: bool) -> Ending:
         """Look after the herd until there is a reason to stop it, and return the reason."""
         suspension = SuspendWatch()
         while not self.context.stop.is_set():
             try:
-                message = inbox.get(timeout=_LOOK)
+                message = self._inbox.get(timeout=_LOOK)
             except Empty:
                 if suspension.look():
                     self.herd.wake()
                 self.herd.look_around()
             else:
+                if isinstance(message, Changes):
+                    self._apply(message)
+                    continue
                 if message == signal.SIGHUP and not self._lost_its_terminal():
                     self.herd.call()
                     self.herd.tell(Called)
+                    if reloads:
+                        self._read_anew()
                     continue
                 if message is None:
-                    inbox.put(None)  # no sheep is out any more
+                    if not self.herd.is_home:
+                        continue  # others have joined meanwhile
+                    self._tell_home()  # no sheep is out any more
                     break
                 return Ending.STOPPED
             if self.herd.is_penned:
                 return Ending.ALL_PENNED
         return Ending.ALL_PENNED if self.herd.is_penned else Ending.STOPPED
 
-    def _bring_home(self, inbox: SimpleQueue[int | None]) -> bool:
+    def _read_anew(self) -> None:
+        """Read the keys in a thread of its own; what has changed comes into the inbox."""
+        self._is_outdated = self._is_reading
+        if self._is_reading:
+            return
+        self._is_reading = True
+        reader = Reload(self._folder, self.context, self._raise_sheep, self.herd.wait_for)
+        flock = tuple(self.herd.flock)
+
+        def read() -> None:
+            changes = Changes()
+            try:
+                changes = reader.find(flock)
+            except Exception as error:  # its own bug, or the journal's trouble, must not end the flock
+                trace = None if isinstance(error, FlockError) else error
+                log.error("the keys cannot be read anew: %s", printable(str(error)), exc_info=trace)
+            self._inbox.put(changes)
+
+        try:
+            threading.Thread(target=read, name="reload", daemon=True).start()
+        except RuntimeError as error:  # the process may have no more threads
+            self._is_reading = False
+            log.error("the keys cannot be read anew: %s", error)
+
+    def _apply(self, changes: Changes) -> None:
+        """Let sheep join and leave, and give the others their new keys."""
+        self._is_reading = False
+        added, bad = changes.added, changes.bad
+        for sheep in added:
+            sheep.start_afresh()
+        try:
+            if added:
+                self.herd.join(runsheep, added, on_home=self._tell_home)
+        except BadOption as error:  # the machine allows no more threads
+            log.error("%s", error)
+            self.context.journal.release([name for sheep in added for name in sheep.claimed])
+            bad, added = bad + len(added), ()
+        for sheep, renewal in changes.renewed:
+            sheep.renew(renewal)
+        removed = changes.removed if len(changes.removed) < len(self.herd.flock) else ()  # none would be left
+        self.herd.dismiss(removed)  # wakes the others, too
+        self.all_sheep = list(self.herd.flock)
+        self.all_json = [sheep.json_file for sheep in self.all_sheep]
+        self.herd.tell(
+            Reloaded,
+            added=tuple(sheep.name for sheep in added),
+            removed=tuple(sheep.name for sheep in removed),
+            changed=len(changes.renewed),
+            bad=bad,
+        )
+        if added:
+            self._warn_of_limits()
+            self._tell_doubts(added)
+        if self._is_outdated:
+            self._read_anew()
+
+    def _bring_home(self) -> bool:
         """Stop the herd and wait for its posts; return whether all sheep came home before time or patience ran
         out."""
         under_way = self.herd.under_way
@@ -228,14 +315,14 @@ class Shepherd(SimpleShepherd):
         deadline = time.monotonic() + GRACE
         while True:
             try:
-                message = inbox.get(timeout=max(0.0, deadline - time.monotonic()))
+                message = self._inbox.get(timeout=max(0.0, deadline - time.monotonic()))
             except Empty:
                 return False
-            if message is None or message in _STOP_SIGNALS:
+            if message in _STOP_SIGNALS or (message is None and self.herd.is_home):
                 return message is None
 
     @contextmanager
-    def _listening(self, tell: Callable[[int | None], None]) -> Iterator[None]:
+    def _listening(self, tell: Callable[[_Message], None]) -> Iterator[None]:
         """Pass signals on to `tell` for as long as the flock is out. SimpleQueue.put may run in a handler."""
         if threading.current_thread() is not threading.main_thread():
             yield
@@ -294,7 +381,7 @@ def make_flock(
 
     Intervals are in seconds. Raises BotsTaken when another flock runs one of these bots, and JournalError.
     """
-    keys, problems = _one_for_each_bot(keys, context)
+    keys, problems = one_for_each_bot(keys, context)
     context.claim(keys)  # all at once, and before they are read
     flock: list[Sheep] = []
     for key in keys:
@@ -316,22 +403,6 @@ def _usable_keys(folder: Path, options: Options) -> tuple[Key, ...]:
         log.warning("%s", warning)
     _tell_or_raise(ring.problems, skip=options.skip_bad and bool(ring.keys))
     return ring.keys
-
-
-def _one_for_each_bot(keys: Sequence[Key], context: Context) -> tuple[list[Key], list[Problem]]:
-    """Return the first key of each bot, and a problem for each further one: an account may have had two names."""
-    kept: list[Key] = []
-    problems: list[Problem] = []
-    first: dict[str | None, Key] = {}
-    for key in keys:
-        names = (context.bot(key), context.networks.account(key))
-        if other := next((first[name] for name in names if name in first), None):
-            text = f"{other.screen_name} in {other.file} is the same account; keep one of the files"
-            problems.append(Problem(key.file, "screen_name", text))
-        else:
-            kept.append(key)
-            first |= {name: key for name in names if name}
-    return kept, problems
 
 
 def _tell_or_raise(problems: Sequence[Problem], *, skip: bool) -> None:

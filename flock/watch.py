@@ -13,12 +13,12 @@ _MARGIN = 60.0  # seconds behind its due time after which a sheep has gone quiet
 _NAMED = 5  # quiet sheep that get an event each
 _PAUSE = 60.0  # seconds between two times that quiet sheep are told of
 _STUCK = 180.0  # seconds after which a sheep that should have moved hangs; no request may take so long
-_UNANSWERED = "no answer from the network yet"
+UNANSWERED = "no answer from the network yet"
 _WAITS_ITS_TURN = "it waits for its turn, while others wait for the network's answers"
 
 
 class Watch:
-    """Finds sheep that are long past due, neither penned nor waiting for a limit, and tells of each once.
+    """Finds sheep that are long past due, neither penned, paused nor waiting for a limit, and tells of each once.
 
     A sheep that has spoken again can go quiet again. When more than a few go quiet within a minute, one event
     tells of all of them. When none is quiet any more, that is told, too. The herd is out since `since`, in steady
@@ -41,7 +41,7 @@ class Watch:
             overdue = self._seconds(sheep, now)
             if overdue <= _MARGIN and not self._quiet:
                 continue
-            if overdue <= max(_MARGIN, sheep.line_interval) or sheep.is_penned or sheep.is_waiting:
+            if not has_gone_quiet(overdue, sheep.line_interval) or _is_excused(sheep):
                 self._quiet.discard(sheep.bot)
                 self._untold.pop(sheep.bot, None)
             elif sheep.bot not in self._quiet:
@@ -58,6 +58,12 @@ class Watch:
             told.append(NobodyQuiet(at=wall))
         return told
 
+    def forget(self, bots: Collection[str]) -> None:
+        """Forget bots that have left the herd."""
+        self._quiet.difference_update(bots)
+        for bot in bots:
+            self._untold.pop(bot, None)
+
     def _quiet_events(self, flock: Sequence[Sheep], now: float, wall: float) -> list[Event]:
         if len(flock) <= _NAMED:
             return [
@@ -71,6 +77,11 @@ class Watch:
     def _seconds(self, sheep: Sheep, now: float) -> float:
         """Return for how long it should have said something."""
         return now - max(sheep.due, self.since)
+
+
+def has_gone_quiet(overdue: float, line_interval: float) -> bool:
+    """Return whether a sheep that is so many seconds past its due time has gone quiet, unless it has to wait."""
+    return overdue > max(_MARGIN, line_interval)
 
 
 def snapshot(flock: Sequence[Sheep], dead: Collection[str], *, now: float, wall: float) -> Rounds:
@@ -92,9 +103,14 @@ def snapshot(flock: Sequence[Sheep], dead: Collection[str], *, now: float, wall:
             bool(sheep.standing.trouble) for sheep in unwell if not (sheep.is_penned or sheep.is_waiting)
         ),
         dead=tuple(sheep.name for sheep in flock if sheep.bot in dead) if dead else (),
+        paused=sum(sheep.is_paused for sheep in flock),
         alive=(moving * 2 >= len(flock) and (moving > 0 or not flock)) or now - moved < _STUCK / 3,
     )
 
 
+def _is_excused(sheep: Sheep) -> bool:
+    return sheep.is_penned or sheep.is_waiting or sheep.is_paused
+
+
 def _why(sheep: Sheep) -> str:
-    return sheep.standing.trouble or (_UNANSWERED if sheep.busy else _WAITS_ITS_TURN)
+    return sheep.standing.trouble or (UNANSWERED if sheep.busy else _WAITS_ITS_TURN)

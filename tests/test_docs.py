@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import sqlite3
+from contextlib import closing
 from dataclasses import fields
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import simplejson as json
 
 from flock import errors
 from flock.cli import exits
+from flock.journal.schema import migrate
 from flock.keys.credentials import (
     BlueskyCredentials,
     Credentials,
@@ -123,6 +126,16 @@ def test_the_page_has_every_exit_code() -> None:
 
     assert codes == {int(row[0]) for row in rows("errors.md", "Exit codes")}
     assert f"adds {UNAVAILABLE}" in text_of("errors.md")
+
+
+@pytest.mark.parametrize("table", ["sheep", "tweet", "command"])
+def test_the_page_has_every_column_of_the_journal(table: str) -> None:
+    """docs/journal.md lists the columns of each table as they are made."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        migrate(connection)
+        columns = {name for (name,) in connection.execute("SELECT name FROM pragma_table_info(?)", (table,))}
+
+    assert columns == {row[0] for row in rows("journal.md", f"The table {table}")}
 
 
 def test_the_page_has_every_field_of_a_key_file() -> None:

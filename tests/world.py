@@ -83,7 +83,8 @@ class World:
         until = self.clock.now() + seconds
         while (next_up := min(flock, key=lambda sheep: sheep.wake)).wake <= until:
             self.clock.advance_to(next_up.wake)
-            next_up.beat()
+            if not next_up.attend():
+                next_up.beat()
         self.clock.advance_to(until)
 
     def told(self, kind: type[Event]) -> list[Event]:

@@ -15,12 +15,16 @@ import click
 
 from flock import __version__
 from flock.cli.check import check
+from flock.cli.copies import backup, restore
 from flock.cli.exits import EXIT_CODES, exit_code
 from flock.cli.keys import keys
+from flock.cli.log import log
 from flock.cli.pasture import pasture
 from flock.cli.rehearse import rehearse
 from flock.cli.run import run
+from flock.cli.status import status
 from flock.cli.streams import open_standard_streams
+from flock.cli.tell import tell
 
 COMPLETION = "_FLOCK_COMPLETE"  # the variable by which a shell asks for completions
 
@@ -76,6 +80,11 @@ COMMANDS = (
     rehearse,
     pasture,
     keys,
+    status,
+    log,
+    backup,
+    restore,
+    tell,
 )
 for command in COMMANDS:
     cli.add_command(command)

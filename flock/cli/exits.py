@@ -62,7 +62,7 @@ class NamedExits(AbstractContextManager[None]):
                 elif code == NO_KEY:
                     _say(*str(error).split("\n"))
                 else:
-                    _say(f"flock: {error}")
+                    _say(*f"flock: {error}".split("\n"))
                 leave(code)
         if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
             _say("flock: this process may open no more files; raise LimitNOFILE= or ulimit -n")

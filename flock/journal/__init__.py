@@ -11,21 +11,37 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from flock.errors import BadOption
-from flock.journal.base import WELL, Condition, Journal, Outcome, Place, Settlement, Standing
+from flock.journal.base import (
+    WELL,
+    Command,
+    Condition,
+    Journal,
+    Noted,
+    Outcome,
+    Place,
+    Record,
+    Settlement,
+    Standing,
+    Verb,
+)
 from flock.journal.memory import MemoryJournal
 from flock.journal.sqlite import SqliteJournal
 from flock.units import DAY
 
 __all__ = [
     "WELL",
+    "Command",
     "Condition",
     "Journal",
     "MemoryJournal",
+    "Noted",
     "Outcome",
     "Place",
+    "Record",
     "Settlement",
     "SqliteJournal",
     "Standing",
+    "Verb",
     "open_journal",
 ]
 

@@ -45,3 +45,8 @@ class Accounts:
         if not others:
             self._noted |= known
         return others
+
+    def forget(self, bots: Sequence[str]) -> None:
+        """Forget which accounts these bots have; another flock may run them now."""
+        gone = set(bots)
+        self._noted = {account: bot for account, bot in self._noted.items() if bot not in gone}

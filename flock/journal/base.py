@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
@@ -40,6 +40,9 @@ class Place(NamedTuple):
     the first post of the thread that the next piece belongs to. `token` is what the network may know the intent by
     (see `networks.base.Intent`).
 
+    `said` is the whole text of the line that was said last, and `poem` the mark of the poem that the bot is in
+    (see `poem.mark_of`): with the same mark, other texts are another temperament's.
+
     `refusals` counts the answers that refused a text without a reason since the network last accepted one.
     `passed` counts the refused lines right before this one that were passed over on trial, and `trials` the trials
     that have failed since a post was accepted: each time, the sheep went back to the first refused line. `skipped`
@@ -66,6 +69,8 @@ class Place(NamedTuple):
     skipped: int = 0
     silent: int = 0
     paused: float | None = None
+    said: str = ""
+    poem: str = ""
 
 
 class Standing(NamedTuple):
@@ -96,6 +101,16 @@ def numbered(bot: str, account: str) -> str:
     return f"{bot} ({account.rpartition(':')[2]})"
 
 
+def identified(bot: str, account: str | None, accounts: Mapping[str, str | None], bots: Mapping[str, str]) -> str:
+    """Return the name under which a journal knows a bot (see `Journal.identify`).
+
+    `accounts` has the account of each bot that it knows, or None, and `bots` the bot of each account.
+    """
+    if account is None or accounts.get(bot) in (None, account):
+        return bots.get(account or "", bot)
+    return bots.get(account, numbered(bot, account))
+
+
 class Settlement(NamedTuple):
     """How the post (`n`, `piece`) ended: `why` is empty when it was said; `at` is wall-clock time."""
 
@@ -107,6 +122,86 @@ class Settlement(NamedTuple):
     why: str = ""
 
 
+class Verb(StrEnum):
+    """What an operator may tell a bot to do."""
+
+    PAUSE = "pause"  # begin nothing
+    RESUME = "resume"  # go on
+    SKIP = "skip"  # leave out the line that comes next, or what is left of the line under way
+    AGAIN = "again"  # say the last line once more
+    FROM = "from"  # go on at a line of the poem's file
+    TOP = "from-the-top"  # go on at the first line
+    NOW = "now"  # say the next line now
+
+
+class Command(NamedTuple):
+    """What the operator told `bot` to do, at the wall-clock time `given`.
+
+    `line` is for `Verb.FROM`: the line's number in the poem's file, from 1, as editors show it. Of the commands
+    that are there, those with lower numbers were given before; the `number` of one that was obeyed may come again.
+    """
+
+    number: int
+    bot: str
+    verb: Verb
+    line: int | None
+    given: float
+
+    def __str__(self) -> str:
+        return self.verb if self.line is None else f"{self.verb} {self.line}"
+
+
+def given_to(commands: Iterable[Command]) -> dict[str, tuple[Command, ...]]:
+    """Return the commands for each bot, in the order in which they were given."""
+    found: dict[str, tuple[Command, ...]] = {}
+    for command in commands:
+        found[command.bot] = (*found.get(command.bot, ()), command)
+    return found
+
+
+class Noted(NamedTuple):
+    """One post as the journal has it: the text, and how it ended at the wall-clock time `at`.
+
+    The text of a post may be a part of a line (see `Place.piece`).
+    """
+
+    bot: str
+    n: int
+    piece: int
+    text: str
+    outcome: Outcome
+    at: float
+    post_id: str | None = None
+    why: str = ""
+
+
+def in_order(found: Iterable[Noted]) -> list[Noted]:
+    """Return the posts by time; those of one bot in their own order, also where the clock was set back."""
+    latest: dict[str, float] = {}
+    timed: list[tuple[float, Noted]] = []
+    for post in sorted(found, key=lambda each: (each.bot, each.n, each.piece)):
+        latest[post.bot] = max(post.at, latest.get(post.bot, post.at))
+        timed.append((latest[post.bot], post))
+    return [post for _, post in sorted(timed, key=lambda each: each[0])]
+
+
+class Record(NamedTuple):
+    """All that the journal knows of one bot, except for its earlier posts.
+
+    `kept` is what `Journal.read` returns. `said` is the latest post that was made or may have been, if the journal
+    still has it. `holder` is the process that runs the bot at this moment, or None; `since` is the wall-clock time
+    at which it began to, if that is known. `commands` are those that it has not obeyed yet.
+    """
+
+    bot: str
+    account: str | None = None
+    kept: tuple[Place, Standing] | None = None
+    said: Noted | None = None
+    holder: int | None = None
+    since: float | None = None
+    commands: tuple[Command, ...] = ()
+
+
 class Journal(Protocol):
     """Keeps a Place and a Standing for each bot. May be used by many threads at once, of which one writes about
     a bot. Times are wall-clock times.
@@ -116,7 +211,12 @@ class Journal(Protocol):
 
     A kill of the process loses no write that returned. A power cut loses no intent; it may lose what a bot wrote
     after the latest intent (a settlement, a `keep`), so that its own intent is open again.
+
+    `is_new` says whether it was made just now, so that every bot starts at its first line. It is false where
+    nothing is kept, and where a journal was lost, of which a warning tells.
     """
+
+    is_new: bool
 
     def claim(self, bots: Sequence[str], accounts: Mapping[str, str] | None = None) -> None:
         """Reserve these bots for this journal until `close`, all or none. Raises BotsTaken if another has one.
@@ -157,12 +257,49 @@ class Journal(Protocol):
     def keep(self, bot: str, place: Place, standing: Standing) -> None:
         """Note how the sheep fares. Where `place` holds no intent, an open one is withdrawn."""
 
+    def give(self, bots: Sequence[str], verb: Verb, line: int | None = None, *, at: float) -> None:
+        """Tell all of these bots, or none, to do that; the flock that runs them obeys. `at` is now.
+
+        The bots need not be claimed. Returns when that is on the disk.
+        """
+
+    def commands(self) -> list[Command]:
+        """Return the commands that were not obeyed yet, of all bots, in the order in which they were given."""
+
+    def obey(self, command: Command, bot: str, place: Place, standing: Standing) -> bool:
+        """Move the sheep to `place`, note how it fares, and delete the command: all of it, or nothing.
+
+        Where `place` holds no intent, an open one is withdrawn. Returns False, and writes nothing, if the command
+        is not there any more: it was obeyed before.
+        """
+
+    def holders(self, bots: Sequence[str]) -> dict[str, int]:
+        """Return which of these bots another journal has claimed now, each with the number of its process."""
+
+    def release(self, bots: Sequence[str]) -> None:
+        """Free the claims of these bots. Nothing is written about them any more."""
+
     def latest_posts(self, count: int, bot: str | None = None, *, now: float = math.inf) -> list[float]:
         """Return when the latest `count` posts, of `bot` or of all, were made or may have been: earliest first.
 
         Which posts of one bot are the latest goes by their order; of all bots, by the time. Posts dated after
         `now` (the clock was wrong) are dated `now` for good: in a day they are a day old.
         """
+
+    def bots(self) -> list[Record]:
+        """Return what is known of each bot, by name, in one look; quick for thousands of bots."""
+
+    def posts(self, since: float = -math.inf) -> list[Noted]:
+        """Return the posts that were said, skipped, or are unknown, from `since` on, which the journal still has.
+
+        They come earliest first, and those of one bot in their order.
+        """
+
+    def posts_after(self, reached: Mapping[str, int]) -> list[Noted]:
+        """Return the posts of these bots, as `posts` does, that come after the n-th of each (-1 for all)."""
+
+    def tally(self, since: float) -> dict[str, dict[str, int]]:
+        """Return how often each bot has posted each text since then, or may have: by bot, then by text."""
 
     def look_after(self, now: float) -> None:
         """Do what is due while a flock runs; called about once a second with steady time. Raises nothing."""

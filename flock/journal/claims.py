@@ -17,7 +17,7 @@ import os
 import struct
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -96,6 +96,17 @@ class Claims:
                 self._free(_open_files[self.id], numbers)
                 self._held.difference_update(numbers)
 
+    def locked_by_others(self, numbers: Iterable[int]) -> list[int]:
+        """Return which of these bytes another journal has locked. Needs file locks. Raises OSError."""
+        with _guard:
+            file = self._open()
+            here = file.held - self._held  # other journals of this process use the same open file
+            return [
+                number
+                for number in numbers
+                if number in here or is_locked_by_another(file.descriptor, self._first + number, 1)
+            ]
+
     def open(self) -> int:
         """Open the file if it is not open, and return its descriptor, which belongs to the claims."""
         with _guard:
@@ -173,6 +184,32 @@ def is_locked_by_another(descriptor: int, start: int, length: int) -> bool:
     """Return whether another open file has a lock on one of these bytes. Needs file locks."""
     question = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, start, length, 0)
     return bool(_FLOCK.unpack(fcntl.fcntl(descriptor, fcntl.F_OFD_GETLK, question))[0] != fcntl.F_UNLCK)
+
+
+def locked(path: Path, holders: Mapping[int, int]) -> set[int]:
+    """Return which bytes of the lock file `path` are locked, by this process or another. Raises OSError.
+
+    Each byte comes with the process that locked it last. Nothing is locked, created or written. Without file locks
+    it is asked whether that process lives.
+    """
+    if not _HAS_FILE_LOCKS:
+        return {number for number, pid in holders.items() if _lives(pid)}
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)  # no lock of SQLite is on this file
+    except FileNotFoundError:
+        return set()
+    try:
+        return {number for number in holders if is_locked_by_another(descriptor, number, 1)}
+    finally:
+        os.close(descriptor)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except OSError as error:
+        return error.errno != errno.ESRCH  # it may be another user's
+    return True
 
 
 def _lock(descriptor: int, number: int) -> bool:

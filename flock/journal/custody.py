@@ -11,13 +11,16 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
+import threading
 from binascii import crc32
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from flock.errors import JournalError
+from flock.errors import BotsTaken, JournalError
 from flock.journal.claims import Claims, FileId, file_id, has_file_locks, is_locked_by_another, set_lock
 from flock.journal.files import make_folder, make_private, tighten
+from flock.journal.trouble import trouble
 
 log = logging.getLogger(__name__)
 
@@ -26,9 +29,45 @@ _NAMES = range(1 << 60, (1 << 60) + (1 << 32))  # a byte for each name by which 
 _SHARED = (0x40000002, 510)  # the bytes that each connection of SQLite locks (SHARED_FIRST, SHARED_SIZE)
 _LEAP = 100_000  # epochs: two looks at the file are not so many checkpoints apart, of all flocks that share it
 _MAGIC, _EPOCH = b"SQLite format 3\0", 68  # the file's first bytes, and where its application id is
+_ALL = (0, 1 << 40)  # the bytes of the lock file, of which each bot has one
+_IN_USE = "a flock or another command uses it; stop the flock first, or wait for the command"
 _ONE_NAME = "SQLite would write a -wal file for each name; remove the other name, or make a copy"
 _SILENT = "nothing is posted"
 _RESTORE = "stop this flock, restore the newest copy, and start again"
+
+
+def lock_file(path: Path) -> Path:
+    """Return the lock file of the journal at `path`, which may be a symlink to it."""
+    real = Path(os.path.realpath(path))
+    return real.with_name(f"{real.name}.lock")
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Keep every flock away from the journal at `path`, whose folder exists; there need not be a journal yet.
+
+    Raises BotsTaken if a process has it open to write it, and JournalError if it cannot be locked.
+    """
+    with ExitStack() as opened:
+        try:
+            beside = Claims(lock_file(path))
+            opened.callback(beside.close)
+            descriptor = beside.open()
+            if beside.is_shared:
+                raise BotsTaken(f"the journal {path}: {_IN_USE}")
+            set_lock(descriptor, fcntl.F_WRLCK, *_ALL)
+            opened.callback(set_lock, descriptor, fcntl.F_UNLCK, *_ALL)
+            if has_file_locks() and path.exists():
+                file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+                opened.callback(os.close, file)
+                set_lock(file, fcntl.F_WRLCK, _NAMES.start, len(_NAMES))
+        except (BlockingIOError, PermissionError) as error:
+            if error.filename is not None:  # it cannot be opened
+                raise trouble(path, error) from error
+            raise BotsTaken(f"the journal {path}: {_IN_USE}") from error
+        except OSError as error:
+            raise trouble(path, error) from error
+        yield
 
 
 class Custody:
@@ -44,12 +83,13 @@ class Custody:
     def __init__(self, given: Path) -> None:
         self.given = given
         self.path = Path(os.path.realpath(given))
-        self.beside = Claims(self.path.with_name(f"{self.path.name}.lock"))
+        self.beside = Claims(lock_file(self.path))
         self._inside = Claims(self.path, first=_BOTS) if has_file_locks() else None
         self._bots: frozenset[int] = frozenset()
         self._known: dict[Path, FileId] = {}
         self._epoch = 0  # the latest one seen in the file
         self._is_overwritten = False
+        self._lock = threading.Lock()  # of the bots
 
     def open(self) -> None:
         """Create the file if it is missing, and lock its name. Raises OSError; JournalError for another name."""
@@ -122,13 +162,31 @@ class Custody:
     def take(self, numbers: Iterable[int]) -> list[int]:
         """Lock these bots, all or none; return those that another journal holds. Raises OSError."""
         numbers = list(numbers)
-        for claims in self._all:
-            if taken := claims.take(numbers):
-                for each in self._all:
-                    each.free(each.held - self._bots)
-                return taken
-        self._bots = self._bots.union(numbers)
-        return []
+        with self._lock:
+            for claims in self._all:
+                if taken := claims.take(numbers):
+                    for each in self._all:
+                        each.free(each.held - self._bots)
+                    return taken
+            self._bots = self._bots.union(numbers)
+            return []
+
+    def free(self, numbers: Iterable[int]) -> None:
+        """Unlock these bots. Raises OSError."""
+        numbers = list(numbers)
+        with self._lock:
+            self._bots = self._bots.difference(numbers)
+            for claims in self._all:
+                claims.free(numbers)
+
+    def taken(self, holders: Mapping[int, int]) -> list[int]:
+        """Return which of these bots another journal has locked; each comes with the process that claimed it last.
+
+        Without file locks it is asked whether that process lives. Raises OSError.
+        """
+        if self._inside:
+            return self._inside.locked_by_others(holders)
+        return [number for number, pid in holders.items() if pid != os.getpid() and _lives(pid)]
 
     @property
     def wal(self) -> Path:
@@ -207,13 +265,14 @@ class Custody:
 
     def _renew(self) -> str:
         """Make a lock file that is gone again, and lock the bots in it; return who has them, in words."""
-        if not self._is_lost(self.beside) and self.beside.held == self._bots:
-            return ""
-        self.beside.close()
-        try:
-            taken = self.beside.take(self._bots)
-        except OSError as error:
-            return f"its lock file {self.beside.path} is gone and cannot be made again ({error.strerror})"
+        with self._lock:
+            if not self._is_lost(self.beside) and self.beside.held == self._bots:
+                return ""
+            self.beside.close()
+            try:
+                taken = self.beside.take(self._bots)
+            except OSError as error:
+                return f"its lock file {self.beside.path} is gone and cannot be made again ({error.strerror})"
         if taken:
             return f"its lock file was replaced, and another flock runs the same bots; {_SILENT}; stop one of them"
         return ""
@@ -224,3 +283,14 @@ class Custody:
             return claims.id is not None and file_id(claims.path) != claims.id
         except OSError:
             return True
+
+
+def _lives(pid: int) -> bool:
+    """Return whether there is a process with that number."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # it is another user's
+        return True
+    return True

@@ -96,6 +96,13 @@ MIGRATIONS = (
         given_at REAL NOT NULL
     ) STRICT;
     """,
+    # The line that `again` says once more, and the poem that a changed temperament is told from.
+    """
+    ALTER TABLE sheep ADD COLUMN said TEXT NOT NULL DEFAULT '';
+    ALTER TABLE sheep ADD COLUMN poem TEXT NOT NULL DEFAULT '';
+    """,
+    # Since when `holder` runs the bot.
+    "ALTER TABLE sheep ADD COLUMN held_since REAL",
 )
 
 _TABLES = ("sheep", "tweet", "command")

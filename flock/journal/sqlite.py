@@ -7,20 +7,33 @@ import math
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 from flock.errors import BotsTaken, JournalError, Unstorable
+from flock.journal import looks
 from flock.journal import statements as sql
 from flock.journal.accounts import Accounts
-from flock.journal.base import WELL, Condition, Outcome, Place, Settlement, Standing
+from flock.journal.base import (
+    WELL,
+    Command,
+    Noted,
+    Outcome,
+    Place,
+    Record,
+    Settlement,
+    Standing,
+    Verb,
+    given_to,
+)
 from flock.journal.checkpoints import Checkpoints
-from flock.journal.claims import Claims
+from flock.journal.claims import Claims, locked
 from flock.journal.connections import connect, look
 from flock.journal.counted import Counted
-from flock.journal.custody import Custody
+from flock.journal.custody import Custody, lock_file
 from flock.journal.groups import Closed, GroupCommit, Statement, Write
 from flock.journal.schema import check, is_current, migrate, version
 from flock.journal.trouble import DAMAGED, trouble
@@ -44,6 +57,10 @@ log = logging.getLogger(__name__)
 
 class _TakenBack(Exception):
     """A bot's row is gone, or is not as this journal left it."""
+
+
+class _NotThere(ValueError):
+    """The command that a write obeys is not there any more. As a ValueError it concerns no other write."""
 
 
 class SqliteJournal:
@@ -82,6 +99,7 @@ class SqliteJournal:
         self._keep = keep
         self._is_read_only = read_only
         self._is_closed = False
+        self.is_new = False
         self._wal: int | None = None  # a descriptor of the WAL, to flush it
         self._pid = os.getpid()
         self._reading = threading.Lock()  # an open SELECT would hide newer rows from the other threads
@@ -112,6 +130,8 @@ class SqliteJournal:
             self._reader = opened.enter_context(closing(connect(file)))
             if version(self._reader):
                 check(self._reader)  # first: a migration of damaged tables would not say which
+            elif not self._custody.beside.path.exists():  # else a warning was given that it is lost
+                self.is_new = True
             if not is_current(self._reader):
                 self._migrate()
             self._writer = opened.enter_context(closing(connect(file, flushes=False)))
@@ -151,9 +171,12 @@ class SqliteJournal:
                 execute(sql.INTEND, (*here, "", 0.0)),
                 execute(sql.SETTLE, (Outcome.SAID, "", "", 0.0, *here)),
                 execute(sql.KEEP, (*place, *WELL, *here)),
-                given := execute(sql.GIVE, (here[0], "pause", None, 0.0)),
-                execute(sql.OBEYED, (given.lastrowid,)),
+                given := execute(sql.GIVE, (Verb.PAUSE, None, 0.0, bot)),
+                execute(sql.OBEYED, (given.lastrowid, Verb.PAUSE, None, 0.0)),
             ]
+            execute(sql.GIVEN)
+            execute(sql.READDRESS, (here[0], here[0]))
+            execute(sql.WITHDRAW_OPEN, (here[0], here[0]))
             execute(sql.PRUNE, self._prune(here[0], bot, 0.0))
             execute(sql.WITHDRAW, here)
             if any(cursor.rowcount != 1 for cursor in done):
@@ -190,7 +213,7 @@ class SqliteJournal:
             raise trouble(self.path, error) from error
         if taken:
             raise BotsTaken(self._who_has([numbers[number] for number in taken]))
-        self._write([("UPDATE sheep SET holder = ? WHERE bot = ?", (os.getpid(), bot)) for bot in bots])
+        self._write([(sql.HOLD, (os.getpid(), time.time(), bot)) for bot in bots])
 
     def identify(self, bot: str, account: str | None) -> str:
         return self._accounts.identify(bot, account)
@@ -202,6 +225,8 @@ class SqliteJournal:
                 raise BotsTaken(self._who_has([known]))
             self.claim([known])
             self._note_accounts({known: account})
+            if known != bot:
+                self._write([(sql.READDRESS, (self._row(known), self._row(bot)))])
             return known
 
     def _row(self, bot: str) -> int:
@@ -226,14 +251,13 @@ class SqliteJournal:
         return f"{holder} already runs {names}; stop that flock first, or take these keys out of this one"
 
     def read(self, bot: str) -> tuple[Place, Standing] | None:
-        for row in self._fetch(sql.READ, (bot,)):
-            place, standing = Place(*row[: len(Place._fields)]), Standing(*row[len(Place._fields) :])
-            if standing.condition not in tuple(Condition):
-                raise JournalError(f"the journal {self.path}: {DAMAGED} (the condition {standing.condition!r})")
-            if bot in self._claimed:
-                self._at[self._row(bot)] = place.n, place.piece
-            return place, standing._replace(condition=Condition(standing.condition))
-        return None
+        def kept(connection: sqlite3.Connection) -> tuple[Place, Standing] | None:
+            return next((looks.kept(row) for row in connection.execute(sql.READ, (bot,))), None)
+
+        found = self._ask(kept)
+        if found and bot in self._claimed:
+            self._at[self._row(bot)] = found[0].n, found[0].piece
+        return found
 
     def intend(self, bot: str, place: Place, text: str) -> None:
         if place.intended is None:
@@ -258,12 +282,67 @@ class SqliteJournal:
         withdraw = [(sql.WITHDRAW, (row, place.n, place.piece))] if place.intended is None else []
         self._move(bot, place, (sql.KEEP, (*place, *standing)), *withdraw)
 
-    def _move(self, bot: str, place: Place, move: Statement, *more: Statement, flush: bool = False) -> None:
-        """Write the bot's row, which must still be as this journal left it if the bot is claimed, and `more`."""
+    def give(self, bots: Sequence[str], verb: Verb, line: int | None = None, *, at: float) -> None:
+        give = [((sql.ADD, (bot,)), (sql.GIVE, (verb, line, at, bot))) for bot in bots]
+        self._write([statement for both in give for statement in both], flush=True)
+
+    def commands(self) -> list[Command]:
+        found = self._fetch(sql.GIVEN)
+        known = {str(verb): verb for verb in Verb}
+        return [Command(number, bot, known[verb], *rest) for number, bot, verb, *rest in found if verb in known]
+
+    def obey(self, command: Command, bot: str, place: Place, standing: Standing) -> bool:
+        row = self._row(bot)
+        withdraw = [(sql.WITHDRAW_OPEN, (row, row))] if place.intended is None else []
+        done = (sql.OBEYED, (command.number, command.verb, command.line, command.given))
+        try:
+            self._move(bot, place, (sql.KEEP, (*place, *standing)), done, before=withdraw)
+        except _NotThere:
+            return False
+        return True
+
+    def holders(self, bots: Sequence[str]) -> dict[str, int]:
+        asked = set(bots) - self._claimed
+        query = "SELECT id, bot, holder FROM sheep WHERE holder IS NOT NULL"
+        rows = {number: (bot, pid) for number, bot, pid in self._fetch(query) if bot in asked}
+        try:
+            taken = self._custody.taken({number: pid for number, (_, pid) in rows.items()})
+        except OSError as error:
+            raise trouble(self.path, error) from error
+        return {rows[number][0]: rows[number][1] for number in taken}
+
+    def release(self, bots: Sequence[str]) -> None:
+        bots = [bot for bot in bots if bot in self._claimed]
+        rows = [self._row(bot) for bot in bots]
+        self._claimed.difference_update(bots)
+        for row in rows:
+            self._at.pop(row, None)
+        try:
+            self._write([("UPDATE sheep SET holder = NULL WHERE id = ?", (row,)) for row in rows])
+        finally:
+            self._accounts.forget(bots)
+            self._custody.free(rows)
+
+    def _move(
+        self,
+        bot: str,
+        place: Place,
+        move: Statement,
+        *more: Statement,
+        before: Sequence[Statement] = (),
+        flush: bool = False,
+    ) -> None:
+        """Write the bot's row, which must still be as this journal left it if the bot is claimed, and what comes
+        `before` and after it."""
         row = self._row(bot)
         statement, values = move
-        left = self._at.pop(row, (None, None))  # an interrupted write may have been committed, or not
-        self._write([(statement, (*values, row, *left)), *more], flush=flush)
+        left = self._at.pop(row, None)  # an interrupted write may have been committed, or not
+        try:
+            self._write([*before, (statement, (*values, row, *(left or (None, None)))), *more], flush=flush)
+        except _NotThere:
+            if left:
+                self._at[row] = left
+            raise
         if bot in self._claimed:
             self._at[row] = place.n, place.piece
 
@@ -286,6 +365,33 @@ class SqliteJournal:
         if any(posted_at > now for posted_at, *_ in rows):
             self._write([(sql.REDATE, (now,) * 4)])
         return times
+
+    def bots(self) -> list[Record]:
+        """See `Journal.bots`. The bots that run are those whose byte of the lock file is locked."""
+        records, held = self._ask(lambda connection: (looks.bots(connection), looks.holders(connection)))
+        try:
+            running = locked(lock_file(self.path), dict(held.values()))
+        except OSError as error:
+            raise trouble(self.path, error) from error
+        run = {bot for bot, (number, _) in held.items() if number in running}
+        given = given_to(self.commands())
+        return [
+            record._replace(
+                holder=record.holder if record.bot in run else None,
+                since=record.since if record.bot in run else None,
+                commands=given.get(record.bot, ()),
+            )
+            for record in records
+        ]
+
+    def posts(self, since: float = -math.inf) -> list[Noted]:
+        return self._ask(lambda connection: looks.posts(connection, since))
+
+    def posts_after(self, reached: Mapping[str, int]) -> list[Noted]:
+        return self._ask(lambda connection: looks.posts_after(connection, reached))
+
+    def tally(self, since: float) -> dict[str, dict[str, int]]:
+        return self._ask(lambda connection: looks.tally(connection, since))
 
     def look_after(self, now: float) -> None:
         """See `Journal.look_after`. A change of the files is logged, and every write fails until it is undone."""
@@ -386,6 +492,8 @@ class SqliteJournal:
             self.commits.submit(write)
         except Closed:
             raise JournalError(f"the journal {self.path}: it is closed") from None
+        if isinstance(write.error, _NotThere):
+            raise write.error
         if isinstance(write.error, _UNSTORABLE) and not isinstance(write.error, UnicodeDecodeError):
             raise Unstorable(f"the journal cannot store this: {write.error}") from write.error
         if isinstance(write.error, _TakenBack):
@@ -420,11 +528,8 @@ class SqliteJournal:
             execute("BEGIN IMMEDIATE")
             for write in group:
                 for statement, values in write.statements:
-                    if execute(statement, values).rowcount == 0 and statement in (
-                        sql.MOVE,
-                        sql.KEEP,
-                    ):
-                        raise _TakenBack
+                    if execute(statement, values).rowcount == 0:
+                        _expect_more_of(statement)
             execute("COMMIT")
         except BaseException:
             with suppress(sqlite3.Error):  # SQLite may have rolled back already; the first error says more
@@ -444,3 +549,11 @@ class SqliteJournal:
         if self._wal is None:  # SQLite takes no lock on the WAL file, which a close of it could drop
             self._wal = os.open(self._custody.wal, os.O_RDONLY | os.O_CLOEXEC)
         getattr(os, "fdatasync", os.fsync)(self._wal)  # macOS has only the latter
+
+
+def _expect_more_of(statement: str) -> None:
+    """Raise an error if `statement`, which has changed no row, must change one."""
+    if statement in (sql.MOVE, sql.KEEP):
+        raise _TakenBack
+    if statement == sql.OBEYED:
+        raise _NotThere

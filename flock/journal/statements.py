@@ -20,6 +20,7 @@ READ = f"SELECT {', '.join(COLUMNS)} FROM sheep WHERE bot = ? AND is_kept"  # no
 MOVE = _update(Place._fields)
 KEEP = _update(COLUMNS)
 ADD = "INSERT OR IGNORE INTO sheep (bot) VALUES (?)"
+HOLD = "UPDATE sheep SET holder = ?, held_since = ? WHERE bot = ?"
 INTEND = """
     INSERT OR REPLACE INTO tweet (bot, n, piece, text, outcome, intended_at) VALUES (?, ?, ?, ?, 'intended', ?)
 """
@@ -43,8 +44,17 @@ REDATE = """
     UPDATE tweet SET intended_at = min(intended_at, ?), settled_at = min(settled_at, ?)
     WHERE intended_at > ? OR settled_at > ?
 """
-GIVE = "INSERT INTO command (bot, verb, line, given_at) VALUES (?, ?, ?, ?)"
-OBEYED = "DELETE FROM command WHERE id = ?"
+GIVE = "INSERT INTO command (bot, verb, line, given_at) SELECT id, ?, ?, ? FROM sheep WHERE bot = ?"
+GIVEN = """
+    SELECT command.id, sheep.bot, verb, command.line, given_at FROM command JOIN sheep ON sheep.id = command.bot
+    ORDER BY command.id
+"""
+OBEYED = "DELETE FROM command WHERE id = ? AND verb = ? AND line IS ? AND given_at = ?"
+READDRESS = "UPDATE command SET bot = ? WHERE bot = ?"
+WITHDRAW_OPEN = """
+    UPDATE tweet SET outcome = 'withdrawn', settled_at = intended_at
+    WHERE bot = ? AND n = (SELECT n FROM sheep WHERE id = ?) AND outcome = 'intended'
+"""
 POSTS_OF_BOT = """
     SELECT coalesce(settled_at, intended_at) FROM tweet
     WHERE bot = (SELECT id FROM sheep WHERE bot = ?) AND outcome IN ('said', 'unknown', 'intended')

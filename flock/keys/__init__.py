@@ -1,5 +1,6 @@
 """Key files: one JSON file a bot. `docs/keys.md` describes how to write one."""
 
+from flock.keys.called import keys_called
 from flock.keys.credentials import (
     CREDENTIALS,
     BlueskyCredentials,
@@ -33,6 +34,7 @@ __all__ = [
     "find_poem",
     "is_readable_by_others",
     "key_files",
+    "keys_called",
     "poem_problem",
     "read_key",
     "read_keys",

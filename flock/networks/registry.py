@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from flock.networks.mastodon.server import Server
     from flock.pasture import Pasture
 
+_BLUESKY_POST = re.compile(r"at://(did:[\w:.%-]+)/app\.bsky\.feed\.post/([\w.~:-]+)(?:#|$)")
 _DRY_RUN = "nowhere (a dry run)"
 
 
@@ -156,6 +158,20 @@ class Networks:
     def title(self, key: Key) -> str:
         """Return what people call the network whose rules and prices hold for `key`; for a practice key, X."""
         return title_of(DEFAULT_NETWORK if isinstance(key.credentials, XCredentials) else key.network)
+
+    def link(self, key: Key, post_id: str) -> str:
+        """Return the address of a post of the key's bot on the web, or an empty text where that is not known."""
+        own, bluesky = key.credentials, _BLUESKY_POST.match(post_id)
+        if self.realm(key) == "pasture":
+            return ""  # the practice server listens at another port each time
+        match own:
+            case XCredentials() if post_id.isdecimal():
+                return f"https://x.com/{key.screen_name}/status/{post_id}"
+            case BlueskyCredentials() if bluesky:
+                return f"https://bsky.app/profile/{bluesky[1]}/post/{bluesky[2]}"
+            case MastodonCredentials() if post_id.isalnum():
+                return f"{own.server}/@{key.screen_name}/{post_id}"
+        return ""
 
     def service(self, name: str, open_session: Callable[[], Session] | None = None) -> Service:
         """Return the service of that name, made on first need, with the HTTP session that `open_session` makes."""

@@ -9,16 +9,21 @@ from flock.events import (
     BackingOff,
     Birthday,
     Called,
+    Declined,
     Died,
     Dropped,
     Event,
     GoneQuiet,
+    NewJournal,
     NobodyQuiet,
+    Obeyed,
     Out,
     Penned,
     PickedUp,
     PoemChanged,
     Released,
+    Reloaded,
+    Renewed,
     Rounds,
     Said,
     Silenced,
@@ -27,6 +32,8 @@ from flock.events import (
     Stopped,
     Stopping,
     Stumbled,
+    TemperamentChanged,
+    Told,
     Unsure,
     Waiting,
 )
@@ -140,6 +147,33 @@ def _poem_changed(event: PoemChanged) -> str:
 
 
 @describe.register
+def _temperament_changed(event: TemperamentChanged) -> str:
+    return f"has another temperament or seed than before, and goes on at line {event.line + 1}: {event.text}"
+
+
+@describe.register
+def _renewed(event: Renewed) -> str:
+    return f"goes on with what was changed: {', '.join(event.what)}"
+
+
+@describe.register
+def _obeyed(event: Obeyed) -> str:
+    when = f"in {roughly(event.seconds)}" if event.seconds >= 1 else "now"
+    follows = event.why or f"next, {when}: {event.text}"
+    return f"does as it is told: {event.command}; {follows}"
+
+
+@describe.register
+def _told(event: Told) -> str:
+    return f"is told: {event.command}; {event.why}"
+
+
+@describe.register
+def _declined(event: Declined) -> str:
+    return f"cannot do as it is told: {event.command}: {event.why}"
+
+
+@describe.register
 def _out(event: Out) -> str:
     where = f" to {event.where}" if event.where else ""
     first = f"; the first line is due in {roughly(event.first_in)}" if event.first_in >= _LONG_WAIT else ""
@@ -147,10 +181,17 @@ def _out(event: Out) -> str:
 
 
 @describe.register
+def _new_journal(event: NewJournal) -> str:
+    return f"a new journal: every bot starts at line 1 ({event.path})"
+
+
+@describe.register
 def _rounds(event: Rounds) -> str:
     parts = [f"{event.sheep} sheep"]
     if event.penned:
         parts.append(f"{len(event.penned)} penned ({_some(event.penned)})")
+    if event.paused:
+        parts.append(f"{event.paused} paused")
     if event.waiting:
         parts.append(f"{event.waiting} waiting for a limit")
     if event.in_trouble:
@@ -164,7 +205,21 @@ def _rounds(event: Rounds) -> str:
 
 @describe.register
 def _called(_event: Called) -> str:
-    return "SIGHUP: penned and waiting sheep try again"
+    return "SIGHUP: penned and waiting sheep try again, and the keys are read anew"
+
+
+@describe.register
+def _reloaded(event: Reloaded) -> str:
+    parts = [f"{len(names)} {what} ({_some(names)})" for names, what in _moves(event) if names]
+    if event.changed:
+        parts.append(f"{event.changed} changed")
+    if event.bad:
+        parts.append("1 file cannot be used" if event.bad == 1 else f"{event.bad} files cannot be used")
+    return f"the keys are read: {', '.join(parts) or 'nothing has changed'}"
+
+
+def _moves(event: Reloaded) -> tuple[tuple[Sequence[str], str], ...]:
+    return (event.added, "added"), (event.removed, "removed")
 
 
 @describe.register

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
 from collections.abc import Sequence
 
 _ALIKE = 0.6  # similarity (0 to 1, by difflib) from which an edited line counts as the same line
@@ -38,3 +39,9 @@ def find_again(memory: Sequence[str], at: int, text: str, prior: str = "") -> in
     heads = {memory[i][:_COMPARED]: i for i in reversed(near)}
     alike = difflib.get_close_matches(text[:_COMPARED], heads, n=1, cutoff=_ALIKE)
     return heads[alike[0]] if alike else here
+
+
+def mark_of(memory: Sequence[str]) -> str:
+    """Return what tells one poem from another: 64 bits of a hash of its lines."""
+    whole = "\n".join(memory).encode(errors="surrogatepass")
+    return hashlib.blake2b(whole, digest_size=8).hexdigest()

@@ -6,8 +6,8 @@ import functools
 import re
 import shlex
 import unicodedata
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -63,6 +63,23 @@ def read_poem_file(path: Path) -> PoemFile:
         found = list(_lines(path))
         lines = tuple(line for line in found if _shows(line.text))
         return PoemFile(lines, tuple(line for line in found if not _shows(line.text)))
+
+
+def place_of_line(number: int, path: Path, memory: Sequence[str]) -> int | None:
+    """Return the place in `memory`, from 0, of line `number` of the poem's file (from 1, as editors count), or of
+    the next line that is said; None where there is none.
+
+    Where the file is not what was memorized any more, the line's text is looked for; where that is not there, or
+    there is no such file, the lines of `memory` are counted.
+    """
+    with suppress(BadPoem):
+        lines = read_poem_file(path).lines
+        found = next((place for place, line in enumerate(lines) if line.number >= number), None)
+        if tuple(memory) == tuple(line.text for line in lines):
+            return found
+        if found is not None and lines[found].text in memory:
+            return memory.index(lines[found].text)
+    return number - 1 if number <= len(memory) else None
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from typing import Any
 from flock.clock import Clock
 from flock.errors import NetworkError, OutcomeUnknown, printable
 from flock.events import Event, Said, Skipped, Unsure
-from flock.journal import WELL, Condition, Journal, Outcome, Place, Settlement, Standing
+from flock.journal import WELL, Command, Condition, Journal, Outcome, Place, Settlement, Standing
 from flock.networks.base import Intent, Network, Post, Reply, is_same_text
 from flock.sheep import recovery
 from flock.sheep.recovery import REFUSAL, Asked, Verdict, is_blamed, is_from_then, is_newer, verdict
@@ -132,7 +132,8 @@ class Delivery:
         settlement = Settlement(here.n, here.piece, outcome, self._clock.wall(), post_id, why and printable(why))
         done = here._replace(intended=None, token=None)
         if outcome is Outcome.SKIPPED:
-            done = done._replace(saying=None, skipped=here.skipped + (here.piece == 0))
+            said = (here.saying or here.said) if here.piece else here.said
+            done = done._replace(saying=None, said=said, skipped=here.skipped + (here.piece == 0))
         after = onward(done, post_id)
         self._owed = settlement, after, self._event(settlement, text, about)
         self.settle()
@@ -151,6 +152,16 @@ class Delivery:
     def keep(self, standing: Standing) -> None:
         """Write down how the sheep fares; its times are in steady time. Raises JournalError."""
         self._journal.keep(self.bot, self.in_wall_time(self.place), shifted(standing, self._offset()))
+
+    def obey(self, command: Command, place: Place, standing: Standing) -> bool:
+        """Move to `place`, to which `command` leads, and delete the command; return False if it is gone already.
+
+        Times are in steady time. Raises JournalError; then nothing has changed.
+        """
+        if not self._journal.obey(command, self.bot, self.in_wall_time(place), shifted(standing, self._offset())):
+            return False
+        self.place = place
+        return True
 
     def in_wall_time(self, place: Place) -> Place:
         """Return `place` as the journal keeps it: due times in wall-clock time, which the next process

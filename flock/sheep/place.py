@@ -47,6 +47,9 @@ def onward(
         trials=here.trials,
         skipped=skipped,
         silent=silent,
+        paused=here.paused,
+        said=here.said if here.saying is None else here.saying,
+        poem=here.poem,
     )
 
 
@@ -88,6 +91,15 @@ def has_birthday(before: Place, after: Place, recite: Recite) -> bool:
     if over > 0:
         return over < len(recite(before.recitations - 1).utterances)
     return after.recitations > before.recitations and after.silent == before.silent
+
+
+def drawn_by(bot: str, named: str, label: str) -> str:
+    """Return the name by which the random numbers of the sheep `bot` are drawn.
+
+    It stays when the account is renamed. `named` is what the journal would call the sheep by its present name, and
+    `label` what logs call it.
+    """
+    return bot.partition(":")[2] if bot != named else label
 
 
 def age_at(here: Place, recitation: Recitation) -> float:
@@ -142,10 +154,11 @@ def next_due(due: float, interval: float, now: float) -> float:
     return due + interval if due + interval > now else now + interval
 
 
-def found_again(here: Place, texts: Sequence[str], poem: Sequence[str] = ()) -> Place:
+def found_again(here: Place, texts: Sequence[str], poem: Sequence[str] = (), *, is_edited: bool = True) -> Place:
     """Return `here` with its line moved to where an edited poem goes on. Another poem begins at its top.
 
-    `texts` is what the sheep makes of the edited `poem` in the present recitation. A line that is under way is
+    `texts` is what the sheep makes of the edited `poem` in the present recitation. A poem that is not edited, but
+    said in another temperament, is no other poem, whatever its texts are. A line that is under way is
     finished as it was. Where the poem no longer has it, the line before it becomes the place, so that the line
     after it is not skipped. Before the first line that is -1, with no text of its own. A line of which nothing was
     sent is not under way: it is said in its new words.
@@ -155,7 +168,7 @@ def found_again(here: Place, texts: Sequence[str], poem: Sequence[str] = ()) -> 
     here = here._replace(passed=0)
     if here.piece == 0 and here.intended is None:
         here = here._replace(saying=None)
-    if is_another(here, texts, poem):
+    if is_edited and is_another(here, texts, poem):
         line, here = 0, here._replace(prior_line="", skipped=0)
     else:
         line = find_again(texts, here.line, here.next_line, here.prior_line)

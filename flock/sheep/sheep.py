@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import random
 import threading
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -13,19 +15,23 @@ from typing import Any
 
 from flock import events, rates
 from flock.context import Context, shared_context
-from flock.errors import BadInput, BotsTaken, DailyLimit, JournalError, NetworkError, Wait, printable
+from flock.errors import BadInput, DailyLimit, JournalError, NetworkError, printable
 from flock.events import Event
-from flock.journal import WELL, Condition, Outcome, Place, Standing
+from flock.journal import WELL, Command, Condition, Outcome, Place, Standing, Verb
 from flock.keys import Key, Params, read_key
 from flock.networks.base import Network
-from flock.poem import cut, read_poem
+from flock.poem import cut, mark_of, place_of_line, read_poem
+from flock.sheep import orders
+from flock.sheep.account import find_account, is_anothers, is_unknown
 from flock.sheep.allowance import allowance, take_from_all
 from flock.sheep.delivery import Delivery
+from flock.sheep.inbox import Inbox
 from flock.sheep.keyfile import KeyFile
 from flock.sheep.place import (
     about,
     age_at,
     back,
+    drawn_by,
     found_again,
     has_birthday,
     interval_after,
@@ -35,14 +41,14 @@ from flock.sheep.place import (
     onward,
 )
 from flock.sheep.recovery import REFUSAL
-from flock.sheep.standing import PEN_CHECK, RATE_LIMIT_WAIT, REFUSING, believable, shifted, troubled
+from flock.sheep.renewal import Renewal, changed_fields, connects_anew, has_other_tokens
+from flock.sheep.standing import PEN_CHECK, RATE_LIMIT_WAIT, REFUSING, believable, hindrance, shifted, troubled
 from flock.temperament import TEMPERAMENTS, Recitation, Temperament, seed_of
 
 log = logging.getLogger(__name__)
 
 STEADFAST = TEMPERAMENTS["steadfast"]
 
-ACCOUNT_WAIT = 60.0  # seconds between two looks at whether another bot still posts to the account
 _CRON_SLACK = 30.0  # seconds; half of cron's minute
 
 
@@ -69,6 +75,7 @@ class Sheep:
         "_calls_heard",
         "_delivery",
         "_given_intervals",
+        "_inbox",
         "_is_recognized",
         "_key_file",
         "_pieces",
@@ -76,7 +83,9 @@ class Sheep:
         "api",
         "bot",
         "busy",
+        "claimed",
         "context",
+        "is_dismissed",
         "json_file",
         "key",
         "line_interval",
@@ -115,9 +124,12 @@ class Sheep:
         self._be_born()
         self.sleeping = False
         self.busy = False
+        self.is_dismissed = False
+        self._inbox = Inbox()
         self.standing = WELL
         self.moved = self.context.clock.now()
         self._calls_heard = self.context.calls
+        self.claimed = [self.bot]
         self.context.claim([self.key])
         self._remember()
 
@@ -143,18 +155,18 @@ class Sheep:
 
     def _be_born(self) -> None:
         """Draw the seed of the random numbers. Those of a renamed account stay what they were."""
-        is_renamed = self.bot != self.context.networks.bot(self.key)
-        self.seed = seed_of(self.context.options.seed, self.bot.partition(":")[2] if is_renamed else self.name)
+        named = self.context.networks.bot(self.key)
+        self.seed = seed_of(self.context.options.seed, drawn_by(self.bot, named, self.name))
         self._recited: dict[int, Recitation] = {}
         self._pieces: tuple[str, list[str]] | None = None  # the line under way, and its posts
 
     def _remember(self) -> None:
         """Go on where the journal says that this bot was."""
         journal, clock = self.context.journal, self.context.clock
-        own = allowance(self.posts_per_day, clock, journal, self.bot)
-        self._allowances = tuple(each for each in (own, self.context.allowance) if each is not None)
+        self._count()
         kept = journal.read(self.bot)
-        place = Place(due=clock.now(), next_line=self._recite(0).utterances[0].text)
+        first = self._recite(0).utterances[0].text
+        place = Place(due=clock.now(), next_line=first, poem=mark_of(self.memory))
         self._delivery = Delivery(
             place,
             bot=self.bot,
@@ -167,22 +179,19 @@ class Sheep:
         if kept is not None:
             self._pick_up(*kept)
 
+    def _count(self) -> None:
+        """Find out how many posts the bot may make today."""
+        context = self.context
+        own = allowance(self.posts_per_day, context.clock, context.journal, self.bot)
+        self._allowances = tuple(each for each in (own, context.allowance) if each is not None)
+
     def _pick_up(self, place: Place, standing: Standing) -> None:
         """Go on at `place`, as `standing`, both in wall-clock time."""
         clock, wall = self.context.clock, self.context.clock.wall()
-        texts = [utterance.text for utterance in self._recite(place.recitations).utterances]
-        if (found := found_again(place, texts, self.memory)) is not place:
-            if is_another(place, texts, self.memory):
-                self._tell(events.PoemChanged, text=texts[0])
-            else:
-                line = max(0, found.line)
-                self._tell(events.PickedUp, line=line, text=texts[line])
-            place = found
-        intervals = (self.line_interval, self.poem_interval)
-        longest = max(*intervals, interval_before(place, self._recite, *intervals))
+        place = self._find_line(place)
         if standing.key_stamp and standing.key_stamp != self._key_file.stamp:
             standing = WELL  # the key file has changed since: the account gets as many tries as a new one
-        believed = believable(place, standing, wall=wall, longest=longest)
+        believed = believable(place, standing, wall=wall, longest=self._longest_interval(place))
         here, fares = believed
         self.standing = shifted(fares, clock.now() - wall)
         is_backing_off = fares.condition is Condition.BACKING_OFF
@@ -190,6 +199,29 @@ class Sheep:
         self._delivery.resume(here._replace(due=clock.now() + here.due - wall), tries_again)
         if believed != (place, standing):
             self._delivery.keep(self.standing)  # so that the runs of cron do not each wait anew
+
+    def _longest_interval(self, place: Place) -> float:
+        """Return the seconds that the bot waits at most until the line at `place`."""
+        intervals = (self.line_interval, self.poem_interval)
+        return max(*intervals, interval_before(place, self._recite, *intervals))
+
+    def _find_line(self, place: Place) -> Place:
+        """Return `place` with its line as the poem and the temperament have it now; tell when that is another."""
+        texts = [utterance.text for utterance in self._recite(place.recitations).utterances]
+        mark = mark_of(self.memory)
+        if not place.poem:  # an earlier version has written it
+            place = place._replace(said=place.prior_line)
+        is_edited = place.poem != mark
+        found = found_again(place, texts, self.memory, is_edited=is_edited)
+        if found is not place:
+            line = max(0, found.line)
+            if not is_edited:
+                self._tell(events.TemperamentChanged, line=line, text=texts[line])
+            elif is_another(place, texts, self.memory):
+                self._tell(events.PoemChanged, text=texts[0])
+            else:
+                self._tell(events.PickedUp, line=line, text=texts[line])
+        return found._replace(poem=mark) if is_edited else found
 
     # Where it is
 
@@ -204,6 +236,8 @@ class Sheep:
 
     @property
     def wake(self) -> float:
+        if self.is_paused and not self._is_open:
+            return math.inf
         return max(self._delivery.place.due, self._delivery.looks_at, self.standing.until)
 
     @property
@@ -256,17 +290,23 @@ class Sheep:
         """Say a line, sleep, and so on until the herd is told to stop. The first line waits until it is due."""
         stop = self.context.stop
         self.sleep()
-        while not stop.is_set():
-            with self.api.service.slots:
-                if not stop.is_set():  # while it waited for a slot
-                    self.beat()
+        while not (stop.is_set() or self.is_dismissed):
+            if not self.attend():
+                with self.api.service.slots:
+                    if not (stop.is_set() or self._is_interrupted):  # while it waited for a slot
+                        self.beat()
             self.sleep()
 
+    def dismiss(self) -> None:
+        """Let `loop` return after the post under way."""
+        self.is_dismissed = True
+
     def sleep(self) -> None:
-        """Sleep until `wake`, until the shepherd calls a sheep that waits, or until the herd is told to stop."""
+        """Sleep until `wake`, until the shepherd calls a sheep that waits or has something to say to it, or until
+        the sheep or the herd is told to stop."""
         clock, stop = self.context.clock, self.context.stop
         self.sleeping = True
-        clock.wait(self.wake, stop, unless=self._is_called_while_it_waits)
+        clock.wait(self.wake, stop, unless=self._is_woken)
         self.sleeping = False
 
     def beat(self) -> None:
@@ -281,8 +321,12 @@ class Sheep:
                 return
             if self.standing.strikes and self._key_file.has_changed and self._renew_key(is_called=is_called):
                 self.standing = WELL  # the account gets as many tries as a new one
-            if not self._is_recognized and self._find_account() and self.wake > clock.now():
+            if self.is_paused and not self._is_open:
                 return
+            if not self._is_recognized:
+                has_moved = self._find_account()
+                if (has_moved and self.wake > clock.now()) or self.is_spoken_to:  # under the name that it has now
+                    return
             due, ended = self.due, self._delivery.ended
             self.tweet_something()
             if (self.due, self._delivery.ended) == (due, ended):  # a subclass that posts in its own way
@@ -309,7 +353,8 @@ class Sheep:
     def is_within_a_line(self) -> bool:
         """Whether the next piece of a line is to be said, and nothing is in its way."""
         place = self._delivery.place
-        return place.saying is not None and place.intended is None and self.standing == WELL
+        is_held = place.intended is not None or place.paused is not None
+        return place.saying is not None and not is_held and self.standing == WELL
 
     def decide(self) -> str:
         """Return what to say next: the recitation's line, faithful or not so faithful."""
@@ -396,6 +441,10 @@ class Sheep:
         service = self.api.service
         if service.outage.is_on or self._app not in service.good_apps:
             service.answers(self._app)
+        self._end_outage()
+
+    def _end_outage(self) -> None:
+        """Note that the journal could be written."""
         if self.context.journal_outage.is_on and self.context.journal_outage.end():
             self._tell(events.SpeaksAgain)
 
@@ -410,6 +459,147 @@ class Sheep:
         """Return the seconds until the next line of a subclass that moves its own trackers."""
         line = self.mod_tweet_tracker
         return self.line_interval if 0 < line < len(self.recitation.utterances) else self.poem_interval
+
+    # What it is told while it is out
+
+    def hear(self, commands: Sequence[Command], delay: float = 0.0) -> None:
+        """Take what the operator has told this bot and was not obeyed yet; it is obeyed between two beats.
+
+        A bot that is told to go on waits for `delay` seconds. A command that still cannot be obeyed at the next
+        call is told of.
+        """
+        for command in self._inbox.hear(commands, delay, self._can_obey):
+            self._tell(events.Told, command=str(command), why=self._why_later)
+
+    @property
+    def is_spoken_to(self) -> bool:
+        """Whether the operator has told the bot something that it can do now, or has changed its key or poem."""
+        return self._has_renewal or any(map(self._can_obey, self._inbox.commands))
+
+    @property
+    def _has_renewal(self) -> bool:
+        return self._inbox.renewal is not None and not self._delivery.owes
+
+    def renew(self, renewal: Renewal) -> None:
+        """Take another key, or the same one with a poem that has changed; it is used from the next line on."""
+        self._inbox.renewal = renewal
+
+    def attend(self) -> bool:
+        """Do what the operator has told the bot, as far as it can be done now; return whether there was something.
+
+        It is for the thread that runs the sheep, between two beats.
+        """
+        if not self.is_spoken_to:
+            return False
+        inbox = self._inbox
+        if self._has_renewal and inbox.renewal:
+            renewal, inbox.renewal = inbox.renewal, None
+            self._change(renewal)
+        commands, inbox.commands = inbox.commands, ()  # what is left is handed over again within a second
+        for command in filter(self._can_obey, commands):
+            try:
+                self._obey(command, inbox.delay)
+            except JournalError as error:
+                if self.context.journal_outage.begins(self.name):
+                    self._tell(events.Silenced, why=printable(str(error)))
+                break
+            except Exception as error:  # of a subclass: its other commands may do
+                if inbox.is_new(command):
+                    log.exception("%s cannot obey: %s: %s", self.name, command, printable(str(error)))
+        else:
+            self._end_outage()
+        return True
+
+    def _change(self, renewal: Renewal) -> None:
+        """Go on with another key, poem or temperament; or as before, where that cannot be."""
+        key, before = renewal.key, self.key
+        kept = self.api, self.memory, self.temperament, self._recited, self._allowances
+        try:
+            self._use(key)
+            if is_reconnected := connects_anew(before, key):
+                self.setup_api()
+            self.memorize()
+            if key.temperament != before.temperament:
+                self.temperament = key.temperament or self.context.options.temperament or STEADFAST
+            if key.posts_per_day != before.posts_per_day:
+                self._count()
+            self._recited = {}
+            self._recite(self.place.recitations)
+        except Exception as error:  # a poem that was exchanged meanwhile, or an error of a subclass
+            self._use(before)
+            self.api, self.memory, self.temperament, self._recited, self._allowances = kept
+            trace = None if isinstance(error, BadInput | JournalError) else error
+            log.error("%s goes on as it was: %s", self.name, printable(str(error)), exc_info=trace)
+            return
+        self.json_file, self._key_file, self._pieces = key.file, renewal.file, None
+        self._delivery.network, self._delivery.name = self.api, self.name
+        self._is_recognized = self._is_recognized and not is_reconnected
+        what = (*changed_fields(before, key), *(["poem"] if self.memory != kept[1] else []))
+        if what:
+            self._tell(events.Renewed, what=what)
+        place = self._find_line(self.place)
+        longest = self.context.clock.now() + self._longest_interval(place)
+        self._delivery.place = place._replace(due=min(place.due, longest))
+        if has_other_tokens(before, key):
+            if self.is_penned:
+                self._leave_the_pen("its key file has changed")
+            elif self.standing.strikes:
+                self.standing = WELL  # the account gets as many tries as a new one
+
+    def _obey(self, command: Command, delay: float) -> None:
+        clock, delivery = self.context.clock, self._delivery
+        is_from = command.verb is Verb.FROM
+        given = orders.Circumstances(
+            recite=self._recite,
+            line_interval=self.line_interval,
+            poem_interval=self.poem_interval,
+            thread=self.key.thread or "line",
+            now=clock.now(),
+            wall=clock.wall(),
+            delay=delay,
+            source=place_of_line(command.line or 1, self.key.poem_file, self.memory) if is_from else None,
+        )
+        here = delivery.place
+        step = orders.obey(command, here, self.standing, given)
+        if not delivery.obey(command, step.place, step.standing):
+            return
+        if step.why:
+            self._tell(events.Declined, command=str(command), why=step.why)
+            return
+        self.standing, self._pieces = step.standing, None
+        seconds = max(0.0, step.place.due - clock.now())
+        self._tell(
+            events.Obeyed,
+            command=str(command),
+            text=step.place.saying or step.place.next_line,
+            seconds=seconds,
+            why=self._hindrance,
+        )
+        self._go_on(here)
+
+    def _can_obey(self, command: Command) -> bool:
+        """Return whether it is known which bot this is, and no post may be out that the command would lose."""
+        if self._delivery.owes or command.bot != self._delivery.bot or self._is_unknown:
+            return False
+        return command.verb in orders.AT_ONCE or self._delivery.place.intended is None
+
+    @property
+    def _is_unknown(self) -> bool:
+        return is_unknown(self.key, self._account, self.context.networks)
+
+    @property
+    def _why_later(self) -> str:
+        return "when it has signed in" if self._is_unknown else "when the post under way has been settled"
+
+    @property
+    def _hindrance(self) -> str:
+        """What keeps the bot from saying its next line when that is due; empty if nothing does."""
+        return "it is paused" if self.is_paused else hindrance(self.standing, self.context.clock.now())
+
+    @property
+    def _is_open(self) -> bool:
+        """Whether a post may be out that has to be settled."""
+        return self._delivery.owes or self._delivery.place.intended is not None
 
     # When something has gone wrong
 
@@ -443,6 +633,11 @@ class Sheep:
         return self.standing.condition is Condition.PENNED
 
     @property
+    def is_paused(self) -> bool:
+        """Whether the sheep begins nothing, because its operator has told it so."""
+        return self._delivery.place.paused is not None
+
+    @property
     def is_refused(self) -> bool:
         """Whether the network refuses what the sheep says, or refuses to let it say anything."""
         return self.place.refusals > 0 or self.standing.kind in REFUSING
@@ -465,7 +660,7 @@ class Sheep:
             return False  # the post was one of the account of before
 
         def use(key: Key) -> None:
-            if self._is_anothers(key):
+            if self.is_anothers(key):
                 raise BadInput("its key file names another bot now; start the flock anew")
             before = self.key
             self._use(key)
@@ -482,14 +677,10 @@ class Sheep:
         self._is_recognized = False
         return True
 
-    def _is_anothers(self, key: Key) -> bool:
+    def is_anothers(self, key: Key) -> bool:
         """Return whether `key` is another bot's, as far as that is known before the network has been asked."""
-        networks = self.context.networks
-        if networks.account(key) is not None:
-            return self.context.bot(key) != self.bot
-        if self._account and networks.tells_account(key):
-            return False  # `_find_account` compares
-        return networks.bot(key) not in (networks.bot(self.key), self.bot)
+        named, networks = self.context.bot(key), self.context.networks
+        return is_anothers(key, own=self.key, bot=self.bot, known=self._account, named=named, networks=networks)
 
     # Which account it is
 
@@ -499,18 +690,19 @@ class Sheep:
         Return whether the journal knows that account by another name; then the sheep goes on at that place.
         Raises NetworkError, also when the account is another bot's, and JournalError.
         """
-        networks, journal = self.context.networks, self.context.journal
-        account = networks.find_account(self.key, self.api)
-        if account and account != self._account:
-            until = self.context.clock.wall() + ACCOUNT_WAIT
-            if self._account:
-                raise Wait("its key file is another account's now; start the flock anew", until=until)
-            try:
-                self.bot = journal.recognize(self.bot, networks.bot(self.key), account)
-            except BotsTaken as error:
-                raise Wait(str(error), until=until) from error
+        context = self.context
+        self.bot, account = find_account(
+            self.bot,
+            self._account,
+            self.key,
+            self.api,
+            networks=context.networks,
+            journal=context.journal,
+            wall=context.clock.wall(),
+        )
         has_another = self.bot != self._delivery.bot
         if has_another:
+            self.claimed.append(self.bot)
             self._move()
         self._account, self._is_recognized = account, True
         return has_another
@@ -539,6 +731,13 @@ class Sheep:
 
     def _is_called_while_it_waits(self) -> bool:
         return self._is_called() and (self.is_waiting or self.is_penned or self.standing.strikes > 0)
+
+    @property
+    def _is_interrupted(self) -> bool:
+        return self.is_dismissed or self.is_spoken_to
+
+    def _is_woken(self) -> bool:
+        return self._is_interrupted or self._is_called_while_it_waits()
 
     def start_afresh(self) -> None:
         """Give a sheep that was penned, backs off, or waits for hours another try: things may be mended."""

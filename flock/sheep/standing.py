@@ -25,7 +25,7 @@ from flock.errors import (
 from flock.events import Event
 from flock.journal import Condition, Place, Standing
 from flock.sheep.recovery import UNDER_WAY
-from flock.units import DAY, HOUR, MINUTE
+from flock.units import DAY, HOUR, MINUTE, roughly
 
 FIRST_BACK_OFF = 1.0  # seconds, as all of these; each further failure doubles it
 LONGEST_BACK_OFF = 900.0
@@ -83,6 +83,13 @@ def troubled(
         advice = error.advice if isinstance(error, Pen) else ""
         return after, events.BackingOff(**told, seconds=seconds, attempt=after.failures, advice=advice)
     return after, events.Stumbled(at=wall, bot=bot, why=type(error).__name__, seconds=seconds)
+
+
+def hindrance(standing: Standing, now: float) -> str:
+    """Return what keeps a bot that fares so from posting, in words; empty if nothing does. Times are steady."""
+    if standing.condition is Condition.PENNED:
+        return f"it is penned: {standing.trouble}"
+    return f"it waits {roughly(standing.until - now)}: {standing.trouble}" if standing.until > now else ""
 
 
 def back_off(failures: int, jitter: float) -> float:

@@ -126,6 +126,7 @@ def test_skip_bad_runs_the_others(make_folder: Callable[..., Folder], start: Sta
         (["keys", "--sheep", "nowhere:Sheep"], 2, "nowhere"),
         (["keys", "--sheep", "json:JSONDecoder"], 2, "subclass of flock.Sheep"),
         (["keys", "--state", "/dev/null/flock.db"], 74, "journal"),
+        (["keys", "--state", "sate/flock.db"], 2, "there is no folder sate; make it first"),
         (["nowhere"], 3, "no such folder"),
     ],
 )

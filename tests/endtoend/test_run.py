@@ -139,6 +139,7 @@ def test_a_dry_run_touches_neither_network_nor_journal(
     folder = make_folder(1, lines=2)
     pasture = open_pasture(folder)
     state = folder.path.parent / "elsewhere" / "flock.db"
+    state.parent.mkdir()
 
     flock = start(
         "run", folder.path, "--dry-run", "--line-interval", "0.05", "--base-url", pasture.url, "--state", state
@@ -148,7 +149,7 @@ def test_a_dry_run_touches_neither_network_nor_journal(
 
     assert folder.poems["bot0"] == [line.rstrip("\n").partition("bot0: ")[2] for line in lines[1:]]
     assert [] == pasture.store.posts()
-    assert not state.parent.exists()
+    assert [] == list(state.parent.iterdir())
 
 
 def test_pasture_keeps_real_keys_off_the_real_network(make_folder: Make, start: Start) -> None:
@@ -181,14 +182,15 @@ def test_the_flock_starts_a_pasture_for_practice_keys(make_folder: Make, start: 
     folder = make_folder(1, lines=3, network="pasture", line_interval=0.05)
 
     flock = start("run", folder.path)
-    lines = [flock.process.stdout.readline() for _ in range(3)] if flock.process.stdout else []
+    lines = [flock.process.stdout.readline() for _ in range(4)] if flock.process.stdout else []
     with urlopen(lines[0].rpartition(" ")[2].strip(), timeout=10) as page:
         shown = page.read().decode()
     code, _, errors = flock.stop()
 
     assert (0, "") == (code, errors)
     assert folder.poems["bot0"][0] in shown
-    assert folder.poems["bot0"][:2] == [line.rstrip("\n").partition("bot0: ")[2] for line in lines[1:]]
+    assert ": a new journal: every bot starts at line 1 (" in lines[1]
+    assert folder.poems["bot0"][:2] == [line.rstrip("\n").partition("bot0: ")[2] for line in lines[2:]]
 
 
 def test_a_second_flock_over_the_same_bots_is_refused(

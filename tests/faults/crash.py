@@ -6,6 +6,7 @@ to, with the account's timeline and its check for duplicates read off it; the fe
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import sys
@@ -18,7 +19,7 @@ from flock.clock import Clock, VirtualClock
 from flock.context import Context
 from flock.errors import Duplicate, OutcomeUnknown, Refused
 from flock.events import Events
-from flock.journal import Place, Settlement, SqliteJournal
+from flock.journal import Command, Place, Settlement, SqliteJournal, Standing
 from flock.keys import read_key
 from flock.networks import feed
 from flock.networks.base import Intent, Post
@@ -64,18 +65,28 @@ class MortalJournal(SqliteJournal):
         super().settle(bot, settlement, place)
         self.fate.step()
 
+    def obey(self, command: Command, bot: str, place: Place, standing: Standing) -> bool:
+        self.fate.step()
+        is_obeyed = super().obey(command, bot, place, standing)
+        self.fate.step()
+        return is_obeyed
+
 
 class Wall(ScriptedNetwork):
     """A network that is a file: each post is a line, and outlives the process."""
 
-    def __init__(self, clock: Clock, file: Path, fate: Fate, *, shows_timeline: bool) -> None:
-        super().__init__(clock, refuses_duplicates=True, timeline=None if shows_timeline else Refused("403"))
+    def __init__(
+        self, clock: Clock, file: Path, fate: Fate, *, shows_timeline: bool, refuses_duplicates: bool = True
+    ) -> None:
+        timeline = None if shows_timeline else Refused("403")
+        super().__init__(clock, refuses_duplicates=refuses_duplicates, timeline=timeline)
         self._file = file
         self._fate = fate
         self.posts = file.read_text().splitlines() if file.exists() else []
+        self._ids = [str(self.first_id + number) for number in range(len(self.posts))]
 
     def post(self, text: str, intent: Intent | None = None) -> Post:
-        if self.posts and self.posts[-1] == text:
+        if self.refuses_duplicates and self.posts and self.posts[-1] == text:
             raise Duplicate("said already")
         self._fate.step()
         with self._file.open("a") as file:
@@ -87,20 +98,38 @@ class Wall(ScriptedNetwork):
         return post
 
 
-def live(key: Path, lines: int, fate: Fate, *, shows_timeline: bool, journal: str = "flock.db") -> None:
-    """Run the sheep of `key` until it has said so many lines, or is killed."""
+def live(
+    key: Path,
+    lines: int,
+    fate: Fate,
+    *,
+    shows_timeline: bool,
+    journal: str = "flock.db",
+    refuses_duplicates: bool = True,
+) -> None:
+    """Run the sheep of `key` until it has said so many lines, is paused, or is killed. It does as it is told."""
     clock, options = VirtualClock(1_800_000_000.0), settle_options(environment={})
     mortal = MortalJournal(key.with_name(journal))
     mortal.fate = fate
-    wall = Wall(clock, key.with_name("wall.txt"), fate, shows_timeline=shows_timeline)
+    wall = Wall(
+        clock,
+        key.with_name("wall.txt"),
+        fate,
+        shows_timeline=shows_timeline,
+        refuses_duplicates=refuses_duplicates,
+    )
     networks = ScriptedNetworks(options, clock)
     networks.by_name["dolly"] = wall
     context = Context(options=options, clock=clock, journal=mortal, networks=networks, events=Events())
     sheep = Sheep(key, 60, 60, context=context)
     goal = sheep.tot_tweet_tracker + lines
     while sheep.tot_tweet_tracker < goal:
-        clock.advance_to(sheep.wake)
-        sheep.beat()
+        sheep.hear(mortal.commands())
+        if not sheep.attend():
+            if sheep.wake == math.inf:
+                break  # it is paused
+            clock.advance_to(sheep.wake)
+            sheep.beat()
     mortal.close()
 
 

@@ -1,5 +1,6 @@
 """What every journal does, in memory or in a file."""
 
+import os
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -11,15 +12,20 @@ from hypothesis import strategies as st
 from flock.errors import BotsTaken, Unstorable
 from flock.journal import (
     WELL,
+    Command,
     Condition,
     Journal,
     MemoryJournal,
+    Noted,
     Outcome,
     Place,
+    Record,
     Settlement,
     SqliteJournal,
     Standing,
+    Verb,
 )
+from flock.journal.base import in_order
 
 DOLLY, EWE = "x:dolly", "x:ewe"
 HERE = Place(
@@ -37,6 +43,9 @@ HERE = Place(
     trials=3,
     skipped=4,
     silent=5,
+    paused=1200.0,
+    said="bleat",
+    poem="4711",
 )
 UNDER_WAY = HERE._replace(intended=10.0)
 AILING = Standing(
@@ -69,6 +78,9 @@ PLACES = st.builds(
     trials=st.integers(0, 10**6),
     skipped=st.integers(0, 10**6),
     silent=st.integers(0, 10**9),
+    paused=st.none() | TIMES,
+    said=TEXTS,
+    poem=TEXTS,
 )
 STANDINGS = st.builds(
     Standing,
@@ -291,3 +303,177 @@ class TestJournal:
         kept = journal.read(DOLLY)
         assert kept
         assert kept[1].condition is Condition.PENNED
+
+
+class TestLooks:
+    """The contract: bots, posts, posts_after, tally."""
+
+    def test_each_bot_is_known_with_its_process(self, journal: Journal) -> None:
+        """Also one of which nothing was written yet."""
+        journal.keep(EWE, HERE, AILING)
+
+        dolly, ewe = journal.bots()
+
+        assert Record(DOLLY, holder=os.getpid(), since=dolly.since) == dolly
+        assert Record(EWE, kept=(HERE, AILING), holder=os.getpid(), since=ewe.since) == ewe
+
+    def test_a_bot_is_known_with_its_account(self, journal: Journal) -> None:
+        """By which it is found again when it is called something else."""
+        journal.claim(["x:shaun"], {"x:shaun": "x:42"})
+        assert [None, None, "x:42"] == [each.account for each in journal.bots()]
+
+    def test_the_latest_post_is_the_one_that_was_made(self, journal: Journal) -> None:
+        """A refused one, one that is withdrawn and one under way come after it."""
+        say(journal, DOLLY, 0, 1.0, 2.0)
+        say(journal, DOLLY, 1, 3.0, 4.0)
+        for n, outcome in ((2, Outcome.SKIPPED), (3, Outcome.WITHDRAWN)):
+            journal.intend(DOLLY, Place(n=n, intended=5.0), "meh")
+            journal.settle(DOLLY, Settlement(n, 0, outcome, 6.0), Place(n=3))
+        journal.intend(DOLLY, Place(n=3, intended=7.0), "moo")
+
+        assert [Noted(DOLLY, 1, 0, "baa", Outcome.SAID, 4.0), None] == [each.said for each in journal.bots()]
+
+    def test_posts_are_told_with_how_they_ended(self, journal: Journal) -> None:
+        """Those that were withdrawn, and those under way, are none."""
+        for n, outcome in enumerate(Outcome):
+            journal.intend(DOLLY, Place(n=n, piece=1, intended=float(n)), f"baa {n}")
+            journal.settle(DOLLY, Settlement(n, 1, outcome, n + 0.5, f"id{n}", f"why {n}"), Place(n=n + 1))
+        journal.intend(DOLLY, Place(n=9, intended=9.0), "moo")
+
+        expected = [
+            Noted(DOLLY, n, 1, f"baa {n}", outcome, n + 0.5, f"id{n}", f"why {n}")
+            for n, outcome in enumerate(Outcome)
+            if outcome is not Outcome.WITHDRAWN
+        ]
+        assert expected == journal.posts()
+        assert expected[1:] == journal.posts(1.5)
+
+    def test_posts_of_all_bots_are_in_the_order_of_time(self, journal: Journal) -> None:
+        """Those of one bot keep their own order when the clock is set back."""
+        say(journal, DOLLY, 0, 1.0, 100.0)
+        say(journal, EWE, 0, 1.0, 50.0)
+        say(journal, DOLLY, 1, 1.0, 20.0)
+
+        assert [(EWE, 0), (DOLLY, 0), (DOLLY, 1)] == [(post.bot, post.n) for post in journal.posts()]
+
+    def test_posts_after_are_those_that_came_since(self, journal: Journal) -> None:
+        """Of the bots that are named; an unknown one has none."""
+        for n in range(3):
+            say(journal, DOLLY, n, n, n)
+            say(journal, EWE, n, n, n)
+
+        after = journal.posts_after({DOLLY: 1, "x:stranger": -1})
+        everything = journal.posts_after({EWE: -1})
+
+        assert [(DOLLY, 2)] == [(post.bot, post.n) for post in after]
+        assert [(EWE, 0), (EWE, 1), (EWE, 2)] == [(post.bot, post.n) for post in everything]
+
+    def test_the_tally_counts_each_text(self, journal: Journal) -> None:
+        """What was or may have been posted since then."""
+        for n in range(4):
+            say(journal, DOLLY, n, n, n)
+        for n, outcome in ((4, Outcome.UNKNOWN), (5, Outcome.SKIPPED)):
+            journal.intend(DOLLY, Place(n=n, intended=float(n)), "moo")
+            journal.settle(DOLLY, Settlement(n, 0, outcome, n), Place(n=n + 1))
+
+        assert {DOLLY: {"baa": 2, "moo": 1}} == journal.tally(2.0)
+        assert {} == journal.tally(9.0)
+
+    @given(posts=st.lists(st.tuples(st.sampled_from([DOLLY, EWE]), TIMES)))
+    def test_every_post_is_there_once(self, posts: list[tuple[str, float]]) -> None:
+        """Whatever the times are; each bot's in its own order."""
+        numbered = [Noted(bot, n, 0, "baa", Outcome.SAID, at) for n, (bot, at) in enumerate(posts)]
+        found = in_order(numbered[::-1])
+
+        assert sorted(numbered) == sorted(found)
+        for bot in (DOLLY, EWE):
+            own = [post.n for post in found if post.bot == bot]
+            assert sorted(own) == own
+
+
+class TestCommands:
+    """The contract: give, commands, obey; and release."""
+
+    def test_a_command_is_there_until_it_is_obeyed(self, journal: Journal) -> None:
+        """In the order in which they were given, whoever was told."""
+        assert [] == journal.commands()
+        journal.give([DOLLY], Verb.FROM, 7, at=1.0)
+        journal.give([EWE, DOLLY], Verb.PAUSE, at=2.0)
+
+        first, *others = journal.commands()
+        assert (DOLLY, Verb.FROM, 7, 1.0, "from 7") == (*first[1:], str(first))
+        assert [(EWE, "pause"), (DOLLY, "pause")] == [(each.bot, str(each)) for each in others]
+        assert journal.obey(first, DOLLY, HERE, WELL)
+        assert others == journal.commands()
+
+    def test_to_obey_moves_the_bot(self, journal: Journal) -> None:
+        """Place and standing are what the sheep made of them, and nothing else of the bots changes."""
+        journal.keep(EWE, HERE, AILING)
+        journal.give([DOLLY], Verb.SKIP, at=1.0)
+        (command,) = journal.commands()
+
+        assert journal.obey(command, DOLLY, HERE, AILING)
+
+        assert [(HERE, AILING)] * 2 == [journal.read(bot) for bot in (DOLLY, EWE)]
+
+    def test_a_command_is_obeyed_once(self, journal: Journal) -> None:
+        """The second attempt writes nothing: it was handed over before it was obeyed."""
+        journal.give([DOLLY], Verb.SKIP, at=1.0)
+        (command,) = journal.commands()
+        assert journal.obey(command, DOLLY, HERE, WELL)
+        journal.give([DOLLY], Verb.SKIP, at=2.0)  # may have the number of the other one
+
+        assert not journal.obey(command, DOLLY, HERE._replace(line=9), WELL)
+
+        assert (HERE, WELL) == journal.read(DOLLY)
+        assert [2.0] == [each.given for each in journal.commands()]
+        journal.keep(DOLLY, HERE._replace(n=9), WELL)
+        assert (HERE._replace(n=9), WELL) == journal.read(DOLLY)
+
+    def test_to_obey_withdraws_an_intent_that_the_place_does_not_have(self, journal: Journal) -> None:
+        """It does not count as posted, also where the next post has another number; another intent stays."""
+        for bot in (DOLLY, EWE):
+            journal.intend(bot, UNDER_WAY, "baa")
+        journal.give([DOLLY, EWE], Verb.PAUSE, at=1.0)
+        skip, pause = journal.commands()
+
+        assert journal.obey(skip, DOLLY, HERE._replace(n=8, piece=0, saying=None), WELL)
+        assert journal.obey(pause, EWE, UNDER_WAY._replace(paused=2.0), WELL)
+
+        assert [[], [10.0]] == [journal.latest_posts(9, bot) for bot in (DOLLY, EWE)]
+
+    def test_a_bot_that_never_was_may_be_told(self, journal: Journal) -> None:
+        """Its first flock obeys. It is nowhere before that."""
+        journal.give(["x:lamb"], Verb.PAUSE, at=1.0)
+        assert journal.read("x:lamb") is None
+        journal.claim(["x:lamb"])
+        (command,) = journal.commands()
+        assert journal.obey(command, "x:lamb", HERE, WELL)
+        assert (HERE, WELL) == journal.read("x:lamb")
+
+    def test_a_command_follows_the_bot_to_its_account(self, journal: Journal) -> None:
+        """It was told before the network had said which account it is."""
+        journal.claim(["x:ram (unknown)", "x:hogget"], {"x:hogget": "x:3"})
+        journal.give(["x:ram (unknown)"], Verb.NOW, at=1.0)
+
+        known = journal.recognize("x:ram (unknown)", "x:hogget", "x:2")
+
+        assert [known] == [each.bot for each in journal.commands()]
+
+    def test_many_bots_are_told_together(self, journal: Journal) -> None:
+        """By one write."""
+        bots = [f"x:bot{number}" for number in range(1000)]
+        journal.give(bots, Verb.RESUME, at=1.0)
+        assert [Command(number, bot, Verb.RESUME, None, 1.0) for number, bot in enumerate(bots, 1)] == [
+            *journal.commands()
+        ]
+
+    def test_a_bot_that_is_released_may_be_claimed_again(self, journal: Journal) -> None:
+        """Its place is what it was. To release what was never claimed changes nothing."""
+        journal.keep(DOLLY, HERE, WELL)
+        journal.release([DOLLY, "x:stranger"])
+        journal.release([DOLLY])
+        journal.claim([DOLLY])
+        assert (HERE, WELL) == journal.read(DOLLY)
+        journal.keep(DOLLY, HERE._replace(n=8), WELL)
+        assert {} == journal.holders([DOLLY, EWE])

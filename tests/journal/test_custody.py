@@ -20,7 +20,7 @@ import pytest
 from flock.errors import BotsTaken, JournalError
 from flock.events import Silenced
 from flock.herd import Herd
-from flock.journal import WELL, Outcome, Place, Settlement, SqliteJournal
+from flock.journal import WELL, Outcome, Place, Settlement, SqliteJournal, Verb
 from flock.journal.claims import Claims
 from tests.conftest import TIMEOUT, no_more_files, until
 from tests.world import World
@@ -465,3 +465,42 @@ class TestStart:
         SqliteJournal(path).close()
         with no_more_files(), pytest.raises(JournalError, match="this process may open no more files; raise"):
             SqliteJournal(path)
+
+
+class TestRelease:
+    """A bot may be given to another flock while this one goes on."""
+
+    def test_a_released_bot_is_free_and_the_others_are_not(self, path: Path) -> None:
+        """Another process gets it, and this one does not get it back before that one has ended."""
+        with closing(SqliteJournal(path)) as journal:
+            journal.claim(["x:dolly", "x:ewe"])
+            post(journal, 0)
+            assert f"process {os.getpid()} already runs dolly;" in answer(path, "x:dolly")
+
+            journal.release(["x:dolly"])
+
+            with another_process(path, "x:dolly") as said:
+                assert "claimed" == said
+                with pytest.raises(BotsTaken, match=r"process \d+ already runs dolly;"):
+                    journal.claim(["x:dolly"])
+            journal.claim(["x:dolly"])
+            post(journal, 1)
+            assert f"process {os.getpid()} already runs ewe;" in answer(path, "x:ewe")
+            journal.look_after(0.0)
+            post(journal, 2)
+
+    def test_who_runs_a_bot_is_asked_without_a_claim(self, path: Path) -> None:
+        """A journal that tells a bot something disturbs no flock; of one that was killed, no bot is held."""
+        with closing(SqliteJournal(path)) as flock, closing(SqliteJournal(path)) as teller:
+            flock.claim(["x:dolly"])
+            teller.give(["x:dolly", "x:lamb"], Verb.PAUSE, at=1.0)
+
+            assert {"x:dolly": os.getpid()} == teller.holders(["x:dolly", "x:lamb", "x:stranger"])
+            assert {} == flock.holders(["x:dolly"])
+            flock.release(["x:dolly"])
+            assert {} == teller.holders(["x:dolly"])
+        with closing(SqliteJournal(path)) as teller:
+            with another_process(path, "x:dolly"):
+                assert ["x:dolly"] == [*teller.holders(["x:dolly"])]
+            assert {} == teller.holders(["x:dolly"])
+            assert 2 == len(teller.commands())

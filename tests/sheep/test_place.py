@@ -36,7 +36,8 @@ def test_after_a_line_comes_the_next() -> None:
     """The text said last is kept, so that an edited poem is recognised."""
     here = Place(n=7, next_line="one", last_id="8", saying="one", intended=1.0)
 
-    assert Place(n=8, line=1, due=LINE, next_line="two", prior_line="one", last_id="9") == after(here)
+    there = Place(n=8, line=1, due=LINE, next_line="two", prior_line="one", last_id="9", said="one")
+    assert there == after(here)
 
 
 def test_after_the_last_line_comes_the_first_of_the_next_recitation() -> None:

@@ -1,0 +1,150 @@
+"""What a flock has said, skipped, or may have said, by its journal, whether it runs or not. Nothing is written."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from flock.errors import BadKeys, Problem
+from flock.journal import Journal, Noted, Record, open_journal
+from flock.observers.console import iso
+from flock.options import Options
+from flock.roster import Member, read_roster
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One post: what logs call its bot, its network, and its address on the web, or an empty text."""
+
+    bot: str
+    network: str
+    post: Noted
+    link: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields as docs/status.md describes them."""
+        post = self.post
+        return {
+            "time": iso(post.at),
+            "bot": self.bot,
+            "network": self.network,
+            "outcome": post.outcome.value,
+            "text": post.text,
+            "n": post.n,
+            "piece": post.piece,
+            "post_id": post.post_id,
+            "link": self.link,
+            "why": post.why,
+        }
+
+
+class _Reached(NamedTuple):
+    """A bot's latest post that was told."""
+
+    n: int = -1
+    at: float = -math.inf
+
+
+class Logbook:
+    """The posts of the bots of a folder; with `names`, of these bots only.
+
+    `posts` returns earlier ones, and each call of `fresh` those that have ended since: each once, and none is left
+    out, also when the flock is started anew, or a copy of its journal is put into the journal's place. Raises
+    BadKeys, BadOption for a name that no bot has, and JournalError when a journal that is there cannot be read.
+    """
+
+    def __init__(self, folder: Path, options: Options, names: Sequence[str] = ()) -> None:
+        self._folder = folder
+        self._options = options
+        self._names = names
+        self.path = options.state_file
+        self._journal: Journal | None = None
+        self._file: tuple[int, int] | None = None  # which one the journal is: device and inode
+        self._accounts: dict[str, str | None] | None = None  # of the journal's bots
+        self._reached: dict[str, _Reached] = {}
+        records = self._records()
+        self.problems: tuple[Problem, ...] = ()
+        self._members: dict[str, Member] = {}
+        self._call(records)
+        for record in records:
+            self._reached[record.bot] = _Reached(_posts(record) - 1, record.said.at if record.said else -math.inf)
+
+    @property
+    def has_run(self) -> bool:
+        """Whether there is a journal."""
+        return self._journal is not None
+
+    def posts(self, since: float = -math.inf) -> list[Entry]:
+        """Return the posts from the wall-clock time `since` on that had ended when the logbook was opened."""
+        found = self._journal.posts(since) if self._journal else []
+        return self._tell(post for post in found if post.n <= self._reached.get(post.bot, _Reached()).n)
+
+    def fresh(self) -> list[Entry]:
+        """Return the posts that have ended since the latest call, or since the logbook was opened."""
+        before = self._file
+        records = self._records()
+        if self._journal is None:
+            return []
+        self._call(records)
+        is_another = before is not None and self._file != before
+        by_time: set[str] = set()  # the bots whose posts are counted from an earlier one again
+        ask: dict[str, int] = {}
+        for record in records:
+            reached, n = self._reached.get(record.bot, _Reached()).n, _posts(record) - 1
+            if is_another or n < reached:
+                by_time.add(record.bot)
+                ask[record.bot] = -1
+            elif n > reached:
+                ask[record.bot] = reached
+        found = [
+            post
+            for post in self._journal.posts_after(ask)
+            if post.bot not in by_time or post.at > self._reached.get(post.bot, _Reached()).at
+        ]
+        for record in records:
+            if record.bot in ask:
+                at = self._reached.get(record.bot, _Reached()).at
+                self._reached[record.bot] = _Reached(_posts(record) - 1, at)
+        return self._tell(found)
+
+    def _records(self) -> list[Record]:
+        """Return what the journal knows of its bots now; nothing while there is no journal."""
+        try:
+            status = self.path.stat()
+        except FileNotFoundError:
+            return []
+        if self._journal is None:
+            self._journal = open_journal(self.path, read_only=True)
+        self._file = status.st_dev, status.st_ino
+        return self._journal.bots()
+
+    def _call(self, records: Sequence[Record]) -> None:
+        """Find out which bots of the journal are those of the folder, unless that is known."""
+        accounts = {record.bot: record.account for record in records}
+        if accounts == self._accounts:
+            return
+        try:
+            roster = read_roster(self._folder, self._options, records).called(self._names)
+        except BadKeys:
+            if self._accounts is None:
+                raise
+            return  # the folder is away; what was read of it holds
+        self._members = {member.bot: member for member in roster.members}
+        self._networks, self.problems, self._accounts = roster.networks, roster.problems, accounts
+
+    def _tell(self, posts: Iterable[Noted]) -> list[Entry]:
+        entries: list[Entry] = []
+        for post in posts:
+            before = self._reached.get(post.bot, _Reached())
+            self._reached[post.bot] = _Reached(max(post.n, before.n), max(post.at, before.at))
+            if member := self._members.get(post.bot):
+                link = self._networks.link(member.key, post.post_id) if post.post_id else ""
+                entries.append(Entry(member.name, self._networks.title(member.key), post, link))
+        return entries
+
+
+def _posts(record: Record) -> int:
+    return record.kept[0].n if record.kept else 0
