@@ -99,7 +99,9 @@ class Operator:
         ahead = len(self._stand.said(bot)) + 200
         lines = [*self._stand.poems[bot]]
         lines[ahead:] = [f"line {line}, edition {self._edition}" for line in range(ahead, LINES)]
-        (self._stand.keys / f"{bot}.txt").write_text("\n".join(lines))
+        new = self._stand.folder / "new.txt"
+        new.write_text("\n".join(lines))
+        new.replace(self._stand.keys / f"{bot}.txt")  # at once: a flock may be reading it
         self.done["edited"] += 1
 
     def move(self, *, back: bool = False) -> None:
