@@ -5,6 +5,7 @@
     │   ├── BadOption             a command-line option, an environment variable, an argument
     │   ├── BadPoem               a poem file
     │   └── BadKeys               one or more key files (carries every problem found)
+    ├── BadDecision               `decide` of the operator's own sheep class raised an error or returned no text
     ├── BotsTaken                 another flock is already running these bots
     ├── JournalError              the journal cannot be read or written; nothing may be posted
     ├── Unstorable                one text or number cannot be stored in a journal; also a ValueError
@@ -99,6 +100,10 @@ def lines_by_file(problems: Iterable[Problem]) -> Iterator[str]:
         by_file.setdefault(problem.file, []).append(problem)
     for first, *others in by_file.values():
         yield "; ".join([str(first), *(printable(f"{other.field}: {other.text}") for other in others)])
+
+
+class BadDecision(FlockError):
+    """`decide` of a subclass of Sheep raised an exception, which is the cause of this one, or returned no text."""
 
 
 class BotsTaken(FlockError):

@@ -13,13 +13,14 @@ from typing import Any
 
 from flock import events
 from flock.context import Context, shared_context
-from flock.errors import BadInput, BotsTaken, DailyLimit, JournalError, NetworkError, Wait, printable
+from flock.errors import BadDecision, BadInput, BotsTaken, DailyLimit, JournalError, NetworkError, Wait, printable
 from flock.events import Event
 from flock.journal import WELL, Condition, Outcome, Place, Standing
 from flock.keys import Key, Params, read_key
 from flock.networks.base import Network
 from flock.poem import cut, read_poem
 from flock.sheep.allowance import allowance, take_from_all
+from flock.sheep.deciding import decided
 from flock.sheep.delivery import Delivery
 from flock.sheep.keyfile import KeyFile
 from flock.sheep.place import (
@@ -312,6 +313,10 @@ class Sheep:
         """Return what to say next: the recitation's line, faithful or not so faithful."""
         return self.recitation.utterances[self.mod_tweet_tracker].text
 
+    def _decided(self) -> str:
+        """Return what a subclass has decided, checked; Sheep's own `decide` needs no check."""
+        return self.decide() if type(self).decide is Sheep.decide else decided(self.decide)
+
     def tweet_something(self) -> None:
         """Say the line that is due; of a line of several posts, the one that is due.
 
@@ -325,7 +330,7 @@ class Sheep:
             self._go_on(before)
             if delivery.place.saying is None:
                 return  # the line had ended, and its interval holds
-        line = self.decide() if delivery.place.saying is None else delivery.place.saying
+        line = self._decided() if delivery.place.saying is None else delivery.place.saying
         if self._pieces is None or self._pieces[0] != line:  # once a line, however often it is tried
             self._pieces = line, [line] if self.api.fits(line) else cut(line, self.api.fits)
         self._say(line, self._pieces[1])
@@ -430,7 +435,8 @@ class Sheep:
         elif isinstance(error, JournalError):
             event = event if self.context.journal_outage.begins(self.name) else None
         elif (before.trouble, before.kind) != (self.standing.trouble, self.standing.kind):
-            log.error("%s", printable(str(error)), exc_info=error)
+            cause = error.__cause__ if isinstance(error, BadDecision) else error
+            log.error("%s", printable(str(error)), exc_info=cause)
         if event is not None:
             self.context.events.tell(event)
 
