@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 from flock.clock import VirtualClock
@@ -25,6 +26,7 @@ from flock.shepherd import Shepherd
 from flock.units import DAY
 
 _MOST_REFUSED = 3  # recitations in a row of which each line is refused, after which a bot says nothing more
+_PRICES = 10_000  # texts whose price is remembered: it takes a look for links, and lines come again
 _MOST_TRIES = 1000  # tries in a row without a post, after which the rehearsal ends with an error
 
 
@@ -84,6 +86,7 @@ class Rehearsal:
         for sheep in self.flock if at_age else ():
             sheep.grow_to(at_age)
         self._keys = {sheep.name: sheep.key for sheep in self.flock}
+        self._price_of = lru_cache(_PRICES)(lambda bot, text: self._networks.price(self._keys[bot], text))
         self.temperaments = {sheep.name: sheep.temperament for sheep in self.flock}
         self.paces = {sheep.name: Pace(_beginning(sheep, start), _cap(sheep, options)) for sheep in self.flock}
 
@@ -93,7 +96,7 @@ class Rehearsal:
 
     def price(self, event: Said) -> float:
         """Return what the post would cost on the bot's network, in US dollars."""
-        return self._networks.price(self._keys[event.bot], event.text)
+        return self._price_of(event.bot, event.text)
 
     def network(self, event: Said | Skipped) -> str:
         """Return what people call the bot's network."""

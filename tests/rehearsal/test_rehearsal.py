@@ -340,6 +340,23 @@ def test_a_terminal_gets_a_progress_bar(make_folder: Make) -> None:
     assert piped.stdout == on_terminal.stdout
 
 
+@pytest.mark.parametrize("more", [(), ("--json",)], ids=" ".join)
+def test_a_reader_in_a_pipe_is_not_disturbed_by_a_bar(make_folder: Make, more: tuple[str, ...]) -> None:
+    """`| head` shows the posts on the same terminal: nothing else comes there, nor is its cursor hidden."""
+    folder = make_folder(1)
+    command = [sys.executable, "-m", "flock", "rehearse", str(folder.path), "--days", "300", *more]
+    ours, theirs = pty.openpty()
+
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=theirs, text=True) as process:
+        assert process.stdout
+        assert "what bot0 has to say" in process.stdout.readline()
+        process.stdout.close()
+        code = process.wait(TIMEOUT)
+    os.close(theirs)
+
+    assert (0, b"") == (code, b"".join(read_all(ours)).split(b"the flock: ")[0])
+
+
 def read_all(terminal: int) -> Iterator[bytes]:
     """Yield what was written to a terminal, and close it."""
     try:
