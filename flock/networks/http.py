@@ -15,12 +15,13 @@ import io
 import socket
 import ssl
 import zlib
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
 from queue import LifoQueue
-from threading import Thread, current_thread
+from threading import Lock, Thread, current_thread
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -51,6 +52,7 @@ LARGEST_ANSWER = 1_000_000  # bytes, as they are sent and also after decompressi
 LINE_COST = 128  # bytes more for each line of headers, chunk sizes and trailers: short ones take CPU, too
 IDLE_LIMIT = 45.0  # seconds; servers (nginx: 75), load balancers (AWS: 60) and NATs (AWS: 350) allow more
 DISTRUST = 600.0  # seconds for which each request has a connection of its own, after an answer nobody asked for
+_LATEST = 4096  # ids of posts; an answer that nobody asked for comes soon after the one before it
 _SWEEP = 1.0  # seconds between two looks for connections that were idle for too long
 _CHUNK = 65_536
 
@@ -99,6 +101,7 @@ class Session(requests.Session):
         self.mount("https://", connections)
         self.mount("http://", connections)
         self._root = f"{root_url}/"
+        self._latest = Latest(_LATEST)
         self._manager = connections.poolmanager
         self._pool: HTTPConnectionPool | None = None  # of the connections to the root URL
         self._timeout = Timeout(connect=CONNECT_TIMEOUT, read=READ_TIMEOUT)
@@ -134,6 +137,15 @@ class Session(requests.Session):
         No connection is used for a second request for the next `DISTRUST` seconds.
         """
         self._trust.lose()
+
+    def is_own(self, post_id: str, token: str) -> bool:
+        """Note that the account with this token has just made a post with this id. Return False if it is the id of
+        another account's post: then the answer is one to another request, perhaps with the same text, and the
+        server is distrusted."""
+        if self._latest.note(post_id, hash(token)):
+            return True
+        self.distrust()
+        return False
 
     def _send_json(self, method: str, url: str, content: Any, signer: Signer) -> requests.Response:
         """Send JSON on a connection to the root URL."""
@@ -347,6 +359,23 @@ def _decoded(content: bytes, encoding: str) -> bytes:
     if not decompress.eof:
         raise DecodeError("the compressed answer has no end")
     return found
+
+
+class Latest:
+    """Whose the latest `count` posts are, by their ids. Safe to share between threads."""
+
+    def __init__(self, count: int) -> None:
+        self._owners: OrderedDict[str, int] = OrderedDict()
+        self._count = count
+        self._lock = Lock()
+
+    def note(self, post_id: str, owner: int) -> bool:
+        """Note a post; return False if it is noted as another owner's."""
+        with self._lock:
+            known = self._owners.setdefault(post_id, owner)
+            if len(self._owners) > self._count:
+                self._owners.popitem(last=False)
+            return known == owner
 
 
 class Trust:

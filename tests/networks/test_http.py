@@ -24,7 +24,7 @@ from flock.clock import VirtualClock
 from flock.errors import BadOption, Unavailable
 from flock.networks import http as flock_http
 from flock.networks.environment import tls_context
-from flock.networks.http import DISTRUST, IDLE_LIMIT, IdleConnections, Session
+from flock.networks.http import DISTRUST, IDLE_LIMIT, IdleConnections, Latest, Session
 from tests.conftest import until
 
 TOGETHER = 5
@@ -412,3 +412,20 @@ def test_a_folder_of_certificates_will_do(monkeypatch: pytest.MonkeyPatch, tmp_p
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path))
     with closing(Session("https://api.x.com")):
         assert ssl.CERT_REQUIRED == tls_context().verify_mode
+
+
+def test_an_id_is_that_of_one_post() -> None:
+    """A stray answer may have the text that another bot posts at that moment: its id gives it away."""
+    first, second = "1-a", "2-b"
+    with Session("http://localhost:1") as session:
+        assert session.is_own("7", first)
+        assert session.is_own("7", first)
+        assert not session.is_own("7", second)
+        assert session.is_own("8", second)
+
+
+def test_ids_are_forgotten_after_some_thousands() -> None:
+    latest = Latest(2)
+    assert all(latest.note(post_id, 1) for post_id in ("7", "8", "9"))
+    assert latest.note("7", 2)
+    assert not latest.note("9", 2)

@@ -194,6 +194,8 @@ class Mastodon:
             if not self._is_rewritten:
                 self.service.session.distrust()
                 raise OutcomeUnknown("the answer to the post holds another text")
+        if not self.service.session.is_own(post.id, self._own.access_token.get_secret_value()):
+            raise OutcomeUnknown("the answer to the post names another post")
         account = status.get("account")
         if isinstance(account, dict) and is_post_id(account.get("id")):
             self._account_id = account["id"]

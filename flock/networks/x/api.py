@@ -101,6 +101,7 @@ class X(twitter.Api):  # type: ignore[misc]
         tokens = [secret.get_secret_value() for secret in secrets]
         super().__init__(*tokens, base_url=f"{root_url}/1.1", cache=None)
         app, app_secret, token, token_secret = tokens
+        self._token = token
         self._Api__auth = Signature(app, app_secret, token, token_secret)
         self.api = api
         self.root_url = root_url
@@ -178,6 +179,8 @@ class X(twitter.Api):  # type: ignore[misc]
         if text != sent and not (isinstance(text, str) and is_same_text(text, sent)):
             self._session.distrust()
             raise OutcomeUnknown("the answer to the post holds another text, or none")
+        if not self._session.is_own(str(post_id), self._token):
+            raise OutcomeUnknown("the answer to the post names another post")
         return Post(id=str(post_id), text=text)
 
     def _find_account_id(self) -> str:
