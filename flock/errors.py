@@ -6,6 +6,7 @@
     │   ├── BadPoem               a poem file
     │   └── BadKeys               one or more key files (carries every problem found)
     ├── KeyNotMade                an account was not authorized, or its key file not written
+    ├── BadDecision               `decide` of the operator's own sheep class raised an error or returned no text
     ├── BotsTaken                 another flock is already running these bots
     ├── JournalError              the journal cannot be read or written; nothing may be posted
     ├── Unstorable                one text or number cannot be stored in a journal; also a ValueError
@@ -112,6 +113,10 @@ class KeyNotMade(FlockError):
     def __init__(self, message: str, *, may_pass: bool = False) -> None:
         super().__init__(message)
         self.may_pass = may_pass
+
+
+class BadDecision(FlockError):
+    """`decide` of a subclass of Sheep raised an exception, which is the cause of this one, or returned no text."""
 
 
 class BotsTaken(FlockError):

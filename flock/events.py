@@ -156,12 +156,17 @@ class Released(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stumbled(Event):
-    """A bug in flock made a try fail; the next one is in `seconds`. The traceback is logged once."""
+    """A bug made a try fail; the next one is in `seconds`. The traceback is logged once.
+
+    `in_flock` is false where the bug is in `decide` of the operator's own sheep class; then `why` names file and
+    line.
+    """
 
     level: ClassVar[int] = logging.ERROR
 
     why: str
     seconds: float
+    in_flock: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,8 +24,10 @@ TENDENCIES = ("erratic", "mix_up", "forget", "boredom", "fixation")
 # A line loses a word, its second half, or all of it when forgetfulness exceeds its strength by more than this.
 _WORD_GONE, _HALF_GONE, _LINE_GONE = 0.0, 0.08, 0.2
 _COMES_BACK = 0.02  # probability, in each recitation, that a forgotten line comes back
-_TAIL = 1.1  # the exponent of the Pareto distribution of fixation's length: some fixations are very long
-_LONGEST_FIXATION = 200  # repetitions of one line
+_LONGEST_FIXATION = 5  # repetitions of one line: each is a post that is paid for, and looks like spam
+_TAIL = 1.1  # the exponent of the Pareto distribution of fixation's length, up to the longest
+_FIXATED_EVERY = 16  # recitations, of which one may have a fixation: at the default intervals they take a day
+_TRIED_VARIATIONS = 400  # of one line
 _SKIPS = 3  # most lines that a bored sheep skips
 
 
@@ -72,10 +74,11 @@ class Character:
     erratic: the sleep between lines varies. mix_up: neighbouring lines change places, or the first half of one is
     joined to the second half of the other. forget: lines lose a word, then a half, then everything. boredom: the
     sheep skips lines, leaves the poem early, and rests longer. fixation: the sheep repeats one line with
-    variations.
+    variations, up to five times, in one of sixteen recitations at most: some five posts more a day at the default
+    intervals.
 
     Each tendency is multiplied by the entropy, which grows with age: `maturity` is the age, in recitations, at
-    which the entropy is 0.5.
+    which the entropy is 0.5. The default is some ten weeks at the default intervals.
     """
 
     erratic: float = 0.0
@@ -83,7 +86,7 @@ class Character:
     forget: float = 0.0
     boredom: float = 0.0
     fixation: float = 0.0
-    maturity: float = 30.0
+    maturity: float = 1000.0
 
     def entropy(self, age: float) -> float:
         """Return the entropy at `age` recitations: 0 at birth, 0.5 at maturity, and close to 1 later."""
@@ -120,15 +123,16 @@ class Character:
         remembered, memory = _forget(poem, now.forget, seed, chance)
         mixed = _mix_up(remembered, now.mix_up, chance)
         awake = _get_bored(mixed, now.boredom, chance)
-        return _never_twice(_fixate(awake, now.fixation, chance)), memory
+        may_stay = (recitation - seed) % _FIXATED_EVERY == 0
+        return _never_twice(_fixate(awake, now.fixation, chance, may_stay=may_stay)), memory
 
 
 TEMPERAMENTS: Mapping[str, Character] = {
     "steadfast": Character(),
-    "wistful": Character(erratic=0.3, forget=0.5, boredom=0.1, fixation=0.2, maturity=40),
-    "restless": Character(erratic=0.9, mix_up=0.2, forget=0.1, boredom=0.8, maturity=15),
-    "senile": Character(erratic=0.5, mix_up=0.6, forget=0.9, boredom=0.3, fixation=0.3, maturity=25),
-    "obsessive": Character(erratic=0.2, mix_up=0.1, forget=0.2, fixation=1.0, maturity=20),
+    "wistful": Character(erratic=0.3, forget=0.5, boredom=0.1, fixation=0.2, maturity=1600),
+    "restless": Character(erratic=0.9, mix_up=0.2, forget=0.1, boredom=0.8, maturity=600),
+    "senile": Character(erratic=0.5, mix_up=0.6, forget=0.9, boredom=0.3, fixation=0.3, maturity=1000),
+    "obsessive": Character(erratic=0.2, mix_up=0.1, forget=0.2, fixation=1.0, maturity=800),
 }
 
 
@@ -151,6 +155,16 @@ def parse_temperament(value: object) -> Character:
             raise ValueError(f"expected tendencies out of {', '.join(known)}, such as forget=0.4")
         given[key] = _number(key, number)
     return Character(**given)
+
+
+def temperament_name(temperament: object) -> str:
+    """Return what people call a temperament: its name, its numbers, or the name of the function that it is."""
+    if named := next((name for name, each in TEMPERAMENTS.items() if each == temperament), None):
+        return named
+    if isinstance(temperament, Character):
+        given = {name: getattr(temperament, name) for name in (*TENDENCIES, "maturity")}
+        return ",".join(f"{name}={number:g}" for name, number in given.items() if number)
+    return str(getattr(temperament, "__name__", type(temperament).__name__))
 
 
 def _number(name: str, value: object) -> float:
@@ -263,12 +277,14 @@ def _get_bored(said: list[Utterance], boredom: float, chance: np.random.Generato
     return said
 
 
-def _fixate(said: list[Utterance], fixation: float, chance: np.random.Generator) -> list[Utterance]:
-    """Repeat one line with variations; the number of repetitions is Pareto distributed."""
-    if chance.random() >= fixation:
+def _fixate(
+    said: list[Utterance], fixation: float, chance: np.random.Generator, *, may_stay: bool
+) -> list[Utterance]:
+    """Repeat one line with variations, if the sheep may; the number of repetitions is Pareto distributed."""
+    if chance.random() >= fixation or not may_stay:  # drawn in any case: what comes after stays the same
         return said
     at = int(chance.integers(len(said)))
-    returns = min(_LONGEST_FIXATION, 1 + int(4 * chance.pareto(_TAIL)))
+    returns = min(_LONGEST_FIXATION, 1 + int(chance.pareto(_TAIL)))
     stuck = said[at]
     start = int(chance.integers(len(_VARIATIONS)))
     echoes = [
@@ -282,7 +298,7 @@ def _say_differently(text: str, start: int) -> Iterator[str]:
     """Yield variations of `text` made of its own words, all different and all short enough for one post."""
     words = text.removesuffix(ELLIPSIS).split() or [text]
     seen = {text}
-    for turn in range(_LONGEST_FIXATION * 2):
+    for turn in range(_TRIED_VARIATIONS):
         vary = _VARIATIONS[(start + turn) % len(_VARIATIONS)]
         said = vary(words, 1 + turn // len(_VARIATIONS))
         if said not in seen and len(said) <= max(len(text), _LONGEST_VARIATION) and _fits_one_post(said):

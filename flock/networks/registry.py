@@ -137,9 +137,13 @@ class Networks:
         """Return `key`'s connection to its network. Raises BadOption when the environment makes that
         impossible, and JournalError when what its network remembers cannot be kept."""
         if self._options.dry_run:
-            is_on_x = isinstance(key.credentials, XCredentials)
-            return DryRun(self.service(_DRY_RUN), fits=self.fits(key), refuses_duplicates=is_on_x)
+            return self.dry_run(key)
         return self._factories.get(key.network, self._other)(key)
+
+    def dry_run(self, key: Key) -> Network:
+        """Return a network that posts nothing, with the rules of `key`'s."""
+        is_on_x = isinstance(key.credentials, XCredentials)
+        return DryRun(self.service(_DRY_RUN), fits=self.fits(key), refuses_duplicates=is_on_x)
 
     def fits(self, key: Key) -> Callable[[str], bool]:
         """Return what tells whether a text is short enough for one post of the key's bot.

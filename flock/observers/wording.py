@@ -117,7 +117,8 @@ def _released(event: Released) -> str:
 
 @describe.register
 def _stumbled(event: Stumbled) -> str:
-    return f"met a bug in flock, and tries again in {roughly(event.seconds)}: {event.why}"
+    bug = "met a bug in flock" if event.in_flock else "met a bug in its own class"
+    return f"{bug}, and tries again in {roughly(event.seconds)}: {event.why}"
 
 
 @describe.register

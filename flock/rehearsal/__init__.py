@@ -1,5 +1,6 @@
 """A rehearsal: the flock's own sheep on virtual time and without a network, and a tally of what they say."""
 
-from flock.rehearsal.rehearsal import Rehearsal, Tally
+from flock.rehearsal.rehearsal import Rehearsal
+from flock.rehearsal.tally import Tally
 
 __all__ = ["Rehearsal", "Tally"]

@@ -1,70 +1,119 @@
-"""Rehearsal: runs a flock's own sheep on virtual time and without a network. Tally: sums up what they say."""
+"""Rehearsal: runs a flock's own sheep on virtual time and without a network."""
 
 from __future__ import annotations
 
 import heapq
 import math
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+import time
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 from flock.clock import VirtualClock
 from flock.context import Context
-from flock.errors import BadOption
+from flock.errors import BadOption, printable
 from flock.events import Event, Events, Said, Skipped
-from flock.journal import MemoryJournal
+from flock.journal import Journal, MemoryJournal
 from flock.networks.registry import Networks
+from flock.observers.wording import describe
 from flock.options import Options
+from flock.rehearsal.borrowed import BorrowedJournal, UnpostedNetworks
+from flock.rehearsal.pace import Pace
 from flock.sheep.allowance import allowance
+from flock.sheep.sheep import Sheep
 from flock.shepherd import Shepherd
 from flock.units import DAY
 
 _MOST_REFUSED = 3  # recitations in a row of which each line is refused, after which a bot says nothing more
+_PRICES = 10_000  # texts whose price is remembered: it takes a look for links, and lines come again
 _MOST_TRIES = 1000  # tries in a row without a post, after which the rehearsal ends with an error
 
 
 class Rehearsal:
-    """A flock on virtual time, which starts at 0. The sheep start at birth, or at the age `at_age` (recitations).
+    """A flock on virtual time. It starts at 0, and the sheep at birth, or at the age `at_age` (recitations).
 
-    With `bot`, only the bot of that name takes part. `doubts` is what the operator should know about the poems.
-    Raises what Shepherd raises, and BadOption when there is no such bot.
+    With `journal`, the sheep start at the places that it holds, and the time `start` is wall-clock time (seconds
+    since the epoch). It may have been opened read-only: nothing is written to it. With `options.pasture` or
+    `base_url` these are the places of practice.
+
+    With `bots`, only the bots of these names take part. `flock` holds the sheep that do, and `notes` what the
+    operator should know of those that do not, and of poems: one line each. Raises what Shepherd raises, and
+    BadOption when there is no such bot.
     """
 
-    def __init__(self, keys: Path, options: Options, *, bot: str | None = None, at_age: float = 0.0) -> None:
-        options = replace(options, dry_run=True, pasture=False, base_url=None)
+    def __init__(
+        self,
+        keys: Path,
+        options: Options,
+        *,
+        bots: Collection[str] = (),
+        at_age: float = 0.0,
+        journal: Journal | None = None,
+        start: float = 0.0,
+    ) -> None:
+        self.start = start
+        self._is_from_here = journal is not None
         self._heard: list[Event] = []
-        self._clock = VirtualClock()
-        journal = MemoryJournal()
-        self._networks = Networks(options)
+        self._clock = VirtualClock(start)
+        self._networks: Networks
+        here: MemoryJournal
+        if journal is None:
+            options = replace(options, dry_run=True, pasture=False, base_url=None)
+            self._networks, here = Networks(options), MemoryJournal()
+        else:
+            self._networks, here = UnpostedNetworks(options), BorrowedJournal(journal)
         context = Context(
             options=options,
             clock=self._clock,
-            journal=journal,
+            journal=here,
             networks=self._networks,
             events=Events([self._heard.append]),
-            allowance=allowance(options.flock_posts_per_day, self._clock, journal),
+            allowance=allowance(options.flock_posts_per_day, self._clock, here),
         )
         shepherd = Shepherd(
             keys, options.line_interval, options.poem_interval, options=options, context=context, environment={}
         )
         shepherd.herd.spread()
-        self.flock = [sheep for sheep in shepherd.all_sheep if bot in (None, sheep.name)]
-        if not self.flock:
-            names = ", ".join(sheep.name for sheep in shepherd.all_sheep[:10])
-            raise BadOption(f"--bot {bot}: no key file is for that bot; the bots are {names}")
-        self.doubts = tuple(shepherd.doubts(self.flock))
+        chosen = _chosen(shepherd.all_sheep, bots)
+        resting = [line for sheep in chosen if (line := _at_rest(sheep))]
+        self.flock = [sheep for sheep in chosen if not _at_rest(sheep)]
+        names = {sheep.name for sheep in chosen}
+        edited = [f"{event.bot} {describe(event)}" for event in self._heard if event.bot in names]
+        self._heard.clear()
+        self.notes = tuple(map(printable, (*resting, *edited, *shepherd.doubts(chosen))))
+        self.has_places = not isinstance(here, BorrowedJournal) or bool(here.found)
         for sheep in self.flock if at_age else ():
             sheep.grow_to(at_age)
         self._keys = {sheep.name: sheep.key for sheep in self.flock}
+        self._price_of = lru_cache(_PRICES)(lambda bot, text: self._networks.price(self._keys[bot], text))
+        self.temperaments = {sheep.name: sheep.temperament for sheep in self.flock}
+        self.paces = {sheep.name: Pace(_beginning(sheep, start), _cap(sheep, options)) for sheep in self.flock}
+
+    def close(self) -> None:
+        """Close what the networks keep open."""
+        self._networks.close()
 
     def price(self, event: Said) -> float:
         """Return what the post would cost on the bot's network, in US dollars."""
-        return self._networks.price(self._keys[event.bot], event.text)
+        return self._price_of(event.bot, event.text)
 
     def network(self, event: Said | Skipped) -> str:
         """Return what people call the bot's network."""
         return self._networks.title(self._keys[event.bot])
+
+    def day(self, at: float) -> str:
+        """Return on which day `at` (seconds) is: "day 1", or a date in local time where places are real."""
+        if self._is_from_here:
+            return time.strftime("%Y-%m-%d", time.localtime(at))
+        return f"day {at // DAY + 1:.0f}"
+
+    def moment(self, at: float) -> str:
+        """Return the day and the time of day of `at` (seconds)."""
+        if self._is_from_here:
+            return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at))
+        second = int(at % DAY)
+        return f"{self.day(at):<7} {second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}"
 
     def play(
         self, *, seconds: float = math.inf, posts: float = math.inf, recitations: float = math.inf
@@ -80,9 +129,10 @@ class Rehearsal:
         grown = [int(sheep.age) + recitations for sheep in self.flock]
         awake = [(sheep.wake, number, sheep) for number, sheep in enumerate(self.flock)]
         heapq.heapify(awake)
-        while awake and awake[0][0] <= seconds:
+        while awake and awake[0][0] <= self.start + seconds:
             wake, number, sheep = awake[0]
             self._clock.advance_to(wake)
+            recited = sheep.place.recitations
             sheep.beat()
             tries[number] += 1
             for event in self._heard:
@@ -91,8 +141,11 @@ class Rehearsal:
                     tries[number] = 0
                     if said[number] > posts:
                         continue
+                    self.paces[sheep.name].hear(self.price(event))
                 yield event
             self._heard.clear()
+            if sheep.place.recitations != recited:
+                self.paces[sheep.name].end_recitation(sheep.due)
             if tries[number] > _MOST_TRIES and sheep.standing.trouble:
                 raise BadOption(f"{sheep.name} posted nothing in {_MOST_TRIES} tries: {sheep.standing.trouble}")
             is_mute = tries[number] > _MOST_REFUSED * len(sheep.memory) and not sheep.standing.trouble
@@ -102,87 +155,39 @@ class Rehearsal:
                 heapq.heapreplace(awake, (sheep.wake, number, sheep))
 
 
-@dataclass(slots=True)
-class BotTally:
-    """The sums for one bot of a rehearsal. Times are in seconds from the start of the rehearsal."""
-
-    network: str = ""
-    posts: int = 0
-    refused: int = 0
-    dollars: float = 0.0
-    memory: float = 1.0
-    age: float = 0.0
-    until: float = 0.0
-    first_forgotten: tuple[float, str] | None = None
-    longest_fixation: tuple[int, str] = (0, "")
-    fixation: int = 0
-
-    def hear(self, event: Said, dollars: float) -> None:
-        """Count one post, which costs `dollars`."""
-        self.posts += 1
-        self.dollars += dollars
-        self.memory, self.age, self.until = event.memory, event.age, event.at
-        if event.mood == "forgets" and self.first_forgotten is None:
-            self.first_forgotten = (event.at, event.text)
-        self.fixation = self.fixation + 1 if event.mood == "is fixated" else 0
-        self.longest_fixation = max(self.longest_fixation, (self.fixation, event.text))
-
-    def lines(self) -> Iterator[str]:
-        """Yield the summary, without the bot's name."""
-        days = max(self.until / DAY, 1 / 24)
-        price = f"; ${self.dollars:,.2f} on {self.network}" if self.dollars else ""
-        yield f"{self.posts:,} posts, {self.posts / days:,.1f} a day{price}"
-        if self.refused:
-            yield f"{_lines(self.refused)} refused: the same text twice in a row"
-        yield f"age {self.age:.1f}; remembers {self.memory:.0%} of its poem"
-        if self.first_forgotten:
-            at, text = self.first_forgotten
-            yield f"first forgot something on day {at // DAY + 1:.0f}: {text}"
-        returns, text = self.longest_fixation
-        if returns:
-            yield f"longest fixation: came back {returns} times, at last as: {text}"
+def _chosen(flock: Sequence[Sheep], bots: Collection[str]) -> list[Sheep]:
+    """Return the sheep of these names, or all. Raises BadOption for a name that no sheep has."""
+    wanted = {name.removeprefix("@").casefold(): name for name in bots}
+    chosen = [sheep for sheep in flock if not wanted or _names(sheep) & wanted.keys()]
+    found = {name for sheep in chosen for name in _names(sheep)}
+    for name in wanted.keys() - found:
+        names = ", ".join(sheep.name for sheep in flock[:10])
+        raise BadOption(f"--bot {wanted[name]}: no key file is for that bot; the bots are {names}")
+    return chosen
 
 
-def _lines(count: int) -> str:
-    return "1 line is" if count == 1 else f"{count:,} lines are"
+def _names(sheep: Sheep) -> set[str]:
+    return {sheep.name.casefold(), sheep.key.screen_name.casefold()}
 
 
-class Tally:
-    """Counts the posts of a rehearsal, and sums them up for each bot.
+def _at_rest(sheep: Sheep) -> str:
+    """Return why the sheep says nothing until its operator acts, or an empty text."""
+    if sheep.is_penned:
+        return f"{sheep.name} is penned and left out: {sheep.standing.trouble}"
+    if sheep.place.paused is not None:
+        return f"{sheep.name} is paused and left out"
+    return ""
 
-    `price` returns the price of a post in US dollars, and `network` what its network is called.
-    """
 
-    def __init__(self, price: Callable[[Said], float], network: Callable[[Said | Skipped], str]) -> None:
-        self._price = price
-        self._network = network
-        self.by_bot: dict[str, BotTally] = {}
+def _beginning(sheep: Sheep, start: float) -> float | None:
+    """Return when the sheep's next recitation begins, or None if it is in the midst of one."""
+    place = sheep.place
+    is_at_top = place.line == 0 and place.piece == 0
+    return max(place.due, start) if is_at_top else None
 
-    def hear(self, event: Said) -> None:
-        """Count one post."""
-        self._bot(event).hear(event, self._price(event))
 
-    def hear_refusal(self, event: Skipped) -> None:
-        """Count a line that the network would refuse."""
-        self._bot(event).refused += 1
-
-    def _bot(self, event: Said | Skipped) -> BotTally:
-        if event.bot not in self.by_bot:
-            self.by_bot[event.bot] = BotTally(network=self._network(event))
-        return self.by_bot[event.bot]
-
-    def lines(self) -> Iterator[str]:
-        """Yield the summary: the flock in one line, then some lines a bot."""
-        posts: Counter[str] = Counter()
-        dollars: defaultdict[str, float] = defaultdict(float)
-        for bot in self.by_bot.values():
-            posts[bot.network] += bot.posts
-            dollars[bot.network] += bot.dollars
-        where = ", ".join(f"{posts[name]:,} on {name}" for name in sorted(posts))
-        shares = f" ({where})" if len(posts) > 1 else ""
-        prices = "".join(f", ${dollars[name]:,.2f} on {name}" for name in sorted(posts) if dollars[name])
-        yield f"the flock: {len(self.by_bot)} sheep, {posts.total():,} posts{shares}{prices}"
-        for name, bot in sorted(self.by_bot.items()):
-            first, *rest = bot.lines()
-            yield f"{name}: {first}"
-            yield from (f"    {line}" for line in rest)
+def _cap(sheep: Sheep, options: Options) -> float | None:
+    """Return the most posts that the sheep may make in a day, or None."""
+    own = sheep.key.posts_per_day
+    caps = (options.posts_per_day if own is None else own, options.flock_posts_per_day)
+    return min((cap for cap in caps if cap is not None), default=None)

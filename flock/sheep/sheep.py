@@ -15,7 +15,7 @@ from typing import Any
 
 from flock import events, rates
 from flock.context import Context, shared_context
-from flock.errors import BadInput, DailyLimit, JournalError, NetworkError, printable
+from flock.errors import BadDecision, BadInput, DailyLimit, JournalError, NetworkError, printable
 from flock.events import Event
 from flock.journal import WELL, Command, Condition, Outcome, Place, Standing, Verb
 from flock.keys import Key, Params, read_key
@@ -24,6 +24,7 @@ from flock.poem import cut, mark_of, place_of_line, read_poem
 from flock.sheep import orders
 from flock.sheep.account import find_account, is_anothers, is_unknown
 from flock.sheep.allowance import allowance, take_from_all
+from flock.sheep.deciding import decided
 from flock.sheep.delivery import Delivery
 from flock.sheep.inbox import Inbox
 from flock.sheep.keyfile import KeyFile
@@ -360,6 +361,10 @@ class Sheep:
         """Return what to say next: the recitation's line, faithful or not so faithful."""
         return self.recitation.utterances[self.mod_tweet_tracker].text
 
+    def _decided(self) -> str:
+        """Return what a subclass has decided, checked; Sheep's own `decide` needs no check."""
+        return self.decide() if type(self).decide is Sheep.decide else decided(self.decide)
+
     def tweet_something(self) -> None:
         """Say the line that is due; of a line of several posts, the one that is due.
 
@@ -373,7 +378,7 @@ class Sheep:
             self._go_on(before)
             if delivery.place.saying is None:
                 return  # the line had ended, and its interval holds
-        line = self.decide() if delivery.place.saying is None else delivery.place.saying
+        line = self._decided() if delivery.place.saying is None else delivery.place.saying
         if self._pieces is None or self._pieces[0] != line:  # once a line, however often it is tried
             self._pieces = line, [line] if self.api.fits(line) else cut(line, self.api.fits)
         self._say(line, self._pieces[1])
@@ -623,7 +628,8 @@ class Sheep:
         elif isinstance(error, JournalError):
             event = event if self.context.journal_outage.begins(self.name) else None
         elif (before.trouble, before.kind) != (self.standing.trouble, self.standing.kind):
-            log.error("%s", printable(str(error)), exc_info=error)
+            cause = error.__cause__ if isinstance(error, BadDecision) else error
+            log.error("%s", printable(str(error)), exc_info=cause)
         if event is not None:
             self.context.events.tell(event)
 

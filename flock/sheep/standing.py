@@ -7,6 +7,7 @@ from typing import Any
 from flock import events
 from flock.errors import (
     AppRefused,
+    BadDecision,
     ClockWrong,
     JournalError,
     Locked,
@@ -82,7 +83,9 @@ def troubled(
     if isinstance(error, NetworkError):
         advice = error.advice if isinstance(error, Pen) else ""
         return after, events.BackingOff(**told, seconds=seconds, attempt=after.failures, advice=advice)
-    return after, events.Stumbled(at=wall, bot=bot, why=type(error).__name__, seconds=seconds)
+    in_flock = not isinstance(error, BadDecision)
+    told["why"] = type(error).__name__ if in_flock else str(error)
+    return after, events.Stumbled(**told, seconds=seconds, in_flock=in_flock)
 
 
 def hindrance(standing: Standing, now: float) -> str:

@@ -97,9 +97,9 @@ class Flock:
         self.process.send_signal(number)
         return self.end()
 
-    def end(self) -> tuple[int, str, str]:
-        """Wait for the end and return the exit code, the output and the error output."""
-        output, errors = self.process.communicate(timeout=TIMEOUT)
+    def end(self, timeout: float = TIMEOUT) -> tuple[int, str, str]:
+        """Wait for the end, for so many seconds at most; return the exit code, the output and the error output."""
+        output, errors = self.process.communicate(timeout=timeout)
         return self.process.returncode, output, errors
 
 

@@ -29,7 +29,8 @@ def checkout(tmp_path: Path) -> Path:
     for name in ("keys.example", "poems"):
         shutil.copytree(ROOT / name, tmp_path / name)
     shutil.copytree(ROOT / "keys.example", tmp_path / "keys")
-    shutil.copy(ROOT / "docs" / "another-sheep.md", tmp_path)
+    for page in ("another-sheep.md", "testing-your-sheep.md"):
+        shutil.copy(ROOT / "docs" / page, tmp_path)
     return tmp_path
 
 
@@ -108,22 +109,22 @@ def test_the_other_sheep_of_the_docs_shouts(start: Callable[..., Flock], checkou
     assert any("THE WIND HAS COME IN WITH ITS HAT IN ITS HAND,!" in line for line in lines)
 
 
-def test_the_test_of_the_other_sheep_passes(checkout: Path) -> None:
-    """docs/another-sheep.md tests its sheep with the scripted network, and pytest runs that as it stands there."""
-    page = (checkout / "another-sheep.md").read_text(encoding="utf-8")
-    for program in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
+def test_the_tests_of_the_other_sheep_pass(checkout: Path) -> None:
+    """docs/testing-your-sheep.md tests that sheep in ten lines, and pytest runs them as they stand there."""
+    pages = [checkout / name for name in ("another-sheep.md", "testing-your-sheep.md")]
+    for program in re.findall(r"```python\n(.*?)```", "".join(map(Path.read_text, pages)), re.DOTALL):
         name = program.partition("\n")[0].removeprefix("# ")
         (checkout / name).write_text(program, encoding="utf-8")
 
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "test_shouting.py"],
+        [sys.executable, "-m", "pytest", "-W", "error", "test_shouting.py", "test_a_month.py"],
         cwd=checkout,
         capture_output=True,
         text=True,
         check=False,
     )
 
-    assert "1 passed" in done.stdout, done.stdout + done.stderr
+    assert "3 passed" in done.stdout, done.stdout + done.stderr
 
 
 def test_every_page_that_is_linked_exists() -> None:

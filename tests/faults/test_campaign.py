@@ -344,7 +344,7 @@ def check_caps(run: Run, bot: str, posts: list[str]) -> None:
 def check_temperament(run: Run, bot: str, posts: list[str]) -> None:
     """What was rehearsed with the same seed; the poem does not fade faster for being interrupted."""
     options = Options(line_interval=INTERVAL, poem_interval=INTERVAL, seed=SEED)
-    events = Rehearsal(run.folder, options, bot=bot).play(posts=len(posts))
+    events = Rehearsal(run.folder, options, bots=[bot]).play(posts=len(posts))
     assert [event.text for event in events if isinstance(event, Said)] == posts
 
 

@@ -73,6 +73,10 @@ SENTENCES = [
     (Released(at=AT, why="its key file has changed"), "is let out of the pen: its key file has changed"),
     (Stumbled(at=AT, why="KeyError", seconds=2), "met a bug in flock, and tries again in 2s: KeyError"),
     (
+        Stumbled(at=AT, why="decide of Odd (odd.py, line 7) returned None", seconds=2, in_flock=False),
+        "met a bug in its own class, and tries again in 2s: decide of Odd (odd.py, line 7) returned None",
+    ),
+    (
         Died(at=AT, why="KeyError: 7"),
         "HAS STOPPED by an error, and says nothing until the flock is started anew: KeyError: 7",
     ),

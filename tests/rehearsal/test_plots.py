@@ -9,13 +9,14 @@ from xml.etree import ElementTree
 import matplotlib.image
 import numpy as np
 import pytest
+import simplejson as json
 
 from tests.endtoend.conftest import Flock, Folder
 
 Make = Callable[..., Folder]
 Start = Callable[..., Flock]
 
-HOW = ("--temperament", "senile", "--days", "20", "--quiet")
+HOW = ("--temperament", "erratic=0.5,forget=0.9,maturity=30", "--days", "20", "--quiet")
 
 
 def test_a_png_shows_curves_and_a_heat_map(make_folder: Make, start: Start, tmp_path: Path) -> None:
@@ -34,16 +35,25 @@ def test_a_png_shows_curves_and_a_heat_map(make_folder: Make, start: Start, tmp_
 
 
 def test_an_svg_names_the_bots_and_what_is_drawn(make_folder: Make, start: Start, tmp_path: Path) -> None:
-    """The SVG is well-formed, with a legend of the bots and a label on each axis."""
-    folder = make_folder(3)
+    """The SVG is well-formed, with each bot and its temperament, a label on each axis, and what entropy is."""
+    folder = make_folder(14)
+    file = folder.path / "bot1.json"
+    own = {"forget": 0.4, "maturity": 30}
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"temperament": own}))
 
-    code, _, _ = start("rehearse", folder.path, *HOW, "--plot", "age.svg").end()
+    code, _, _ = start(
+        "rehearse", folder.path, "--temperament", "senile", "--days", "1", "--quiet", "--plot", "age.svg"
+    ).end()
 
     text = (tmp_path / "age.svg").read_text(encoding="utf-8")
     assert 0 == code
     assert "{http://www.w3.org/2000/svg}svg" == ElementTree.fromstring(text).tag
     labels = ("entropy", "memory left", "posts a day", "days", "recitation", "line of the poem")
-    assert [] == [word for word in (*folder.poems, *labels) if f"<!-- {word}" not in text]
+    names = [f"{bot} (senile)" for bot in folder.poems if bot != "bot1"]
+    assert [] == [word for word in labels if f"<!-- {word}" not in text]
+    assert {2} == {text.count(f"<!-- {name} -->") for name in names}  # in the legend, and over its heat map
+    assert 1 == text.count("<!-- bot1 (forget=0.4,maturity=30) -->")  # over the heat map it is on two lines
+    assert "<!-- Entropy is how much the age of a sheep shows: 0 at birth, " in text
 
 
 @pytest.mark.parametrize("name", ["age.png", "age.svg"])
@@ -71,6 +81,23 @@ def test_one_post_is_enough_and_many_bots_are_not_too_many(
 
     assert (0, "drawn: age.png\n") == (code, errors)
     assert (tmp_path / "age.png").exists()
+
+
+def test_more_bots_than_a_picture_has_room_for_are_told_before_the_rehearsal(
+    make_folder: Make, start: Start
+) -> None:
+    """Some of them are chosen with --bot, which may be given more than once, as in the key file or in capitals."""
+    folder = make_folder(201, lines=1)
+    arguments = ("rehearse", folder.path, "--posts", "1", "--quiet", "--plot", "age.png")
+
+    code, output, errors = start(*arguments).end()
+    some, shown, _ = start(*arguments, "--bot", "@bot7", "--bot", "BOT8").end()
+
+    assert (2, "") == (code, output)
+    told = "flock: --plot: expected up to 200 bots for one picture, found 201; choose some with --bot"
+    assert told == errors.splitlines()[-1]
+    assert 0 == some
+    assert ["bot7", "bot8"] == [line.partition(":")[0] for line in shown.splitlines() if line.startswith("bot")]
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import shutil
 import signal
 import subprocess
@@ -218,17 +219,62 @@ def test_the_summary_tells_of_each_bot(make_folder: Make, start: Start) -> None:
 
     lines = output.splitlines()
     mine = [post for post in posts if post["bot"] == "bot0"]
-    days = mine[-1]["t"] / DAY
     first = next(post for post in mine if post["mood"] == "forgets")
     moods = "".join("x" if post["mood"] == "is fixated" else " " for post in mine)
     longest = max(map(len, moods.split()))
     assert 0 == code
-    assert f"the flock: 2 sheep, {len(posts):,} posts, ${len(posts) * 0.015:,.2f} on X" == lines[0]
-    assert f"bot0: {len(mine):,} posts, {len(mine) / days:,.1f} a day; ${len(mine) * 0.015:,.2f} on X" == lines[1]
-    assert f"    age {mine[-1]['age']:.1f}; remembers {mine[-1]['memory']:.0%} of its poem" == lines[2]
-    assert f"    first forgot something on day {first['t'] // DAY + 1:.0f}: {first['text']}" == lines[3]
-    assert lines[4].startswith(f"    longest fixation: came back {longest} times, at last as: ")
-    assert lines[5].startswith("bot1: ")
+    assert (
+        f"the flock: 2 sheep, {len(posts):,} posts in 3 days, ${round(len(posts) * 0.015, 6):,.2f} on X"
+        == lines[0]
+    )
+    assert f"bot0: {len(mine):,} posts in 3 days, ${round(len(mine) * 0.015, 6):,.2f} on X" == lines[1]
+    assert re.fullmatch(r"    [0-9.]+ posts a day, \$[0-9.]+, over whole recitations with their rests", lines[2])
+    assert f"    age {mine[-1]['age']:.1f}; remembers {mine[-1]['memory']:.0%} of its poem" == lines[3]
+    assert f"    first forgot something on day {first['t'] // DAY + 1:.0f}: {first['text']}" == lines[4]
+    times = {1: "once", 2: "twice"}.get(longest, f"{longest} times")
+    assert lines[5].startswith(f"    longest fixation: came back {times}, at last as: ")
+    assert lines[6].startswith("bot1: ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "rate"),
+    [
+        (["--at-age", "0"], "222.7 posts a day, $3.34"),  # 15 lines in 14 * 30 s, and a rest of 1.5 h
+        (["--posts", "15"], "222.7 posts a day, $3.34"),
+        (["--posts", "29"], "222.7 posts a day, $3.34"),
+        (["--at-age", "2.5", "--posts", "25"], "222.7 posts a day, $3.34"),
+        (["--days", "9"], "222.7 posts a day, $3.34"),
+        (["--days", "9", "--posts-per-day", "20"], "20.0 posts a day, $0.30"),
+        (["--posts", "15", "--flock-posts-per-day", "7"], "7.0 posts a day, $0.10"),
+        (["--posts", "14"], None),
+        (["--at-age", "0.5"], None),
+        (["--posts", "20", "--line-interval", "0", "--poem-interval", "0"], None),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_rate_is_that_of_whole_recitations(
+    make_folder: Make, start: Start, arguments: list[str], rate: str | None
+) -> None:
+    """Parts of a recitation would show 2,880 posts a day or none; a cap is never exceeded."""
+    folder = make_folder(1, lines=15)
+
+    _, output, _ = start("rehearse", folder.path, *arguments, "--quiet").end()
+
+    rates = [line.strip() for line in output.splitlines() if " a day" in line]
+    assert ([] if rate is None else [f"{rate}, over whole recitations with their rests"]) == rates
+
+
+def test_what_was_forgotten_before_the_rehearsal_is_not_called_the_first(make_folder: Make, start: Start) -> None:
+    """A rehearsal from birth names what is forgotten first; one from age 60 does not know it."""
+    folder = make_folder(1)
+    how = ("rehearse", folder.path, "--temperament", "forget=0.9,maturity=20", "--quiet")
+
+    _, lived, _ = start(*how, "--days", "5").end()
+    _, old, _ = start(*how, "--at-age", "60").end()
+
+    assert 1 == lived.count("    first forgot something on day ")
+    assert "    age 60.0 to 60." in old
+    assert "first forgot" not in old
 
 
 def test_the_summary_of_a_faithful_flock_is_short(make_folder: Make, start: Start) -> None:
@@ -239,8 +285,9 @@ def test_the_summary_of_a_faithful_flock_is_short(make_folder: Make, start: Star
     _, output, _ = start("rehearse", folder.path, "--days", "1", "--quiet", "--poem-interval", "23h").end()
 
     assert [
-        "the flock: 1 sheep, 4 posts, $0.43 on X",
-        "bot0: 4 posts, 4.2 a day; $0.43 on X",
+        "the flock: 1 sheep, 4 posts in 1 day, $0.43 on X",
+        "bot0: 4 posts in 1 day, $0.43 on X",
+        "    2.1 posts a day, $0.22, over whole recitations with their rests",
         "    age 1.5; remembers 100% of its poem",
     ] == output.splitlines()
 
@@ -255,8 +302,8 @@ def test_the_total_is_told_for_each_network(make_folder: Make, start: Start) -> 
     both = start("rehearse", folder, "--posts", "4", "--quiet").end()[1].splitlines()
     free = start("rehearse", folder, "--posts", "4", "--quiet", "--bot", "blue.test").end()[1].splitlines()
 
-    assert "the flock: 2 sheep, 8 posts (4 on Bluesky, 4 on X), $0.06 on X" == both[0]
-    assert "the flock: 1 sheep, 4 posts" == free[0]
+    assert "the flock: 2 sheep, 8 posts in 1.5m (4 on Bluesky, 4 on X), $0.06 on X" == both[0]
+    assert "the flock: 1 sheep, 4 posts in 1.5m" == free[0]
     assert "on X" not in "".join(free)
 
 
@@ -291,6 +338,23 @@ def test_a_terminal_gets_a_progress_bar(make_folder: Make) -> None:
     assert "rehearsing" in bar
     assert "100%" in bar
     assert piped.stdout == on_terminal.stdout
+
+
+@pytest.mark.parametrize("more", [(), ("--json",)], ids=" ".join)
+def test_a_reader_in_a_pipe_is_not_disturbed_by_a_bar(make_folder: Make, more: tuple[str, ...]) -> None:
+    """`| head` shows the posts on the same terminal: nothing else comes there, nor is its cursor hidden."""
+    folder = make_folder(1)
+    command = [sys.executable, "-m", "flock", "rehearse", str(folder.path), "--days", "300", *more]
+    ours, theirs = pty.openpty()
+
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=theirs, text=True) as process:
+        assert process.stdout
+        assert "what bot0 has to say" in process.stdout.readline()
+        process.stdout.close()
+        code = process.wait(TIMEOUT)
+    os.close(theirs)
+
+    assert (0, b"") == (code, b"".join(read_all(ours)).split(b"the flock: ")[0])
 
 
 def read_all(terminal: int) -> Iterator[bytes]:
@@ -332,8 +396,9 @@ def test_the_same_text_twice_in_a_row_is_foretold(
 
     assert 0 == code
     assert f"flock: warning: {folder.path / 'bot0.txt'}: {doubt}\n" == errors
-    assert f"the flock: 1 sheep, {said} posts, ${said * 0.015:,.2f} on X" == output.splitlines()[0]
-    assert f"    {refused} lines are refused: the same text twice in a row" == output.splitlines()[2]
+    dollars, posts = f"${round(said * 0.015, 6):,.2f} on X", "post" if said == 1 else "posts"
+    assert f"the flock: 1 sheep, {said} {posts} in 1.98 days, {dollars}" == output.splitlines()[0]
+    assert f"    {refused} lines are refused: the same text twice in a row" == output.splitlines()[3]
 
 
 def test_a_refused_line_is_shown_as_such(make_folder: Make, start: Start) -> None:
@@ -359,7 +424,7 @@ def test_a_poem_of_one_line_is_rehearsed_for_as_long_as_asked(make_folder: Make,
 
     assert (0, 0) == (days[0], posts[0])
     assert "    1,440 lines are refused: the same text twice in a row" == days[1].splitlines()[2]
-    assert "    4 lines are refused: the same text twice in a row" == posts[1].splitlines()[2]
+    assert "    4 lines are refused: the same text twice in a row" in posts[1].splitlines()
 
 
 def test_what_is_doubtful_about_a_poem_is_told_first(make_folder: Make, start: Start) -> None:
@@ -389,7 +454,7 @@ def test_a_book_is_rehearsed_in_seconds(make_folder: Make) -> None:
 
     assert time.process_time() - before < BOOK
     assert 900 < len(said)
-    (doubt,) = rehearsal.doubts
+    (doubt,) = rehearsal.notes
     assert " makes 4 posts: " in doubt
 
 
