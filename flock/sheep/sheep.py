@@ -431,6 +431,7 @@ class Sheep:
             event = event if self.context.journal_outage.begins(self.name) else None
         elif (before.trouble, before.kind) != (self.standing.trouble, self.standing.kind):
             log.error("%s", printable(str(error)), exc_info=error)
+        self._tell(events.Failed, kind=self.standing.kind, service=self.api.service.name)
         if event is not None:
             self.context.events.tell(event)
 
@@ -544,7 +545,7 @@ class Sheep:
         elif not self.is_waiting or self.wake > self.context.clock.now() + RATE_LIMIT_WAIT:
             self.standing = WELL
 
-    def _tell(self, kind: type[Event], **fields: Any) -> None:
+    def _tell(self, kind: type[Event], /, **fields: Any) -> None:
         self.context.events.tell(kind(at=self.context.clock.wall(), bot=self.name, **fields))
 
 
