@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from flock import __version__
+from flock.cli.alert_test import alert_test
 from flock.cli.exits import EXIT_CODES, exit_code
 from flock.cli.pasture import pasture
 from flock.cli.rehearse import rehearse
@@ -52,6 +53,7 @@ COMMANDS = (
     run,
     rehearse,
     pasture,
+    alert_test,
 )
 for command in COMMANDS:
     cli.add_command(command)
