@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 _COMMAND_LINE_ONLY = (
     *("log_format", "log_file", "once", "verbose", "quiet", "host", "port", "pasture_state"),
     *("alert", "on_trouble", "metrics"),
-    *("python", "venv"),  # these two are for scripts/flock
+    *("python", "venv", "command"),  # of scripts/flock
 )
 
 STATE_NAME = "flock.db"

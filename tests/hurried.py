@@ -13,7 +13,7 @@ from flock.sheep import recovery, sheep, standing
 HOLDS = ("CLOCK_WAIT", "FIRST_HOLD", "LONGEST_HOLD", "DOUBT")
 PAUSES = {
     standing: ("FIRST_BACK_OFF", "LONGEST_BACK_OFF", "RESET_SLACK", "RATE_LIMIT_WAIT", "LONG_WAIT", *HOLDS),
-    recovery: ("LANDING", "HELD", "HELD_LONG"),
+    recovery: ("LANDING", "UNDER_WAY", "HELD", "HELD_LONG"),
     sheep: ("PIECE_INTERVAL",),
 }
 LIMITS = ("CONNECT_TIMEOUT", "READ_TIMEOUT", "EXCHANGE_LIMIT")

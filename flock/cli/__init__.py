@@ -5,7 +5,10 @@ The subcommands import numpy and the network stack when they run, so that `flock
 
 from __future__ import annotations
 
+import os
+import shlex
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -17,6 +20,8 @@ from flock.cli.pasture import pasture
 from flock.cli.rehearse import rehearse
 from flock.cli.run import run
 from flock.cli.streams import open_standard_streams
+
+COMPLETION = "_FLOCK_COMPLETE"  # the variable by which a shell asks for completions
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}, epilog=EXIT_CODES)
@@ -40,13 +45,28 @@ def completion(shell: str) -> None:
     names += [str(beside), "scripts/flock"] if beside.exists() else []
     if found:
         for name in names:
-            click.echo(found(cli, {}, name, "_FLOCK_COMPLETE").source())
+            click.echo(found(cli, {}, name, COMPLETION).source())
 
 
 def main() -> None:
     """Run the command line, and exit."""
     open_standard_streams()
-    sys.exit(exit_code(lambda: cli.main(prog_name="flock", standalone_mode=False)))
+    settings = {"prog_name": as_called(sys.argv, os.environ), "complete_var": COMPLETION}
+    sys.exit(exit_code(lambda: cli.main(**settings, standalone_mode=False)))
+
+
+def as_called(argv: Sequence[str], environment: Mapping[str, str]) -> str:
+    """Return how this command was called, so that what a usage error says can be copied.
+
+    `flock` alone would be util-linux's command. scripts/flock says its own name in FLOCK_COMMAND.
+    """
+    if named := environment.get("FLOCK_COMMAND"):
+        return shlex.quote(named)
+    program = Path(argv[0])
+    if program.name != "flock":  # flock/__main__.py
+        return "python -m flock"
+    beside = os.path.relpath(program)
+    return shlex.quote(min(str(program), beside if "/" in beside else f"./{beside}", key=len))
 
 
 COMMANDS = (

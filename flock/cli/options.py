@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import click
@@ -28,6 +30,25 @@ class _Parsed(click.ParamType[Any]):
             self.fail(str(error), param, ctx)
 
 
+def complete_temperament(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    """Return the names of temperaments that begin so, for the shell's completion."""
+    from flock.temperament import TEMPERAMENTS  # noqa: PLC0415 - numpy, which --help can do without
+
+    return [name for name in TEMPERAMENTS if name.startswith(incomplete)]
+
+
+def complete_bot(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    """Return the names of bots that begin so, of the folder KEYS before it, for the shell's completion."""
+    from flock.errors import FlockError  # noqa: PLC0415 - and what --help can do without
+    from flock.keys import read_keys  # noqa: PLC0415
+
+    keys = ctx.params.get("keys") or next(iter(ctx.args), "")  # click leaves it there before an unfinished option
+    with suppress(FlockError):  # no such folder
+        names = {key.screen_name for key in read_keys(Path(keys)).keys}
+        return sorted(name for name in names if name.startswith(incomplete.removeprefix("@")))
+    return []
+
+
 def option(name: str, metavar: str, text: str, *names: str, **extra: Any) -> Callable[[Any], Any]:
     """Declare the option for the field `name` of Options, with its environment variable."""
     flag = f"--{name.replace('_', '-')}"
@@ -49,7 +70,10 @@ sheep = option("sheep", "MODULE:CLASS", "Class of the sheep: a subclass of flock
 skip_bad = option("skip_bad", "", "Run without the bots whose key files cannot be used.")
 seed = option("seed", "N", "Seed of the random numbers by which old sheep change their poems.  [default: 0]")
 temperament = option(
-    "temperament", "NAME", "How sheep age: steadfast, wistful, restless, senile, obsessive, or such as forget=0.4."
+    "temperament",
+    "NAME",
+    "How sheep age: steadfast, wistful, restless, senile, obsessive, or such as forget=0.4.",
+    shell_complete=complete_temperament,
 )
 pasture = option("pasture", "", "Post to an embedded practice server; nothing reaches the real network.")
 base_url = option("base_url", "URL", "Root URL of the network's API.  [default: https://api.x.com]")

@@ -48,7 +48,7 @@ class _Amount(click.FloatRange):
     metavar="A",
     help="Begin after A recitations; without --days or --posts, rehearse one recitation.",
 )
-@click.option("--bot", metavar="NAME", help="Rehearse this bot only.")
+@click.option("--bot", metavar="NAME", help="Rehearse this bot only.", shell_complete=options.complete_bot)
 @click.option(
     "--json",
     "as_json",

@@ -28,6 +28,7 @@ import requests
 import simplejson
 from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
+from requests.utils import default_user_agent
 from urllib3 import BaseHTTPResponse
 from urllib3.connection import HTTPConnection
 from urllib3.connectionpool import HTTPConnectionPool
@@ -54,7 +55,12 @@ _SWEEP = 1.0  # seconds between two looks for connections that were idle for too
 _CHUNK = 65_536
 
 _ENCODINGS = {"": None, "identity": None, "gzip": 31, "x-gzip": 31, "deflate": 47}  # and zlib's window bits
-_ASKED_FOR = {"Accept-Encoding": "identity"}  # answers are short, and what is not compressed does not grow
+_HEADERS = {
+    "User-Agent": default_user_agent(),
+    "Accept": "*/*",
+    "Accept-Encoding": "identity",  # answers are short, and what is not compressed does not grow
+}
+_JSON = simplejson.JSONEncoder(ensure_ascii=False)
 
 # What the libraries raise for an exchange that failed; requests' own exceptions are OSErrors.
 _FAILURES = (OSError, HTTPError, http.client.HTTPException, ValueError)
@@ -87,7 +93,7 @@ class Session(requests.Session):
     def __init__(self, root_url: str, *, now: Callable[[], float] = boot_time) -> None:
         super().__init__()
         self.proxies = proxies_for(root_url)
-        self.headers.update(_ASKED_FOR)
+        self.headers = CaseInsensitiveDict(_HEADERS)
         self._trust = Trust(now)
         connections = Connections(tls_context(), now, self._trust)
         self.mount("https://", connections)
@@ -95,6 +101,7 @@ class Session(requests.Session):
         self._root = f"{root_url}/"
         self._manager = connections.poolmanager
         self._pool: HTTPConnectionPool | None = None  # of the connections to the root URL
+        self._timeout = Timeout(connect=CONNECT_TIMEOUT, read=READ_TIMEOUT)
 
     def request(  # type: ignore[override]
         self,
@@ -142,7 +149,7 @@ class Session(requests.Session):
             headers=headers,
             redirect=False,
             retries=False,
-            timeout=Timeout(connect=CONNECT_TIMEOUT, read=READ_TIMEOUT),
+            timeout=self._timeout,
             preload_content=False,
         )
         return _as_response(url, answer)
@@ -188,7 +195,8 @@ def _utf_8(content: Any) -> bytes:
 
     Half a character (a lone surrogate) is sent as it is, for the server to refuse.
     """
-    return simplejson.dumps(content, ensure_ascii=False).encode("utf-8", "surrogatepass")
+    text: str = _JSON.encode(content)
+    return text.encode("utf-8", "surrogatepass")
 
 
 def _as_response(url: str, answer: BaseHTTPResponse) -> requests.Response:
@@ -463,6 +471,27 @@ class BoundedConnection(HTTPConnection):
 
     response_class = BoundedAnswer
     trust: Trust
+    _gathered: list[bytes] | None = None
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        """Send a request, its headers and body at once.
+
+        http.client sends them one after the other. A second TLS record and a second system call take a twentieth
+        of a post's CPU.
+        """
+        self._gathered = []
+        try:
+            super().request(*args, **kwargs)
+            content, self._gathered = b"".join(self._gathered), None
+            super().send(content)
+        finally:
+            self._gathered = None
+
+    def send(self, data: Any) -> None:
+        if self._gathered is None:
+            super().send(data)
+        else:
+            self._gathered.append(data)  # bytes: nothing that flock sends is a file
 
     @property
     def is_connected(self) -> bool:

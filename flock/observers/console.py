@@ -23,6 +23,7 @@ from flock.observers.writer import Stream, Writer, write_text
 LogFormat = Literal["auto", "text", "json"]
 
 _COLOURS = (39, 208, 77, 170, 220, 45, 203, 149, 141, 215, 80, 211, 185, 111, 156, 180)  # of the 256: all readable
+_JSON = json.JSONEncoder(ensure_ascii=False)  # made once: to make it takes as long as to encode a line
 _NAME_WIDTH = 15
 SYSLOG = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3, logging.CRITICAL: 2}
 
@@ -109,7 +110,8 @@ def as_json(event: Event) -> str:
 
 def json_line(fields: Mapping[str, object]) -> str:
     """Return one line of JSON: readable text stays readable, control and bidirectional characters are escaped."""
-    return json.dumps(fields, ensure_ascii=False).translate(JSON_ESCAPES)
+    line: str = _JSON.encode(fields)
+    return line if line.isascii() and line.isprintable() else line.translate(JSON_ESCAPES)
 
 
 def _as_plain(event: Event) -> str:

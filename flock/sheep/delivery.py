@@ -11,7 +11,7 @@ from typing import Any
 from flock.clock import Clock
 from flock.errors import NetworkError, OutcomeUnknown, printable
 from flock.events import Event, Said, Skipped, Unsure
-from flock.journal import Journal, Outcome, Place, Settlement, Standing
+from flock.journal import WELL, Condition, Journal, Outcome, Place, Settlement, Standing
 from flock.networks.base import Intent, Network, Post, Reply, is_same_text
 from flock.sheep import recovery
 from flock.sheep.recovery import REFUSAL, Asked, Verdict, is_blamed, is_from_then, is_newer, verdict
@@ -73,13 +73,15 @@ class Delivery:
     def resume(self, place: Place, until: float = 0.0) -> None:
         """Go on at `place`. A post that another process has begun is looked for when it has had time to land.
 
-        `until` is the steady time before which that process would not have tried again, if it saw the post fail.
+        `until` is the steady time before which that process would not have tried again, if it saw the post fail;
+        else its request may have been under way when it was killed, and when that was is not known.
         """
         self.place = place
         now, wall = self._clock.now(), self._clock.wall()
         sent = wall if place.intended is None else place.intended
-        age = max(0.0, wall - sent)  # a clock that was set back must not delay the look for hours
-        self._landed = max(now + max(0.0, recovery.LANDING - age), min(now + recovery.LANDING, until))
+        may_be_under_way = wall - sent < recovery.UNDER_WAY
+        wait = max(0.0, until - now) if until else recovery.LANDING * may_be_under_way
+        self._landed = now + min(recovery.LANDING, wait)
         since = wall if place.intended is None else self._intent().at
         self._begun = now - (wall - since) if since <= wall else -math.inf
 
@@ -101,22 +103,26 @@ class Delivery:
         line: str,
         onward: Callable[[Place, str | None], Place],
         about: dict[str, Any],
-        held: float = 0.0,
+        standing: Standing = WELL,
     ) -> Outcome:
         """Post `text`, a piece of `line`, at `place`; settle it, move on, and return how it ended.
 
         `onward` makes the next place out of this one, without its intent, and the post's id; `about` holds the
-        fields of `Said` that are known before; `held` is for `recovery.is_blamed`.
+        fields of `Said` that are known before; `standing` is how the sheep fares, in steady time.
         After a refused piece the place that `onward` gets says no line any more: the rest of it is not posted.
         Raises NetworkError when the post is to be tried again later, and
         JournalError when the journal cannot be written: then nothing was posted, or the settlement is owed (see
         `owes` and `settle`). Before `looks_at` it raises OutcomeUnknown, and asks the network nothing.
         """
+        held = self._clock.now() - standing.since if standing.since else 0.0
         if self.place.intended is None:
             self._intend(text, line)
             post_id, outcome, why = self._post(text, Asked.FIRST_POST, held)
         else:
             looked = self._look_for(text) if self.network.looks_first else None
+            if not looked and self.network.looks_first:
+                until = self._clock.now() + recovery.UNDER_WAY
+                self.keep(standing._replace(condition=Condition.BACKING_OFF, until=until))  # for a kill during it
             post_id, outcome, why = looked or self._post(text, Asked.REPEATED_POST, held)
         if outcome is Outcome.SAID:
             self.place = self.place._replace(refusals=0, trials=0)

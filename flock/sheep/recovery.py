@@ -51,6 +51,9 @@ from flock.networks.base import Post
 from flock.units import DAY, HOUR
 
 LANDING = 10.0  # seconds from the failure of a post until it is looked for, if it was not answered
+UNDER_WAY = (
+    60.0 + LANDING
+)  # seconds from the start of a request until it has surely failed, and has had time to land
 CLOCK_SLACK = 60.0  # by which a post may seem older than its intent: clocks are set, and differ within a network
 REFUSALS = 3  # of one line, and
 HELD = HOUR  # seconds after the first of them: then the line is passed over on trial,

@@ -349,7 +349,7 @@ class Sheep:
                 line=line,
                 onward=onward,
                 about=about(here, recitation, pieces=len(pieces), now=now),
-                held=now - self.standing.since if self.standing.since else 0.0,
+                standing=self.standing,
             )
         except REFUSAL:
             if delivery.place.passed and delivery.place.intended is None:

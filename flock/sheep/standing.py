@@ -24,7 +24,7 @@ from flock.errors import (
 )
 from flock.events import Event
 from flock.journal import Condition, Place, Standing
-from flock.sheep.recovery import LANDING
+from flock.sheep.recovery import UNDER_WAY
 from flock.units import DAY, HOUR, MINUTE
 
 FIRST_BACK_OFF = 1.0  # seconds, as all of these; each further failure doubles it
@@ -106,7 +106,7 @@ def believable(place: Place, standing: Standing, *, wall: float, longest: float)
         intended=None if place.intended is None else min(place.intended, wall),
     )
     is_backing_off = standing.condition is Condition.BACKING_OFF
-    pause = max(back_off(standing.failures, 1.0), LANDING) if is_backing_off else DAY
+    pause = max(back_off(standing.failures, 1.0), UNDER_WAY) if is_backing_off else DAY
     until = standing.until and min(standing.until - ahead, wall + pause)
     return place, standing._replace(until=until, since=min(standing.since, wall))
 

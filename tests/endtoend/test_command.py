@@ -14,11 +14,13 @@ import pytest
 import simplejson as json
 from click.testing import CliRunner
 
-from flock.cli import cli
+from flock.cli import as_called, cli
 from flock.cli.run import run
 from flock.options import PARSERS
 from tests.conftest import TIMEOUT
 from tests.endtoend.conftest import Flock, Folder
+
+ROOT = Path(__file__).parents[2]
 
 Start = Callable[..., Flock]
 
@@ -224,3 +226,52 @@ def test_completion_is_bound_to_the_full_path(start: Start) -> None:
     bound = [line.split()[-1] for line in output.splitlines() if line.strip().startswith("complete ")]
     assert str(Path(sys.executable).with_name("flock")) == bound[0]
     assert "flock" not in bound
+
+
+@pytest.mark.parametrize(
+    ("program", "variables", "name"),
+    [
+        ("/srv/flock/.venv/bin/flock", {}, "/srv/flock/.venv/bin/flock"),
+        ("/srv/flock/.venv/bin/flock", {"FLOCK_COMMAND": "scripts/flock"}, "scripts/flock"),
+        ("/srv/my flock/.venv/bin/flock", {}, "'/srv/my flock/.venv/bin/flock'"),
+        ("/srv/flock/flock/__main__.py", {}, "python -m flock"),
+    ],
+)
+def test_a_usage_error_names_the_command_as_it_was_called(
+    program: str, variables: dict[str, str], name: str
+) -> None:
+    assert name == as_called([program, "run"], variables)
+
+
+def test_what_a_usage_error_says_to_try_can_be_copied() -> None:
+    """From a checkout, where `flock` alone would be util-linux's command."""
+    failed = subprocess.run(["scripts/flock", "run"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert 2 == failed.returncode
+    assert "Try 'scripts/flock run --help' for help." in failed.stderr.splitlines()
+    tried = subprocess.run(
+        ["scripts/flock", "run", "--help"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert "Usage: scripts/flock run " in tried.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        (["run", "keys", "--temperament", "s"], {"steadfast", "senile"}),
+        (["rehearse", "keys.example", "--bot", "@wool"], {"wool_over_wires", "woolly_mammoth"}),
+        (["rehearse", "no/such/folder", "--bot", ""], set()),
+        (["rehearse", "--bot", ""], set()),
+    ],
+)
+def test_the_shell_completes_temperaments_and_bots(words: list[str], found: set[str]) -> None:
+    variables = {"_FLOCK_COMPLETE": "bash_complete", "COMP_WORDS": " ".join(["flock", *words])}
+    asked = subprocess.run(
+        [sys.executable, "-m", "flock"],
+        env={**os.environ, **variables, "COMP_CWORD": str(len(words))},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert found == {line.removeprefix("plain,") for line in asked.stdout.split()}
+    assert "" == asked.stderr

@@ -220,3 +220,20 @@ def test_whoever_gets_no_connection_in_time_has_sent_nothing(monkeypatch: pytest
         done.set()
         other.join(10)
     assert "127.0.0.1 keeps all connections busy" == str(caught.value)
+
+
+def test_headers_and_body_of_a_request_are_sent_at_once() -> None:
+    """So that they are one TLS record and one packet."""
+    received: list[bytes] = []
+
+    class Listening(Odd):
+        def _speak(self, connection: socket.socket) -> None:
+            with connection:
+                received.append(connection.recv(65536))
+                connection.sendall(GOOD)
+
+    with contextlib.closing(Listening(once(GOOD))) as server, Session(server.url) as session:
+        assert 201 == session.post(f"{server.url}/2/tweets", json={"text": "baa"}).status_code
+    (request,) = received
+    assert request.startswith(b"POST /2/tweets HTTP/1.1\r\n")
+    assert request.endswith(b'\r\n\r\n{"text": "baa"}')
