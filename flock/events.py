@@ -12,7 +12,7 @@ import threading
 import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +46,7 @@ class Said(Event):
 
     `line` of `lines` is its place in the recitation, `piece` of `pieces` its place in the line, and `source` the
     place of the line in the poem, each from 0. `age` is in recitations, `late` in seconds after the due time.
+    `service` is the server that it was posted to, such as "X" or "botsin.example".
     `mood` names what the temperament did to the line, `memory` is the share of the poem's words that are left
     (from 0 to 1), and `entropy` is from 0 to 1.
     """
@@ -63,6 +64,7 @@ class Said(Event):
     source: int = 0
     memory: float = 1.0
     entropy: float = 0.0
+    service: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +88,7 @@ class Skipped(Event):
     why: str
     piece: int = 0
     pieces: int = 1
+    service: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +100,18 @@ class Unsure(Event):
     text: str
     n: int
     why: str
+    service: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed(Event):
+    """A try of the bot has failed by an error of the class `kind` (see errors.py), on `service`. Sent each time;
+    the events below tell of the same to people, once."""
+
+    level: ClassVar[int] = logging.NOTSET  # for programs, not for the log
+
+    kind: str
+    service: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +119,7 @@ class BackingOff(Event):
     """The network failed; the line is kept, and tried again after `seconds`. `attempt` counts failures in a row.
 
     `with_others` is true if another bot of the same service met the outage first, and the outage goes on. `advice`
-    is what the operator does if the trouble lasts.
+    is what the operator does if the trouble lasts. `kind` is the class of the error (see errors.py).
     """
 
     why: str
@@ -112,6 +127,8 @@ class BackingOff(Event):
     attempt: int
     with_others: bool = False
     advice: str = ""
+    kind: str = ""
+    service: str = ""
 
     @property
     def level(self) -> int:  # type: ignore[override]
@@ -121,13 +138,18 @@ class BackingOff(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting(Event):
-    """The bot waits for `seconds`, for a limit to pass: a rate limit, a daily limit, no credits left."""
+    """The bot waits for `seconds`, for a limit to pass: a rate limit, a daily limit, no credits left.
+
+    `kind` is the class of the error (see errors.py), such as "RateLimited" or "OutOfCredits".
+    """
 
     level: ClassVar[int] = logging.WARNING
 
     why: str
     seconds: float
     advice: str = ""
+    kind: str = ""
+    service: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,11 +157,14 @@ class Penned(Event):
     """The bot stops until its key file changes or the flock is sent a SIGHUP.
 
     `with_its_app` is true if the keys of its app are the likely cause, and another bot has reported them already.
+    `kind` is the class of the error (see errors.py).
     """
 
     why: str
     advice: str
     with_its_app: bool = False
+    kind: str = ""
+    service: str = ""
 
     @property
     def level(self) -> int:  # type: ignore[override]
@@ -291,7 +316,9 @@ class NewJournal(Event):
 class Rounds(Event):
     """The state of the flock, sent each second. The numbers are of sheep, and the tuples hold their names.
 
-    `alive` is false when most sheep hang: then the watchdog may restart the flock.
+    `alive` is false when most sheep hang: then the watchdog may restart the flock. `quiet` are the bots that are
+    overdue for too long. `lag` is for how many seconds the post is due that is overdue longest, of a bot that is
+    neither penned nor waiting.
     """
 
     level: ClassVar[int] = logging.NOTSET  # for programs, not for the log
@@ -303,6 +330,8 @@ class Rounds(Event):
     alive: bool
     dead: tuple[str, ...] = ()
     paused: int = 0
+    quiet: tuple[str, ...] = ()
+    lag: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -360,6 +389,33 @@ class Dropped(Event):
 
     lines: int
     why: str
+
+
+TroubleKind = Literal["penned", "quiet", "credits", "died", "journal", "ended"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble(Event):
+    """An alert: what befell some bots, or the whole flock, gathered from many events. `bot` is its name if there
+    is one only.
+
+    `kind` is what befell: the bots are penned, have gone quiet, have no credits left, or have died; the journal
+    cannot be written; the flock has ended. `is_over` says that it is mended. `since` is wall-clock time. `count`
+    is the number of bots, 0 for the whole flock, and `bots` are the names of the first hundred. `whys` are
+    reasons, the most frequent ones first.
+    """
+
+    kind: TroubleKind
+    since: float
+    is_over: bool = False
+    count: int = 0
+    bots: tuple[str, ...] = ()
+    whys: tuple[str, ...] = ()
+
+    @property
+    def level(self) -> int:  # type: ignore[override]
+        """An error, unless it is over, or the flock has ended, which may have been asked for."""
+        return logging.INFO if self.is_over or self.kind == "ended" else logging.ERROR
 
 
 Listener = Callable[[Event], None]

@@ -184,7 +184,7 @@ class Herd:
         self._next_rounds = now + min(len(self.flock) * _ROUNDS, _LONGEST_ROUNDS)
         for event in self._watch.listen(self.flock, now=now, wall=wall):
             self.context.events.tell(event)
-        self.context.events.tell(snapshot(self.flock, self.dead, now=now, wall=wall))
+        self.context.events.tell(snapshot(self.flock, self.dead, self._watch, now=now, wall=wall))
 
     @property
     def is_penned(self) -> bool:

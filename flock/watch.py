@@ -27,7 +27,8 @@ class Watch:
 
     def __init__(self) -> None:
         self.since = float("-inf")
-        self._quiet: set[str] = set()  # bots that were told of, or are about to be
+        self.lag = 0.0  # seconds of the longest delay at the last look, of sheep neither penned nor waiting
+        self._quiet: dict[str, str] = {}  # bots that were told of, or are about to be, with their names
         self._untold: dict[str, Sheep] = {}
         self._next = float("-inf")  # steady time before which no more are told of
         self._was_told = False  # and not yet that it is over
@@ -37,15 +38,18 @@ class Watch:
 
         `now` is steady time, `wall` wall-clock time.
         """
+        self.lag = 0.0
         for sheep in flock:
             overdue = self._seconds(sheep, now)
+            if overdue > self.lag and not (sheep.is_penned or sheep.is_waiting):
+                self.lag = overdue
             if overdue <= _MARGIN and not self._quiet:
                 continue
             if not has_gone_quiet(overdue, sheep.line_interval) or _is_excused(sheep):
-                self._quiet.discard(sheep.bot)
+                self._quiet.pop(sheep.bot, None)
                 self._untold.pop(sheep.bot, None)
             elif sheep.bot not in self._quiet:
-                self._quiet.add(sheep.bot)
+                self._quiet[sheep.bot] = sheep.name
                 self._untold[sheep.bot] = sheep
         told: list[Event] = []
         if self._untold and now >= self._next:
@@ -60,9 +64,14 @@ class Watch:
 
     def forget(self, bots: Collection[str]) -> None:
         """Forget bots that have left the herd."""
-        self._quiet.difference_update(bots)
         for bot in bots:
+            self._quiet.pop(bot, None)
             self._untold.pop(bot, None)
+
+    @property
+    def quiet(self) -> tuple[str, ...]:
+        """The names of the bots that were overdue for too long at the last look."""
+        return tuple(self._quiet.values())
 
     def _quiet_events(self, flock: Sequence[Sheep], now: float, wall: float) -> list[Event]:
         if len(flock) <= _NAMED:
@@ -84,8 +93,9 @@ def has_gone_quiet(overdue: float, line_interval: float) -> bool:
     return overdue > max(_MARGIN, line_interval)
 
 
-def snapshot(flock: Sequence[Sheep], dead: Collection[str], *, now: float, wall: float) -> Rounds:
-    """Return how the flock is doing; `dead` holds the bots whose threads have ended by an error.
+def snapshot(flock: Sequence[Sheep], dead: Collection[str], watch: Watch, *, now: float, wall: float) -> Rounds:
+    """Return how the flock is doing; `dead` holds the bots whose threads have ended by an error, and `watch` has
+    just looked at it.
 
     It is alive while half of the sheep move when they should, or any has moved within a minute; a dead one does
     not move. `now` is steady time, `wall` wall-clock time.
@@ -104,6 +114,8 @@ def snapshot(flock: Sequence[Sheep], dead: Collection[str], *, now: float, wall:
         ),
         dead=tuple(sheep.name for sheep in flock if sheep.bot in dead) if dead else (),
         paused=sum(sheep.is_paused for sheep in flock),
+        quiet=watch.quiet,
+        lag=watch.lag,
         alive=(moving * 2 >= len(flock) and (moving > 0 or not flock)) or now - moved < _STUCK / 3,
     )
 

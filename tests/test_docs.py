@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import sqlite3
 from contextlib import closing
@@ -12,7 +13,7 @@ import pytest
 import requests
 import simplejson as json
 
-from flock import errors
+from flock import errors, events
 from flock.cli import exits
 from flock.journal.schema import migrate
 from flock.keys.credentials import (
@@ -26,6 +27,8 @@ from flock.keys.credentials import (
 from flock.keys.key import known_fields
 from flock.networks.bluesky import answers as bluesky
 from flock.networks.x.answers import meaning
+from flock.observers.console import as_json
+from flock.observers.logs import LogFormatter
 
 ROOT = Path(__file__).parents[1]
 PAGES = [
@@ -122,7 +125,8 @@ def test_the_tables_of_bluesky_are_whole() -> None:
 
 def test_the_page_has_every_exit_code() -> None:
     """Those of `flock --help`, and 69 in the text below."""
-    codes = {exits.OK, exits.USAGE, exits.NO_KEY, exits.ALL_PENNED, exits.TAKEN, exits.OUR_FAULT, exits.NO_JOURNAL}
+    codes = {exits.OK, exits.USAGE, exits.NO_KEY, exits.ALL_PENNED, exits.TAKEN, exits.UNDELIVERED}
+    codes |= {exits.OUR_FAULT, exits.NO_JOURNAL}
 
     assert codes == {int(row[0]) for row in rows("errors.md", "Exit codes")}
     assert f"adds {UNAVAILABLE}" in text_of("errors.md")
@@ -176,3 +180,33 @@ def test_every_link_to_a_heading_leads_to_one(page: Path) -> None:
     for file, anchor in links:
         target = page.parent / file if file else page
         assert anchor in anchors(target), f"{file}#{anchor}"
+
+
+def test_the_page_about_events_has_each_event_with_its_fields_and_levels() -> None:
+    """docs/events.md is the schema of the JSON log."""
+    kinds = {kind for kind in vars(events).values() if isinstance(kind, type) and issubclass(kind, events.Event)}
+    inherited = {field.name for field in fields(events.Event)}
+    for_programs = {events.Failed, events.Rounds}
+    told = {row[0]: row for row in rows("events.md", "The events")}
+
+    assert {kind.__name__.lower() for kind in kinds - {events.Event}} == set(told)
+    for kind in kinds - {events.Event}:
+        _, levels, names, _ = told[kind.__name__.lower()]
+        assert [field.name for field in fields(kind) if field.name not in inherited] == (
+            names.split(", ") if names != "none" else []
+        )
+        if not isinstance(kind.level, property):
+            level = "none" if kind in for_programs else logging.getLevelName(kind.level).lower()
+            assert level == levels, kind
+
+
+def test_the_page_about_events_has_the_fields_of_each_line() -> None:
+    """Those of an event, and those of what the program itself logs."""
+    event = json.loads(as_json(events.Called(at=0.0)))
+    record = json.loads(LogFormatter("json").format(logging.LogRecord("flock", 30, "", 0, "x", None, None)))
+
+    common = {name for row in rows("events.md", "Fields of each event") for name in row[0].split(", ")}
+    own = {name for row in rows("events.md", "What the program itself logs") for name in row[0].split(", ")}
+
+    assert set(event) == common
+    assert set(record) == own

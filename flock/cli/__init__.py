@@ -14,6 +14,7 @@ from pathlib import Path
 import click
 
 from flock import __version__
+from flock.cli.alert_test import alert_test
 from flock.cli.check import check
 from flock.cli.copies import backup, restore
 from flock.cli.exits import EXIT_CODES, exit_code
@@ -85,6 +86,7 @@ COMMANDS = (
     backup,
     restore,
     tell,
+    alert_test,
 )
 for command in COMMANDS:
     cli.add_command(command)

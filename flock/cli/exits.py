@@ -18,7 +18,7 @@ from flock.cli.streams import OutputLost
 from flock.errors import BadKeys, BadOption, BadPoem, BotsTaken, JournalError, KeyNotMade
 from flock.observers.writer import GRACE, Writer
 
-OK, USAGE, NO_KEY, ALL_PENNED, TAKEN, OUR_FAULT, NO_JOURNAL = 0, 2, 3, 4, 5, 70, 74
+OK, USAGE, NO_KEY, ALL_PENNED, TAKEN, UNDELIVERED, OUR_FAULT, NO_JOURNAL = 0, 2, 3, 4, 5, 6, 70, 74
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 _PASSED_ON = (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError, OutputLost)
@@ -37,6 +37,7 @@ Exit codes:
   3   a key file cannot be used, was not made, or there is none
   4   every sheep is penned: no account can post; with --once, also: each bot that was due was refused
   5   another flock holds some of these bots
+  6   flock alert-test: an alert did not get through
   70  a bug in flock, or an error ended a thread of a sheep: please report it
   74  the journal cannot be used (disk full, permissions, damage), the output cannot be written, or too few
       files may be open

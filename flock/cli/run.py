@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flock.cli import options
+from flock.cli import observers, options
 from flock.cli.exits import ALL_PENNED, EXIT_CODES, OK, OUR_FAULT, NamedExits, leave
 from flock.errors import BotsTaken
 
@@ -55,6 +55,9 @@ log = logging.getLogger(__name__)
     show_envvar=True,
     help="Write to this file instead of the terminal; SIGHUP reopens it.",
 )
+@observers.alert
+@observers.on_trouble
+@observers.metrics
 @click.option(
     "--once",
     is_flag=True,
@@ -71,6 +74,9 @@ def run(
     *,
     log_format: LogFormat,
     log_file: Path | None,
+    alert: tuple[str, ...],
+    on_trouble: str | None,
+    metrics: str | None,
     once: bool,
     verbose: bool,
     quiet: bool,
@@ -98,6 +104,7 @@ def run(
         file = LogFile(log_file) if log_file else None
         output, errors = (file, file) if file else standard_writers()
         log_to_stderr(log_format, level, errors)
+        others = observers.Observers(alert, on_trouble, metrics, once=once)
         console = Console(output, log_format=log_format, level=level, on_closed=_warn_of_closed_pipe)
         try:
             shepherd = Shepherd(
@@ -105,8 +112,9 @@ def run(
                 chosen.line_interval,
                 chosen.poem_interval,
                 options=chosen,
-                events=Events([*([file] if file else []), console, Systemd()]),
+                events=Events([*([file] if file else []), console, Systemd(), *others.listeners]),
             )
+            others.watch(shepherd)
             if chosen.dry_run:  # without a reader it has no purpose
                 output.when_closed(shepherd.context.stop.set)
             if not once:  # cron mails each line
@@ -114,7 +122,8 @@ def run(
                     log.info("%s", line)
             ending = shepherd.once() if once else shepherd.loop()
         finally:
-            is_all_written = close_all(output, errors)
+            is_all_sent = others.close()
+            is_all_written = close_all(output, errors) and is_all_sent
     codes = {
         Ending.STOPPED: OK,
         Ending.CUT_SHORT: OUR_FAULT if shepherd.herd.dead else OK,

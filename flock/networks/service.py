@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pydantic import SecretStr
 
 from flock.errors import AppRefused, NetworkError, Retry, Unauthorized
-from flock.events import BackingOff, Event, Penned
+from flock.events import BackingOff, Event, Penned, Waiting
 from flock.threads.outage import Outage
 from flock.threads.slots import Slots
 
@@ -44,10 +44,13 @@ class Service:
             self._session.close()
 
     def introduce(self, event: Event | None, error: NetworkError, app: SecretStr | None) -> Event | None:
-        """Return `event` with what the service knows: whether another bot has told of the same trouble already.
+        """Return `event` with what the service knows: its name, and whether another bot has told of the same
+        trouble already.
 
         `app` is the key of the app that the bot posts with, where several bots may share one.
         """
+        if isinstance(event, BackingOff | Waiting | Penned):
+            event = replace(event, service=self.name)
         if isinstance(event, BackingOff) and isinstance(error, Retry):
             return replace(event, with_others=not self.outage.tells(event.bot))
         if (

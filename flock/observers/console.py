@@ -77,7 +77,7 @@ class Console:
 
 def _renderer(stream: Stream, log_format: LogFormat) -> Callable[[Event], str]:
     if log_format == "json":
-        return _as_json
+        return as_json
     if log_format == "text":
         return _as_plain
     if is_journald(stream, os.environ):
@@ -102,7 +102,8 @@ def is_journald(stream: Stream, environment: Mapping[str, str]) -> bool:
     return environment.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"
 
 
-def _as_json(event: Event) -> str:
+def as_json(event: Event) -> str:
+    """Return the event as one line of JSON, without the line end."""
     fields = {"time": iso(event.at), "level": logging.getLevelName(event.level).lower(), **event.as_dict()}
     return json_line(fields)
 

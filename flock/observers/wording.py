@@ -13,6 +13,7 @@ from flock.events import (
     Died,
     Dropped,
     Event,
+    Failed,
     GoneQuiet,
     NewJournal,
     NobodyQuiet,
@@ -34,6 +35,8 @@ from flock.events import (
     Stumbled,
     TemperamentChanged,
     Told,
+    Trouble,
+    TroubleKind,
     Unsure,
     Waiting,
 )
@@ -89,6 +92,11 @@ def _skipped(event: Skipped) -> str:
 @describe.register
 def _unsure(event: Unsure) -> str:
     return f"may or may not have said this, and goes on: {event.why}: {event.text}"
+
+
+@describe.register
+def _failed(event: Failed) -> str:
+    return f"a try failed on {event.service}: {event.kind}"
 
 
 @describe.register
@@ -250,6 +258,37 @@ def _speaks_again(_event: SpeaksAgain) -> str:
 def _dropped(event: Dropped) -> str:
     lines = "1 line was" if event.lines == 1 else f"{event.lines:,} lines were"
     return f"{lines} dropped: {event.why}"
+
+
+# What has happened to a bot or to several; what the end of it is called; what to do.
+_OF_BOTS: dict[TroubleKind, tuple[str, str, str]] = {
+    "penned": ("is penned", "are penned", "A penned bot posts nothing until you act."),
+    "quiet": ("has gone quiet", "have gone quiet", "Each bot tries again by itself."),
+    "credits": ("has no credits left", "have no credits left", "Top up the developer account."),
+    "died": ("has stopped by an error", "have stopped by an error", "Start the flock anew, and report the error."),
+}
+
+
+@describe.register
+def _trouble(event: Trouble) -> str:
+    if event.kind in _OF_BOTS:
+        one, many, _ = _OF_BOTS[event.kind]
+        names = _some(event.bots) if event.count > 1 else ""
+        bots = f"{event.count:,} bots ({names})" if names else event.bot
+        if event.is_over:
+            return f"{bots} {'are' if names else 'is'} well again, after {roughly(event.at - event.since)}"
+        return f"{bots} {many if names else one}" + (f": {event.whys[0]}" if event.whys else "")
+    why = f": {event.whys[0]}" if event.whys else ""
+    if event.kind == "ended":
+        return f"the flock has ended{why}"
+    if event.is_over:
+        return f"the journal can be written again, after {roughly(event.at - event.since)}"
+    return f"nothing can be said{why}"
+
+
+def advice(event: Trouble) -> str:
+    """Return what the operator should know about a trouble that goes on, in one sentence, or an empty text."""
+    return _OF_BOTS[event.kind][2] if event.kind in _OF_BOTS and not event.is_over else ""
 
 
 def _some(names: Sequence[str]) -> str:

@@ -160,7 +160,7 @@ class RequestHandler(WSGIRequestHandler):
 
     def version_string(self) -> str:
         """Return the Server header, which names no versions."""
-        return "pasture"
+        return self.server.name
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:  # noqa: ARG002
         # Without the query: some clients put the signature there, and some the text.
@@ -183,12 +183,16 @@ class Server(ThreadedWSGIServer):
     """A thread for each connection to `listener`.
 
     A connection ends when its client takes too long (`bounds`). When there are too many, or no file descriptor is
-    left for another one, the one that has waited longest ends. `end` closes idle connections, too.
+    left for another one, the one that has waited longest ends. `end` closes idle connections, too. `name` stands
+    in the Server header.
     """
 
-    def __init__(self, listener: socket.socket, app: WSGIApplication, bounds: Bounds = Bounds()) -> None:
+    def __init__(
+        self, listener: socket.socket, app: WSGIApplication, bounds: Bounds = Bounds(), *, name: str = "pasture"
+    ) -> None:
         host, port = listener.getsockname()[:2]
         self.bounds = bounds
+        self.name = name
         self._open: dict[socket.socket, _Wait] = {}
         self._changed = Condition()
         # werkzeug gets a bound descriptor, since it exits the process when it cannot bind.

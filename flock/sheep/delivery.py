@@ -236,13 +236,14 @@ class Delivery:
         return self.network.is_safe_to_repeat(self._intent(), self._clock.wall())
 
     def _event(self, settlement: Settlement, text: str, about: dict[str, Any]) -> Event:
-        at, n = settlement.at, settlement.n
+        of_all: dict[str, Any] = {"at": settlement.at, "bot": self.name, "text": text, "n": settlement.n}
+        of_all["service"] = self.network.service.name
         if settlement.outcome is Outcome.SAID:
-            return Said(at=at, bot=self.name, text=text, n=n, post_id=settlement.post_id, **about)
+            return Said(post_id=settlement.post_id, **of_all, **about)
         if settlement.outcome is Outcome.SKIPPED:
             whole = {name: about[name] for name in ("piece", "pieces") if name in about}
-            return Skipped(at=at, bot=self.name, text=text, n=n, why=settlement.why, **whole)
-        return Unsure(at=at, bot=self.name, text=text, n=n, why=settlement.why)
+            return Skipped(why=settlement.why, **of_all, **whole)
+        return Unsure(why=settlement.why, **of_all)
 
 
 def token_of(bot: str, place: Place, now: float) -> str:

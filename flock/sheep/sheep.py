@@ -630,6 +630,7 @@ class Sheep:
         elif (before.trouble, before.kind) != (self.standing.trouble, self.standing.kind):
             cause = error.__cause__ if isinstance(error, BadDecision) else error
             log.error("%s", printable(str(error)), exc_info=cause)
+        self._tell(events.Failed, kind=self.standing.kind, service=self.api.service.name)
         if event is not None:
             self.context.events.tell(event)
 
@@ -752,7 +753,7 @@ class Sheep:
         elif not self.is_waiting or self.wake > self.context.clock.now() + RATE_LIMIT_WAIT:
             self.standing = WELL
 
-    def _tell(self, kind: type[Event], **fields: Any) -> None:
+    def _tell(self, kind: type[Event], /, **fields: Any) -> None:
         self.context.events.tell(kind(at=self.context.clock.wall(), bot=self.name, **fields))
 
 

@@ -60,6 +60,7 @@ def troubled(
     `now` is steady time and `wall` wall-clock time, `jitter` a random number from 0 to 1. The next try may be made
     at the standing's `until`, which is never before the steady time `earliest`.
     """
+    told: dict[str, Any]
     strikes = before.strikes + isinstance(error, Pen)
     since = before.since
     if isinstance(error, Pen | Refused | NotPermitted):
@@ -67,22 +68,24 @@ def troubled(
     after = before._replace(trouble=str(error), kind=type(error).__name__, strikes=strikes, since=since)
     if isinstance(error, Pen) and _is_believed(error, after, now):
         after = after._replace(condition=Condition.PENNED, until=now + PEN_CHECK)
-        return after, events.Penned(at=wall, bot=bot, why=str(error), advice=error.advice)
+        return after, events.Penned(at=wall, bot=bot, why=str(error), advice=error.advice, kind=after.kind)
     if isinstance(error, Wait | Refused):
         failures = before.failures if before.kind == after.kind else 0
         seconds = _wait(error, failures, wall)
         after = after._replace(condition=Condition.WAITING, until=now + seconds, failures=failures + 1)
         if before.condition is Condition.WAITING and before.kind == after.kind:
             return after, None
-        return after, events.Waiting(at=wall, bot=bot, why=str(error), seconds=seconds, advice=error.advice)
+        told = {"at": wall, "bot": bot, "why": str(error), "kind": after.kind}
+        return after, events.Waiting(**told, seconds=seconds, advice=error.advice)
     seconds = max(back_off(before.failures, jitter), earliest - now)
     after = after._replace(condition=Condition.BACKING_OFF, until=now + seconds, failures=before.failures + 1)
-    told: dict[str, Any] = {"at": wall, "bot": bot, "why": str(error)}
+    told = {"at": wall, "bot": bot, "why": str(error)}
     if isinstance(error, JournalError):
         return after, events.Silenced(**told)
     if isinstance(error, NetworkError):
         advice = error.advice if isinstance(error, Pen) else ""
-        return after, events.BackingOff(**told, seconds=seconds, attempt=after.failures, advice=advice)
+        told |= {"kind": after.kind, "advice": advice}
+        return after, events.BackingOff(**told, seconds=seconds, attempt=after.failures)
     in_flock = not isinstance(error, BadDecision)
     told["why"] = type(error).__name__ if in_flock else str(error)
     return after, events.Stumbled(**told, seconds=seconds, in_flock=in_flock)

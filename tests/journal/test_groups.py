@@ -137,3 +137,25 @@ def test_a_closed_queue_takes_no_writes() -> None:
     with pytest.raises(Closed):
         commits.submit(numbered(3))
     assert [0, 1, 2] == [number for group in commit.groups for number in group]
+
+
+def test_commits_are_measured_where_that_is_asked_for() -> None:
+    """One number a commit, in seconds; also of one that fails."""
+    told: list[float] = []
+    journal_is_full = [False, True]
+
+    def commit(group: Sequence[Write]) -> None:
+        if journal_is_full.pop(0):
+            raise OSError("full")
+        for write in group:
+            write.error = None
+
+    commits = GroupCommit(commit)
+    commits.measure(told.append)
+
+    commits.submit(Write([], flush=False))
+    with pytest.raises(OSError, match="full"):
+        commits.submit(Write([], flush=False))
+
+    assert 2 == len(told)
+    assert all(0 <= seconds < 10 for seconds in told)

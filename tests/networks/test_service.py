@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from pydantic import SecretStr
 
 from flock.errors import AppRefused, NetworkError, OutcomeUnknown, Suspended, Unauthorized, Unavailable
-from flock.events import BackingOff, Event, Penned
+from flock.events import BackingOff, Event, Penned, Stumbled
 from flock.networks.service import Service
 
 APP, OTHER_APP = SecretStr("app"), SecretStr("other")
@@ -115,7 +117,12 @@ def test_a_bot_that_leaves_the_pen_lets_its_app_be_told_again() -> None:
     assert [False, True] == refused(service, "ben", "ann", error=AppRefused("453"))
 
 
-@pytest.mark.parametrize("event", [None, penned("ann", AWAY)])
+@pytest.mark.parametrize("event", [None, Stumbled(at=0.0, why="KeyError", seconds=1.0)])
 def test_other_events_pass_unchanged(event: Event | None) -> None:
     """The service has nothing to add."""
     assert event is Service("X").introduce(event, AWAY, APP)
+
+
+def test_the_service_puts_its_name_into_the_event() -> None:
+    """So that a reader of the log, or a program, knows which server it was."""
+    assert replace(penned("ann", AWAY), service="X") == Service("X").introduce(penned("ann", AWAY), AWAY, APP)

@@ -19,6 +19,7 @@ from flock.events import (
     Died,
     Dropped,
     Event,
+    Failed,
     GoneQuiet,
     NewJournal,
     NobodyQuiet,
@@ -40,6 +41,7 @@ from flock.events import (
     Stumbled,
     TemperamentChanged,
     Told,
+    Trouble,
     Unsure,
     Waiting,
 )
@@ -59,6 +61,32 @@ SENTENCES = [
         Unsure(at=AT, text="baa", n=1, why="no answer"),
         "may or may not have said this, and goes on: no answer: baa",
     ),
+    (Failed(at=AT, bot="dolly", kind="Unavailable", service="X"), "a try failed on X: Unavailable"),
+    (
+        Trouble(at=AT, kind="penned", since=AT - 9, bot="dolly", count=1, bots=("dolly",), whys=("401; sign in",)),
+        "dolly is penned: 401; sign in",
+    ),
+    (
+        Trouble(at=AT, kind="quiet", since=AT - 90, count=1000, bots=("ann", "ben", "cat", "dan")),
+        "1,000 bots (ann, ben, cat, …) have gone quiet",
+    ),
+    (
+        Trouble(at=AT, kind="quiet", since=AT - 600, is_over=True, count=2, bots=("ann", "ben")),
+        "2 bots (ann, ben) are well again, after 10m",
+    ),
+    (
+        Trouble(at=AT, kind="credits", since=AT - 600, is_over=True, bot="ann", count=1, bots=("ann",)),
+        "ann is well again, after 10m",
+    ),
+    (
+        Trouble(at=AT, kind="journal", since=AT, whys=("the disk is full",)),
+        "nothing can be said: the disk is full",
+    ),
+    (
+        Trouble(at=AT, kind="journal", since=AT - 60, is_over=True),
+        "the journal can be written again, after 1m",
+    ),
+    (Trouble(at=AT, kind="ended", since=AT, whys=("stopped as asked",)), "the flock has ended: stopped as asked"),
     (BackingOff(at=AT, why="X is down", seconds=8, attempt=3), "tries again in 8s: X is down"),
     (Waiting(at=AT, why="rate limit", seconds=900), "waits 15m: rate limit"),
     (Waiting(at=AT, why="no credits", seconds=60, advice="top up"), "waits 1m: no credits; top up"),

@@ -124,7 +124,7 @@ def test_a_post_is_intended_then_made_then_settled_then_told() -> None:
 
     assert [TEXT] == desk.network.posts
     assert [f"intend 3 0 at {NOW}: {TEXT}", f"settle 3 0 at {NOW}: said"] == desk.journal.calls
-    assert [Said(at=NOW, bot="dolly", text=TEXT, n=3, post_id="12", **ABOUT)] == desk.events  # type: ignore[arg-type]
+    assert [Said(at=NOW, bot="dolly", text=TEXT, n=3, post_id="12", service="a script", **ABOUT)] == desk.events  # type: ignore[arg-type]
     assert THERE._replace(last_id="12") == desk.place
 
 
@@ -471,7 +471,7 @@ def test_where_nothing_can_tell_the_outcome_is_unknown_and_nothing_is_posted() -
     assert Outcome.UNKNOWN is desk.deliver()
 
     why = "no answer, and the timeline cannot be read: not on your plan"
-    assert [Unsure(at=NOW, bot="dolly", text=TEXT, n=3, why=why)] == desk.events
+    assert [Unsure(at=NOW, bot="dolly", text=TEXT, n=3, why=why, service="a script")] == desk.events
     assert ([], THERE.n) == (desk.network.tries, desk.place.n)
 
 
@@ -506,7 +506,7 @@ def test_a_text_that_the_network_refuses_is_skipped(refusal: NetworkError) -> No
 
     assert Outcome.SKIPPED is desk.deliver()
 
-    assert [Skipped(at=NOW, bot="dolly", text=TEXT, n=3, why=str(refusal))] == desk.events
+    assert [Skipped(at=NOW, bot="dolly", text=TEXT, n=3, why=str(refusal), service="a script")] == desk.events
     assert f"settle 3 0 at {NOW}: skipped" == desk.journal.calls[-1]
 
 
@@ -576,7 +576,9 @@ def test_after_a_refused_piece_the_next_place_is_told_that_the_line_has_ended() 
     desk.delivery.deliver(TEXT, line=TEXT, onward=onward, about={**ABOUT, "piece": 1, "pieces": 3})
 
     assert [None] == said
-    assert [Skipped(at=NOW, bot="dolly", text=TEXT, n=3, why="186", piece=1, pieces=3)] == desk.events
+    assert [
+        Skipped(at=NOW, bot="dolly", text=TEXT, n=3, why="186", piece=1, pieces=3, service="a script")
+    ] == desk.events
 
 
 @pytest.mark.parametrize("found", ["in the timeline", "as a duplicate"])

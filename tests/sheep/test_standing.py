@@ -50,7 +50,7 @@ def test_a_suspended_or_locked_account_and_a_revoked_token_are_penned_at_once(er
     standing, event = after(error)
 
     assert (Condition.PENNED, "403", NOW + PEN_CHECK) == (standing.condition, standing.trouble, standing.until)
-    assert events.Penned(at=WALL, bot="dolly", why="403", advice=error.advice) == event
+    assert events.Penned(at=WALL, bot="dolly", why="403", advice=error.advice, kind=type(error).__name__) == event
 
 
 def after_all(*errors_at: tuple[NetworkError, float]) -> list[Condition]:
@@ -179,7 +179,7 @@ def test_failures_are_counted_and_told() -> None:
 
     assert (1, 2) == (first.failures, second.failures)
     assert NOW + 2.5 == second.until
-    assert events.BackingOff(at=WALL, bot="dolly", why="503", seconds=2.5, attempt=2) == event
+    assert events.BackingOff(at=WALL, bot="dolly", why="503", seconds=2.5, attempt=2, kind="Unavailable") == event
 
 
 @pytest.mark.parametrize(
