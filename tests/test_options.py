@@ -41,6 +41,7 @@ READ = [
     ("keep_history", "30d", 30 * 86400.0),
     ("keep_history", "10m", 600.0),
     ("temperament", "senile", TEMPERAMENTS["senile"]),
+    ("poem_format", "Stanzas", "stanzas"),
 ]
 REFUSED = [
     ("line_interval", "-1"),
@@ -69,6 +70,7 @@ REFUSED = [
     ("keep_history", "367d"),
     ("keep_history", "ever"),
     ("temperament", "grumpy"),
+    ("poem_format", "verses"),
 ]
 
 

@@ -35,6 +35,7 @@ _MONEY = ("$/day", "$/month")
 @options.skip_bad
 @options.seed
 @options.temperament
+@options.poem_format
 @options.posts_per_day
 @options.flock_posts_per_day
 @options.yes_really

@@ -37,6 +37,11 @@ def complete_temperament(_ctx: click.Context, _param: click.Parameter, incomplet
     return [name for name in TEMPERAMENTS if name.startswith(incomplete)]
 
 
+def complete_poem_format(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    """Return the formats of poems that begin so, for the shell's completion."""
+    return [name for name in ("lines", "stanzas", "sentences") if name.startswith(incomplete)]
+
+
 def complete_bot(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
     """Return the names of bots that begin so, of the folder KEYS before it, for the shell's completion."""
     from flock.errors import FlockError  # noqa: PLC0415 - and what --help can do without
@@ -74,6 +79,12 @@ temperament = option(
     "NAME",
     "How sheep age: steadfast, wistful, restless, senile, obsessive, or such as forget=0.4.",
     shell_complete=complete_temperament,
+)
+poem_format = option(
+    "poem_format",
+    "FORMAT",
+    "What is posted in one go: lines, stanzas or sentences.  [default: lines]",
+    shell_complete=complete_poem_format,
 )
 pasture = option("pasture", "", "Post to an embedded practice server; nothing reaches the real network.")
 base_url = option("base_url", "URL", "Root URL of the network's API.  [default: https://api.x.com]")

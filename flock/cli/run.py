@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 @options.skip_bad
 @options.seed
 @options.temperament
+@options.poem_format
 @options.posts_per_day
 @options.flock_posts_per_day
 @options.yes_really

@@ -18,7 +18,7 @@ from flock.keys.folder import (
     read_keys,
     shared_poems,
 )
-from flock.keys.key import Key, Params, find_poem, read_key
+from flock.keys.key import Key, Params, find_poem, read_key, with_about
 
 __all__ = [
     "CREDENTIALS",
@@ -39,4 +39,5 @@ __all__ = [
     "read_key",
     "read_keys",
     "shared_poems",
+    "with_about",
 ]

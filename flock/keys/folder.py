@@ -207,7 +207,7 @@ def _check_poem(key: Key, key_files: Collection[_FileId]) -> None:
     wrong = ""
     try:
         secrecy = secrecy_of(key.params, type(key.credentials))
-        if any(secrecy.hide(line) != line for line in read_poem(key.poem_file)):
+        if any(secrecy.hide(line) != line for line in read_poem(key.poem_file, key.say)):
             wrong = "expected a poem, found this bot's own tokens in it"
         if _file_id(key.poem_file) in key_files:
             wrong = "expected a poem, found a key file"

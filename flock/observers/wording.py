@@ -58,6 +58,11 @@ def harmless(text: str) -> str:
     return text.translate(_REPLACED)
 
 
+def on_one_line(text: str) -> str:
+    """Return the text of a stanza as people write it on one line: "the fog comes / on little cat feet"."""
+    return text.replace("\n", " / ")
+
+
 @singledispatch
 def describe(event: Event) -> str:
     """Return the sentence that tells people of `event`; the bot is its subject and is not named in it.
@@ -74,7 +79,7 @@ def describe(event: Event) -> str:
 
 @describe.register
 def _said(event: Said) -> str:
-    return event.text
+    return on_one_line(event.text)
 
 
 @describe.register
@@ -86,12 +91,12 @@ def _birthday(event: Birthday) -> str:
 @describe.register
 def _skipped(event: Skipped) -> str:
     what = "the rest of a line" if event.piece else "a line"
-    return f"skips {what}: {event.why}: {event.text}"
+    return f"skips {what}: {event.why}: {on_one_line(event.text)}"
 
 
 @describe.register
 def _unsure(event: Unsure) -> str:
-    return f"may or may not have said this, and goes on: {event.why}: {event.text}"
+    return f"may or may not have said this, and goes on: {event.why}: {on_one_line(event.text)}"
 
 
 @describe.register
@@ -147,12 +152,12 @@ def _nobody_quiet(_event: NobodyQuiet) -> str:
 
 @describe.register
 def _picked_up(event: PickedUp) -> str:
-    return f"finds its poem edited, and goes on at line {event.line + 1}: {event.text}"
+    return f"finds its poem edited, and goes on at line {event.line + 1}: {on_one_line(event.text)}"
 
 
 @describe.register
 def _poem_changed(event: PoemChanged) -> str:
-    return f"has another poem than before, and begins at its top: {event.text}"
+    return f"has another poem than before, and begins at its top: {on_one_line(event.text)}"
 
 
 @describe.register

@@ -15,8 +15,10 @@ from itertools import pairwise
 import regex
 
 from flock.errors import printable
+from flock.poem.about import FENCE
 from flock.poem.cutting import cut
-from flock.poem.reading import NumberedLine, PoemFile
+from flock.poem.reading import PoemFile
+from flock.poem.saying import NumberedLine
 
 _SHOWN = 60  # code points of a line that are shown
 _MANY_POSTS = 3  # for one line; more are told of
@@ -61,6 +63,11 @@ _LICENCE = (
     *("copyright ©", "copyright (c)", "copyright 1", "copyright 2", "(c) 19", "(c) 20", "© 19", "© 20"),
 )
 _HEADER = ("title: ", "author: ", "release date: ", "posting date: ", "language: ", "translator: ", "produced by ")
+_IN_THE_BLOCK = "write it into a block between two --- lines at the top of the file, which is not said"
+_IS_HEADER = "is part of a licence or a header and not of the poem"
+_LONGEST_HEADING = 60  # code points of a title or a byline
+_BYLINE = regex.compile(r"(?i:by|von|par|por|di|av|af|door)\s+(?:\p{Lu}[\p{L}\p{M}.’'-]*\s*){1,4}")
+_CAPITALS = regex.compile(r"(?=.*\p{Lu}.*\p{Lu})[^\p{Ll}.!?…,;:]+")
 _PLAIN = re.compile(r"""[\w\s,.;:!?'"()’“”‘—–…-]*""")  # a line of only these needs no closer look
 _LINE_KINDS = [(what, regex.compile(pattern)) for what, pattern in _PATTERNS]
 _ENTITY = regex.compile(r"&(?:(?:nbsp|amp|quot|lt|gt)\b|(?:[a-zA-Z]\w{1,31}|#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6});)")
@@ -107,18 +114,23 @@ def find_doubts(
         found["shows nothing, and is left out"].append(line)
     if what := _whole_file(poem.lines):
         yield printable(what)
+    if poem.about.strange:
+        names = ", ".join(map(repr, poem.about.strange[:_NAMED]))
+        yield printable(f"the block at the top has fields that mean nothing ({names}); see docs/poems.md")
+    yield from _heading(poem.lines)
     for what, (first, *others) in sorted(found.items(), key=lambda kind: kind[1][0].number):
-        yield printable(f"line {first.number} {what}: {_short(first.text)}{_more(len(others))}")
+        hint = f"; {_IN_THE_BLOCK}" if what == _IS_HEADER else ""
+        yield printable(f"line {first.number} {what}: {_short(first.text)}{_more(len(others))}{hint}")
     yield from _mentions(poem.lines)
-    yield from _long_lines(poem.lines, fits)
+    yield from _long_lines(poem.said, fits)
     if refuses_duplicates:
-        yield from _duplicates(poem.lines, refuses_duplicates)
+        yield from _duplicates(poem.said, refuses_duplicates)
 
 
 def _doubts_about(text: str) -> Iterator[str]:
     lowered = text.lower()
     if lowered.startswith(_HEADER) or any(words in lowered for words in _LICENCE):
-        yield "is part of a licence or a header and not of the poem"
+        yield _IS_HEADER
     if not text.isascii() and _MOJIBAKE.search(text) and _is_mojibake(text):
         yield "was converted from the wrong encoding"
     if _PLAIN.fullmatch(text) and "_" not in text:
@@ -163,11 +175,30 @@ def _whole_file(lines: Sequence[NumberedLine]) -> str:
     if texts[0][0] in "{[" and len(texts) > 1 and texts[-1][-1] in "}]" and _is_json("\n".join(texts)):
         return f"the file is JSON, {_MARKUP}"
     if texts[0] in ("---", "+++") and texts[0] in texts[1:30] and regex.match(r"[\w-]+\s*[:=]", texts[1]):
-        return f"line {lines[0].number} begins a header (front matter), {_MARKUP}"
+        how = f"write it as lines name: value between two {FENCE} lines (see docs/poems.md)"
+        return f"line {lines[0].number} begins a header (front matter), {_MARKUP}; {how}"
     for delimiter in ",;\t|":
         if _is_table(texts[:_ROWS], delimiter):
             return f"the file is a table (CSV), and each line is posted with its {delimiter!r}: {_short(texts[0])}"
     return ""
+
+
+def _heading(lines: Sequence[NumberedLine]) -> Iterator[str]:
+    """Tell of a title and a byline at the top, which are said like all else.
+
+    A byline is `by` and a name. A title stands before one, or in capitals before an empty line.
+    """
+    short = [line for line in lines[:2] if len(line.text) <= _LONGEST_HEADING]
+    for above, line in zip([None, *short], short, strict=False):
+        if _BYLINE.fullmatch(line.text):
+            title = f" and a title ({_short(above.text)})" if above else ""
+            yield printable(f"line {line.number} looks like a byline{title}: {line.text}; {_IN_THE_BLOCK}")
+            return
+    stands_alone = (
+        len(lines) > 2 and lines[1].number > lines[0].number + 1 and lines[2].number == lines[1].number + 1
+    )
+    if stands_alone and lines[0] in short and _CAPITALS.fullmatch(lines[0].text):
+        yield printable(f"line {lines[0].number} looks like a title: {lines[0].text}; {_IN_THE_BLOCK}")
 
 
 def _is_table(texts: Sequence[str], delimiter: str) -> bool:

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from flock.errors import printable
-from flock.poem.reading import NumberedLine, PoemFile
+from flock.poem.reading import PoemFile
+from flock.poem.saying import NumberedLine
 
 _MOST_WORDS = 10  # of a title
 _TOP, _END = 3, 2  # lines at the top and at the end that are looked at

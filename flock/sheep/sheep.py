@@ -15,12 +15,12 @@ from typing import Any
 
 from flock import events, rates
 from flock.context import Context, shared_context
-from flock.errors import BadDecision, BadInput, DailyLimit, JournalError, NetworkError, printable
+from flock.errors import BadDecision, BadInput, BadPoem, DailyLimit, JournalError, NetworkError, printable
 from flock.events import Event
 from flock.journal import WELL, Command, Condition, Outcome, Place, Standing, Verb
-from flock.keys import Key, Params, read_key
+from flock.keys import Key, Params, read_key, with_about
 from flock.networks.base import Network
-from flock.poem import cut, mark_of, place_of_line, read_poem
+from flock.poem import about_poem, cut, mark_of, place_of_line, read_poem
 from flock.sheep import orders
 from flock.sheep.account import find_account, is_anothers, is_unknown
 from flock.sheep.allowance import allowance, take_from_all
@@ -57,11 +57,11 @@ class Sheep:
     """One bot: its key, its poem, its place in the poem, and its age.
 
     `line_interval` and `poem_interval` are in seconds; those in the key file override them. `memory` holds the
-    poem's lines, and `recitation` what the sheep's temperament makes of them this time. `age` is in recitations:
-    finished ones and the fraction of the present one. `tot_tweet_tracker` counts the posts of a lifetime, and
-    `mod_tweet_tracker` is the place in the recitation. `due` is when the next line should be said, `wake` when it
-    is tried next, and `moved` when it was tried last, all in the clock's steady time. `standing` is how the sheep
-    fares.
+    poem's lines (or stanzas, or sentences: a line is what is said in one go), and `recitation` what the sheep's
+    temperament makes of them this time. `age` is in recitations: finished ones and the fraction of the present
+    one. `tot_tweet_tracker` counts the posts of a lifetime, and `mod_tweet_tracker` is the place in the
+    recitation. `due` is when the next line should be said, `wake` when it is tried next, and `moved` when it was
+    tried last, all in the clock's steady time. `standing` is how the sheep fares.
 
     `key` is a key that has been read already, and `context` what the sheep shares with its herd; without it, all
     sheep of the process that have none share one. To say something else, override `decide`. Raises BadInput when
@@ -139,6 +139,8 @@ class Sheep:
 
     def _use(self, key: Key) -> None:
         self.key = key
+        with suppress(BadPoem):  # `memorize` tells; a poem that is gone later does not matter
+            self.key = with_about(key, about_poem(key.poem_file))
         self.params: Params = key.params
         self._app = key.credentials.app
         self.name = self.context.networks.label(key)
@@ -151,8 +153,8 @@ class Sheep:
         self.api: Network = self.context.networks.connect(self.key)
 
     def memorize(self) -> None:
-        """Learn the poem: its stripped, non-empty lines, in order. Raises BadPoem when there is none."""
-        self.memory = list(read_poem(self.key.poem_file))
+        """Learn the poem: its lines, stanzas or sentences, in order. Raises BadPoem when there is none."""
+        self.memory = list(read_poem(self.key.poem_file, self.key.say, self.context.options.poem_format))
 
     def _be_born(self) -> None:
         """Draw the seed of the random numbers. Those of a renamed account stay what they were."""
@@ -562,7 +564,7 @@ class Sheep:
             now=clock.now(),
             wall=clock.wall(),
             delay=delay,
-            source=place_of_line(command.line or 1, self.key.poem_file, self.memory) if is_from else None,
+            source=self._place_of_line(command.line or 1) if is_from else None,
         )
         here = delivery.place
         step = orders.obey(command, here, self.standing, given)
@@ -581,6 +583,10 @@ class Sheep:
             why=self._hindrance,
         )
         self._go_on(here)
+
+    def _place_of_line(self, number: int) -> int | None:
+        key = self.key
+        return place_of_line(number, key.poem_file, self.memory, key.say, self.context.options.poem_format)
 
     def _can_obey(self, command: Command) -> bool:
         """Return whether it is known which bot this is, and no post may be out that the command would lose."""

@@ -213,3 +213,14 @@ def test_json_escapes_what_a_terminal_would_obey(text: str) -> None:
     line = json.dumps(text, ensure_ascii=False).translate(JSON_ESCAPES)
     assert harmless(line) == line
     assert text == json.loads(line)
+
+
+def test_a_stanza_is_told_on_one_line() -> None:
+    """As people write verses in prose; a network's own words keep their marks."""
+    said = Said(
+        at=0.0, bot="dolly", text="the fog comes\non little cat feet", n=0, post_id=None, line=0, lines=1, piece=0,
+        pieces=1, age=0.0, late=0.0,
+    )  # fmt: skip
+    assert "the fog comes / on little cat feet" == harmless(describe(said))
+    skipped = Skipped(at=0.0, bot="dolly", text="a\nb", n=0, why="no\nreason")
+    assert "skips a line: no\ufffdreason: a / b" == harmless(describe(skipped))
