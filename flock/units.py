@@ -1,4 +1,4 @@
-"""Durations in seconds, and how people write them: `90`, `90s`, `30m`, `1.5h`, `2d`."""
+"""Durations in seconds, and how people write them: `90`, `90s`, `1.5h`, `1h30m`, `10 minutes`."""
 
 from __future__ import annotations
 
@@ -9,8 +9,16 @@ MINUTE = 60.0  # seconds
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 
-_SECONDS = {"": 1.0, "s": 1.0, "m": MINUTE, "h": HOUR, "d": DAY}
-_PATTERN = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*([smhd]?)", re.IGNORECASE | re.ASCII)
+_UNITS = (  # the largest first, with the words for each
+    (DAY, "d|days?"),
+    (HOUR, "h|hrs?|hours?"),
+    (MINUTE, "m|mins?|minutes?"),
+    (1.0, "s|secs?|seconds?"),
+)
+_NUMBER = r"\d+(?:\.\d*)?|\.\d+"
+_PLAIN = re.compile(rf"{_NUMBER}", re.ASCII)
+_PART = re.compile(rf"\s*(?:and\s+|,\s*)?({_NUMBER})\s*([a-z]+)\.?", re.ASCII | re.IGNORECASE)
+_LONGEST_TEXT = 100  # letters
 
 EXPECTED = "seconds, 0 or more, such as 60, 0.5, 90s, 30m or 1.5h"
 LONGEST = 366 * DAY
@@ -19,17 +27,29 @@ LONGEST = 366 * DAY
 def parse_seconds(value: str | float) -> float:
     """Return `value` in seconds.
 
-    `value` is a number of seconds, or a text such as `90s`, `30m`, `1.5h` or `2d`. Raises ValueError, whose text
-    says what was expected, for anything else, and for a duration that is negative, infinite or over 366 days.
+    `value` is a number of seconds, or a text such as `90s`, `1.5h`, `1h30m` or `10 minutes`. Raises ValueError,
+    whose text says what was expected, for anything else, and for a duration that is negative, infinite or over 366
+    days.
     """
     if isinstance(value, str):
-        match = _PATTERN.fullmatch(value.strip())
-        seconds = float(match[1]) * _SECONDS[match[2].lower()] if match else math.nan
+        text = value.strip()
+        seconds = float(text) if _PLAIN.fullmatch(text) else _sum_of_parts(text)
     else:
         seconds = value if not isinstance(value, bool) else math.nan
     if not 0 <= seconds <= LONGEST:
         raise ValueError(f"expected {EXPECTED}")
     return float(seconds)
+
+
+def _sum_of_parts(text: str) -> float:
+    """Return the seconds of a text such as "1 hour, 30 min"; NaN if it is none. A unit follows a larger one."""
+    total, at, last = 0.0, 0, math.inf
+    while at < len(text) <= _LONGEST_TEXT and (part := _PART.match(text, at)):
+        unit = next((size for size, words in _UNITS if re.fullmatch(words, part[2], re.IGNORECASE)), math.inf)
+        if unit >= last:
+            return math.nan
+        total, at, last = total + float(part[1]) * unit, part.end(), unit
+    return total if text and at == len(text) else math.nan
 
 
 def format_seconds(seconds: float) -> str:

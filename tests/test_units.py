@@ -31,6 +31,8 @@ def test_the_units_are_seconds() -> None:
         (0, 0),
         (0.25, 0.25),
         (366 * 86400, LONGEST),
+        *[("10 minutes", 600), ("1h30m", 5400), ("1 hour 30 min.", 5400), ("1 hour and 1 second", 3601)],
+        *[("1d2h3m4s", 93784), ("2 Days", 172800), ("90 sec", 90)],
     ],
 )
 def test_a_duration_is_read_as_people_write_it(text: str | float, seconds: float) -> None:
@@ -41,7 +43,7 @@ def test_a_duration_is_read_as_people_write_it(text: str | float, seconds: float
 @pytest.mark.parametrize(
     "nonsense",
     [
-        *("", " ", "-1", "1e3", "1,5h", "h", "1 hour", "nan", "inf", "1h30m", "367d", "9" * 5000, "1\n2"),
+        *("", " ", "-1", "1e3", "1,5h", "h", "30m1h", "1h1h", "1h30", "nan", "inf", "367d", "9" * 5000, "1\n2"),
         *(-0.001, math.nan, math.inf, -math.inf, LONGEST + 1, True, False, 10**400, -(10**400)),
     ],
     ids=lambda value: str(value)[:12],
@@ -62,6 +64,12 @@ def test_a_unit_multiplies_its_number(number: float, unit: str, gap: str) -> Non
             parse_seconds(written + gap + unit)
     else:
         assert expected == parse_seconds(written + gap + unit)
+
+
+@given(st.integers(0, 9), st.integers(0, 9), st.sampled_from(["", " ", ", ", " and "]))
+def test_the_parts_of_a_duration_are_added(hours: int, minutes: int, gap: str) -> None:
+    """Hours and minutes, written in any usual way."""
+    assert hours * HOUR + minutes * MINUTE == parse_seconds(f"{hours}h{gap}{minutes} min")
 
 
 @given(st.text() | st.floats() | st.integers())

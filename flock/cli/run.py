@@ -84,7 +84,7 @@ def run(
 ) -> None:
     """Run one bot for each .json file in the folder KEYS, until SIGTERM or Ctrl-C.
 
-    S is a number of seconds, or 90s, 30m, 1.5h. Intervals in a key file override these options. SIGTERM or Ctrl-C
+    S is a number of seconds, or 90s, 30m, 1h30m. Intervals in a key file override these options. SIGTERM or Ctrl-C
     stops the flock between two lines. SIGHUP reads the keys and poems anew, and gives penned and waiting sheep
     another try; or it stops the flock if its terminal is gone.
     """

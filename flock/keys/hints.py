@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from flock.keys.names import NAMES, fold, meanings
@@ -194,31 +194,3 @@ def about_poem(given: str, path: Path, reason: str) -> str:
     if "\\" in given and not os.path.exists(path):  # noqa: PTH110
         return f"{reason}; write / between folders, and not a backslash"
     return reason
-
-
-# How long
-
-_LONGEST_DURATION = 100  # letters
-_LARGEST_FIRST = "dhms"
-_UNITS = {"s": "s|secs?|seconds?", "m": "m|mins?|minutes?", "h": "h|hrs?|hours?", "d": "d|days?"}
-_PART = re.compile(r"\s*(?:and\s+|,\s*)?(\d+(?:\.\d+)?)\s*([a-z]+)\.?", re.ASCII | re.IGNORECASE)
-
-
-def duration(text: str, parse: Callable[[str], float]) -> float | None:
-    """Return the seconds of a text such as "10 minutes" or "1h30m", or None if it is none.
-
-    `parse` reads each part, such as "10m". A unit follows a larger one.
-    """
-    parts: list[tuple[str, str]] = []
-    at = 0
-    while at < len(text) <= _LONGEST_DURATION and (part := _PART.match(text, at)):
-        parts.append((_unit(part[2]), part[1]))
-        at = part.end()
-    order = [_LARGEST_FIRST.find(unit) for unit, _ in parts]
-    if not parts or text[at:].strip() or -1 in order or order != sorted(set(order)):
-        return None
-    return sum(parse(f"{number}{unit}") for unit, number in parts)
-
-
-def _unit(word: str) -> str:
-    return next((unit for unit, words in _UNITS.items() if re.fullmatch(words, word, re.IGNORECASE)), "?")

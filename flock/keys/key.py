@@ -27,7 +27,7 @@ from flock.keys.credentials import (
     secret_names,
     wrong_with_name,
 )
-from flock.keys.hints import ONE_BOT, doubts, duration, trimmed, wrong_in_path
+from flock.keys.hints import ONE_BOT, doubts, trimmed, wrong_in_path
 from flock.keys.json_file import read_object
 from flock.keys.names import OWN_NAMES, Reading, field_named, is_of_oauth_2, meanings, read_fields
 from flock.keys.secrecy import HIDDEN, Secrecy, looks_like_a_token
@@ -68,9 +68,7 @@ class Params(Mapping[str, Any]):
 
 def _seconds(value: object) -> float:
     if isinstance(value, str):
-        text = trimmed(value)
-        seconds = duration(text, parse_seconds)
-        return parse_seconds(text if seconds is None else seconds)
+        return parse_seconds(trimmed(value))
     return parse_seconds(value if isinstance(value, int | float) else "")
 
 

@@ -11,8 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flock.keys import Key, XCredentials, read_key, read_keys
-from flock.keys.hints import about_json, duration, trimmed
-from flock.units import parse_seconds
+from flock.keys.hints import about_json, trimmed
 from tests.conftest import KEY
 from tests.keys.conftest import SECRET, WriteKey, lines
 
@@ -318,12 +317,6 @@ def test_an_interval_may_be_written_in_words(write_key: WriteKey, text: str, sec
 def test_an_interval_that_is_not_certain_is_told(write_key: WriteKey, text: str) -> None:
     """As any other."""
     assert told(write_key(poem_interval=text)).startswith("poem_interval: expected seconds, 0 or more")
-
-
-@given(st.integers(0, 9), st.integers(0, 9), st.sampled_from(["", " ", ", ", " and "]))
-def test_the_parts_of_an_interval_are_added(hours: int, minutes: int, gap: str) -> None:
-    """Hours and minutes."""
-    assert hours * 3600 + minutes * 60 == duration(f"{hours}h{gap}{minutes} min", parse_seconds)
 
 
 @pytest.mark.parametrize("value", ["20", " 20\n", 20])

@@ -166,6 +166,14 @@ def test_one_bot_alone_says_what_it_says_among_others(make_folder: Make, start: 
     assert [post for post in together if post["bot"] == "bot2"] == alone
 
 
+@pytest.mark.parametrize("name", ["bot2", "@bot2", "@BOT2", " Bot2 "])
+def test_a_bot_is_named_as_in_its_key_file(make_folder: Make, start: Start, name: str) -> None:
+    """With or without the @, in any case."""
+    posts = rehearsed(start, make_folder(3).path, "--posts", "1", "--bot", name)
+
+    assert ["bot2"] == [post["bot"] for post in posts]
+
+
 def test_the_seed_is_for_the_old(make_folder: Make, start: Start) -> None:
     """Old sheep say something else with another seed; a young sheep says its poem with any seed."""
     folder = make_folder(1)
