@@ -65,6 +65,7 @@ class Logbook:
         self._file: tuple[int, int] | None = None  # which one the journal is: device and inode
         self._accounts: dict[str, str | None] | None = None  # of the journal's bots
         self._reached: dict[str, _Reached] = {}
+        self._by_time: set[str] = set()  # the bots whose posts were once counted from an earlier one again
         records = self._records()
         self.problems: tuple[Problem, ...] = ()
         self._members: dict[str, Member] = {}
@@ -90,7 +91,7 @@ class Logbook:
             return []
         self._call(records)
         is_another = before is not None and self._file != before
-        by_time: set[str] = set()  # the bots whose posts are counted from an earlier one again
+        by_time = self._by_time
         ask: dict[str, int] = {}
         for record in records:
             reached, n = self._reached.get(record.bot, _Reached()).n, _posts(record) - 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import resource
 import signal
@@ -89,6 +90,16 @@ def _plain_environment() -> Iterator[None]:
 def _nothing_left_behind() -> None:
     """Each test starts without such variables; one that is there was left behind by an earlier test."""
     assert [] == surprises()
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    """Undo what a test, or a command that it ran in this process, has set up for our own logs."""
+    logger = logging.getLogger("flock")
+    level, propagate, handlers = logger.level, logger.propagate, [*logger.handlers]
+    yield
+    logger.setLevel(level)
+    logger.propagate, logger.handlers = propagate, handlers
 
 
 @pytest.fixture

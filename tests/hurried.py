@@ -8,7 +8,7 @@ Its time limits for an exchange with a network are multiplied by the variable IM
 import os
 
 from flock import rates
-from flock.cli import main
+from flock.__main__ import main
 from flock.sheep import recovery, standing
 
 HOLDS = ("CLOCK_WAIT", "FIRST_HOLD", "LONGEST_HOLD", "DOUBT")

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 import simplejson as json
 
-from flock.events import PickedUp, PoemChanged, Stumbled
+from flock.events import PoemChanged, Stumbled, TemperamentChanged
 from flock.options import Options
 from flock.poem import read_poem
 from flock.temperament import TEMPERAMENTS, Character, seed_of
@@ -88,7 +88,7 @@ def test_a_running_flock_goes_on_where_it_was_after_a_temperament_has_changed(
 
     assert int(age) == sheep.place.recitations == after.place.recitations
     assert [] == [*world.told(Stumbled), *world.told(PoemChanged)]
-    (event,) = world.told(PickedUp)
-    assert isinstance(event, PickedUp)
+    (event,) = world.told(TemperamentChanged)
+    assert isinstance(event, TemperamentChanged)
     assert event.line > 0
     assert [each.text for each in after.recitation.utterances[event.line :][:3]] == world.stage().posts[said:]

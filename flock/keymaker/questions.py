@@ -31,10 +31,10 @@ class Questions(Protocol):
 
 
 class NoQuestions:
-    """Stands for nobody: a question ends the flow with KeyNotMade."""
+    """Answers no question: each one raises KeyNotMade, where there is no person to ask."""
 
     def ask(self, question: str) -> str:
-        raise KeyNotMade(f"nobody answers: {question}")
+        raise KeyNotMade(f"no answer to the question: {question}")
 
     def ask_secret(self, question: str) -> str:
         return self.ask(question)

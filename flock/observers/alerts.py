@@ -20,6 +20,7 @@ from flock.events import (
     NobodyQuiet,
     Out,
     Penned,
+    Reloaded,
     Rounds,
     Said,
     Silenced,
@@ -38,7 +39,7 @@ _CAPACITY = 20  # alerts that wait for one target
 _FIRST_RETRY = 30.0  # seconds; each further failure doubles them
 _LONGEST_RETRY = 900.0
 
-_TELLING = (Died, GoneQuiet, NobodyQuiet, Penned, Silenced, SpeaksAgain, Stopped, Waiting)
+_TELLING = (Died, GoneQuiet, NobodyQuiet, Penned, Reloaded, Silenced, SpeaksAgain, Stopped, Waiting)
 
 
 class Alerts:

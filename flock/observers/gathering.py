@@ -16,6 +16,7 @@ from flock.events import (
     GoneQuiet,
     NobodyQuiet,
     Penned,
+    Reloaded,
     Said,
     Silenced,
     SpeaksAgain,
@@ -81,30 +82,34 @@ class Gathering:
     def hear(self, event: Event, now: float) -> None:
         """Take notice of `event`, if it is one that begins or ends a trouble."""
         match event:
-            case Said():
-                for kind in list(self._episodes):
-                    self._leave(kind, event.bot, now, is_well=True)
             case GoneQuiet():
                 self._enter("quiet", event.bots or (event.bot,), event.why, event, now)
-            case NobodyQuiet() if episode := self._episodes.get("quiet"):
-                for bot in list(episode.bots):
-                    self._leave("quiet", bot, now, is_well=True)
             case Penned():
-                for kind in ("quiet", "credits"):
-                    self._leave(kind, event.bot, now)
+                self._leave(("quiet", "credits"), (event.bot,), now)
                 self._enter("penned", (event.bot,), f"{event.why}; {event.advice}", event, now)
             case Waiting() if event.kind == OutOfCredits.__name__:
-                self._leave("quiet", event.bot, now)
+                self._leave(("quiet",), (event.bot,), now)
                 self._enter("credits", (event.bot,), f"{event.why}; {event.advice}", event, now)
             case Died():
-                self._leave("quiet", event.bot, now)
+                self._leave(("quiet",), (event.bot,), now)
                 self._enter("died", (event.bot,), event.why, event, now)
             case Silenced():
                 self._enter("journal", (_FLOCK,), event.why, event, now)
-            case SpeaksAgain():
-                self._leave("journal", _FLOCK, now, is_well=True)
             case Stopped():
                 self._ending = Trouble(at=event.at, kind="ended", since=event.at, whys=(event.why,))
+            case _:
+                self._hear_an_end(event, now)
+
+    def _hear_an_end(self, event: Event, now: float) -> None:
+        match event:
+            case Said():
+                self._leave(tuple(self._episodes), (event.bot,), now, is_well=True)
+            case NobodyQuiet() if episode := self._episodes.get("quiet"):
+                self._leave(("quiet",), tuple(episode.bots), now, is_well=True)
+            case SpeaksAgain():
+                self._leave(("journal",), (_FLOCK,), now, is_well=True)
+            case Reloaded():
+                self._leave(tuple(self._episodes), event.removed, now)
 
     def due(self, now: float, wall: float) -> list[Trouble]:
         """Return the alerts that are to be sent now. `wall` is wall-clock time. Call it each few seconds."""
@@ -143,19 +148,21 @@ class Gathering:
             episode.well.pop(bot, None)
         episode.over = None
 
-    def _leave(self, kind: TroubleKind, bot: str, now: float, *, is_well: bool = False) -> None:
-        episode = self._episodes.get(kind)
-        if episode is None or bot not in episode.bots:
-            return
-        del episode.bots[bot]
-        episode.untold.pop(bot, None)
-        if is_well and episode.is_told:
-            episode.well[bot] = None
-        self._ill[bot] -= 1
-        if not self._ill[bot]:
-            del self._ill[bot]
-        if not episode.bots:
-            episode.over = now
+    def _leave(
+        self, kinds: Iterable[TroubleKind], bots: Iterable[str], now: float, *, is_well: bool = False
+    ) -> None:
+        """Take the bots out of these troubles, as far as they are in them."""
+        for episode in filter(None, map(self._episodes.get, kinds)):
+            for bot in bots:
+                if episode.bots.pop(bot, None) is not None:
+                    episode.untold.pop(bot, None)
+                    if is_well and episode.is_told:
+                        episode.well[bot] = None
+                    self._ill[bot] -= 1
+                    if not self._ill[bot]:
+                        del self._ill[bot]
+                    if not episode.bots:
+                        episode.over = now
 
     def _begun(self, kind: TroubleKind, episode: _Episode, now: float, wall: float) -> Trouble:
         """Return the alert that tells of all bots in the trouble."""

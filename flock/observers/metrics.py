@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 from prometheus_client.process_collector import ProcessCollector
@@ -18,6 +18,7 @@ from flock.events import (
     Event,
     Failed,
     Out,
+    Reloaded,
     Rounds,
     Said,
     Silenced,
@@ -71,6 +72,7 @@ class Metrics:
         self._failures = Counter("flock_failures", "Tries that failed, by error class.", labels, registry=registry)
         self._bots = Gauge("flock_bots", "Bots, by how they fare.", ("state",), registry=registry)
         self._quiet = Gauge("flock_quiet_bots", "Bots that are overdue for too long.", registry=registry)
+        self._paused = Gauge("flock_paused_bots", "Bots that were told to pause.", registry=registry)
         self._lag = Gauge("flock_lag_seconds", "The longest delay of a bot that can post.", registry=registry)
         self._alive = Gauge("flock_alive", "1 while the sheep move when they should.", registry=registry)
         self._looked = Gauge("flock_looked_timestamp_seconds", "When these were found.", registry=registry)
@@ -89,7 +91,7 @@ class Metrics:
 
     def __call__(self, event: Event) -> None:
         match event:
-            case Said() | Skipped() | Unsure() | Failed():
+            case Said() | Skipped() | Unsure() | Failed() | Reloaded():
                 self._heard.append(event)
                 if len(self._heard) > _MOST_WAITING:  # the shepherd is stuck
                     self.count(block=False)
@@ -131,6 +133,8 @@ class Metrics:
             self._counting.release()
 
     def _count(self, event: Event) -> None:
+        if isinstance(event, Reloaded):
+            self._forget(event.removed)
         if isinstance(event, Failed):
             self._failures.labels(event.service, event.kind).inc()
         if isinstance(event, Said | Skipped | Unsure):
@@ -142,6 +146,13 @@ class Metrics:
                 self._bot_posted.labels(event.bot).set(event.at)
             self._ages[event.bot] = event.age
 
+    def _forget(self, bots: Iterable[str]) -> None:
+        """Drop the series of bots that are in the flock no longer."""
+        for bot in bots:
+            if self._ages.pop(bot, None) is not None:
+                for series in (self._bot_age, self._bot_posted):
+                    series.remove(bot)
+
     def _show(self, rounds: Rounds) -> None:
         ill = {
             "penned": len(rounds.penned),
@@ -152,6 +163,7 @@ class Metrics:
         for state, count in {**ill, "well": max(0, rounds.sheep - sum(ill.values()))}.items():
             self._bots.labels(state).set(count)
         self._quiet.set(len(rounds.quiet))
+        self._paused.set(rounds.paused)
         self._lag.set(rounds.lag)
         self._alive.set(rounds.alive)
         self._looked.set(rounds.at)

@@ -157,7 +157,7 @@ class Rehearsal:
 
 def _chosen(flock: Sequence[Sheep], bots: Collection[str]) -> list[Sheep]:
     """Return the sheep of these names, or all. Raises BadOption for a name that no sheep has."""
-    wanted = {name.removeprefix("@").casefold(): name for name in bots}
+    wanted = {name.strip().removeprefix("@").casefold(): name for name in bots}
     chosen = [sheep for sheep in flock if not wanted or _names(sheep) & wanted.keys()]
     found = {name for sheep in chosen for name in _names(sheep)}
     for name in wanted.keys() - found:

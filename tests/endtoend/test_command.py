@@ -56,12 +56,15 @@ def test_help_names_every_exit_code() -> None:
         ]
 
 
+OF_THE_COMMAND = {"log_format", "log_file", "once", "verbose", "quiet", "alert", "on_trouble", "metrics"}
+
+
 def test_every_option_reads_its_variable() -> None:
     """Every option of `flock run` has a FLOCK_ variable, and each is a field that a driver's environment sets."""
     variables = {option.name: option.envvar for option in run.params if option.name != "keys"}
 
     assert {name: f"FLOCK_{(name or '').upper()}" for name in variables} == variables
-    assert set(PARSERS) == set(variables) - {"log_format", "log_file", "once", "verbose", "quiet"}
+    assert set(PARSERS) == set(variables) - OF_THE_COMMAND
 
 
 def test_six_kinds_of_bad_key_files_are_six_lines(tmp_path: Path, start: Start) -> None:

@@ -99,7 +99,7 @@ def test_the_log_is_followed_until_ctrl_c(
     assert following.process.stdout is not None
     lines = [following.process.stdout.readline() for _ in posts]
     code, rest, errors = following.stop(signal.SIGINT)
-    assert (0, "", "") == (code, rest, errors)
+    assert (0, "", "") == (code, rest, errors), (posts, lines)
     assert [text in line for text, line in zip(posts, lines, strict=True)] == [True] * len(posts)
 
 

@@ -154,14 +154,17 @@ def test_what_cannot_be_meant_is_refused(
 
 
 def test_without_a_journal_nothing_is_made(make_folder: Make, start: Start, tmp_path: Path) -> None:
-    """A typo in --state makes no folder."""
-    state = tmp_path / "elsewhere" / "flock.db"
+    """A typo in --state makes neither a file nor a folder."""
+    folder = make_folder(1)
+    state, lost = tmp_path / "elsewhere.db", tmp_path / "elsewhere" / "flock.db"
 
-    code, _, errors = start("tell", make_folder(1).path, "--all", "pause", "--state", state).end()
+    code, _, errors = start("tell", folder.path, "--all", "pause", "--state", state).end()
+    assert (2, True) == (code, f"there is no journal at {state}" in errors)
+    code, _, errors = start("tell", folder.path, "--all", "pause", "--state", lost).end()
+    assert (2, True) == (code, str(lost.parent) in errors)
 
-    assert 2 == code
-    assert f"there is no journal at {state}" in errors
-    assert not state.parent.exists()
+    assert not state.exists()
+    assert not lost.parent.exists()
 
 
 def test_what_is_in_the_way_is_said(make_folder: Make, start: Start, tmp_path: Path) -> None:

@@ -87,5 +87,5 @@ def test_a_flock_has_a_keymaker(make: Callable[..., Keymaker]) -> None:
 
 def test_without_questions_what_is_missing_is_an_error(make: Callable[..., Keymaker], poem: Path) -> None:
     """And not a hang."""
-    with pytest.raises(KeyNotMade, match="nobody answers: "):
+    with pytest.raises(KeyNotMade, match="no answer to the question: "):
         make().new("bluesky", poem)

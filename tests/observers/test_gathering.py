@@ -17,6 +17,7 @@ from flock.events import (
     GoneQuiet,
     NobodyQuiet,
     Penned,
+    Reloaded,
     Said,
     Silenced,
     SpeaksAgain,
@@ -189,6 +190,17 @@ def test_a_quiet_bot_that_is_stopped_is_told_of_as_that(desk: Desk, event: Event
     desk.live(HOUR)
 
     assert [("quiet", False, 1), (kind, False, 1)] == desk.kinds
+
+
+def test_a_bot_that_is_taken_out_of_the_flock_is_in_no_trouble(desk: Desk) -> None:
+    """It is not well again either; of the others the end is told."""
+    desk.hear(penned("ann"), penned("ben"))
+    desk.live(2 * MINUTE)
+    desk.hear(Reloaded(at=0.0, added=(), removed=("ann", "cat"), changed=1, bad=0), said("ben"))
+    desk.live(HOUR)
+
+    assert [("penned", False, 2), ("penned", True, 1)] == desk.kinds
+    assert not desk.gathering.is_ill("ann")
 
 
 def test_a_plain_wait_is_no_trouble(desk: Desk) -> None:

@@ -11,7 +11,19 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from flock.errors import BadOption
-from flock.events import Event, Failed, Out, Rounds, Said, Silenced, Skipped, SpeaksAgain, Stopping, Unsure
+from flock.events import (
+    Event,
+    Failed,
+    Out,
+    Reloaded,
+    Rounds,
+    Said,
+    Silenced,
+    Skipped,
+    SpeaksAgain,
+    Stopping,
+    Unsure,
+)
 from flock.observers.metrics import BOTS, Metrics
 from flock.observers.serving import MetricsServer, parse_address
 
@@ -28,7 +40,16 @@ def rounds(
 ) -> Rounds:
     """Return what the shepherd tells each second."""
     return Rounds(
-        at=AT, sheep=sheep, penned=penned, waiting=2, in_trouble=1, alive=alive, dead=dead, quiet=quiet, lag=7.5
+        at=AT,
+        sheep=sheep,
+        penned=penned,
+        waiting=2,
+        in_trouble=1,
+        paused=3,
+        alive=alive,
+        dead=dead,
+        quiet=quiet,
+        lag=7.5,
     )
 
 
@@ -105,9 +126,16 @@ def test_the_shepherds_rounds_are_gauges(metrics: Metrics, server: MetricsServer
 
     states = {"penned": 2, "waiting": 2, "retrying": 1, "dead": 1, "well": 3}
     assert states == {state: found[f"flock_bots state={state}"] for state in states}
-    assert (1, 7.5, 1, 1, AT) == tuple(
+    assert (1, 3, 7.5, 1, 1, AT) == tuple(
         found[f"flock_{name}"]
-        for name in ("quiet_bots", "lag_seconds", "alive", "journal_writable", "looked_timestamp_seconds")
+        for name in (
+            "quiet_bots",
+            "paused_bots",
+            "lag_seconds",
+            "alive",
+            "journal_writable",
+            "looked_timestamp_seconds",
+        )
     )
 
 
@@ -122,6 +150,17 @@ def test_ages_are_those_of_the_bots_that_have_posted(metrics: Metrics, server: M
         found["flock_bot_age_recitations bot=ben"],
         found["flock_bot_posted_timestamp_seconds bot=ben"],
     )
+
+
+def test_a_bot_that_is_taken_out_of_the_flock_has_no_series(metrics: Metrics, server: MetricsServer) -> None:
+    """Nor does its age count."""
+    removed = Reloaded(at=AT, added=(), removed=("ben", "cat"), changed=0, bad=0)
+    tell(metrics, said("ann", 1.0), said("ben", 2.0), removed)
+
+    found = samples(server)
+
+    assert ["bot=ann", "bot=ann"] == [name.split()[1] for name in found if name.startswith("flock_bot_")]
+    assert 1 == found["flock_age_recitations of=oldest"]
 
 
 @pytest.mark.parametrize("sheep", [BOTS, BOTS + 1])

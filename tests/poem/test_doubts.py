@@ -15,7 +15,7 @@ from flock.poem import find_doubts, read_poem_file
 from flock.poem.reading import PoemFile
 
 POEMS = sorted(Path(__file__).parents[2].joinpath("poems").glob("*.txt"))
-CPU = 5.0  # seconds, on a slow machine, for half a megabyte
+CPU = 20.0  # seconds, on a slow machine, for half a megabyte
 
 
 def poem_of(folder: Path, text: str) -> PoemFile:

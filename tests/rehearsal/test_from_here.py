@@ -234,7 +234,7 @@ def test_nothing_is_written(make_folder: Make, start: Start, tmp_path: Path) -> 
     folder = make_folder(1)
     before = sorted(tmp_path.rglob("*"))
 
-    code, _, _ = start("rehearse", folder.path, "--from-here", "--state", "no/such.db", "--posts", "1").end()
+    code, _, _ = start("rehearse", folder.path, "--from-here", "--state", "such.db", "--posts", "1").end()
 
     assert 0 == code
     assert before == sorted(tmp_path.rglob("*"))
