@@ -63,11 +63,8 @@ _LICENCE = (
     *("copyright ©", "copyright (c)", "copyright 1", "copyright 2", "(c) 19", "(c) 20", "© 19", "© 20"),
 )
 _HEADER = ("title: ", "author: ", "release date: ", "posting date: ", "language: ", "translator: ", "produced by ")
-_IN_THE_BLOCK = "write it into a block between two --- lines at the top of the file, which is not said"
+IN_THE_BLOCK = "write it into a block between two --- lines at the top of the file, which is not said"
 _IS_HEADER = "is part of a licence or a header and not of the poem"
-_LONGEST_HEADING = 60  # code points of a title or a byline
-_BYLINE = regex.compile(r"(?i:by|von|par|por|di|av|af|door)\s+(?:\p{Lu}[\p{L}\p{M}.’'-]*\s*){1,4}")
-_CAPITALS = regex.compile(r"(?=.*\p{Lu}.*\p{Lu})[^\p{Ll}.!?…,;:]+")
 _PLAIN = re.compile(r"""[\w\s,.;:!?'"()’“”‘—–…-]*""")  # a line of only these needs no closer look
 _LINE_KINDS = [(what, regex.compile(pattern)) for what, pattern in _PATTERNS]
 _ENTITY = regex.compile(r"&(?:(?:nbsp|amp|quot|lt|gt)\b|(?:[a-zA-Z]\w{1,31}|#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6});)")
@@ -117,9 +114,8 @@ def find_doubts(
     if poem.about.strange:
         names = ", ".join(map(repr, poem.about.strange[:_NAMED]))
         yield printable(f"the block at the top has fields that mean nothing ({names}); see docs/poems.md")
-    yield from _heading(poem.lines)
     for what, (first, *others) in sorted(found.items(), key=lambda kind: kind[1][0].number):
-        hint = f"; {_IN_THE_BLOCK}" if what == _IS_HEADER else ""
+        hint = f"; {IN_THE_BLOCK}" if what == _IS_HEADER else ""
         yield printable(f"line {first.number} {what}: {_short(first.text)}{_more(len(others))}{hint}")
     yield from _mentions(poem.lines)
     yield from _long_lines(poem.said, fits)
@@ -181,24 +177,6 @@ def _whole_file(lines: Sequence[NumberedLine]) -> str:
         if _is_table(texts[:_ROWS], delimiter):
             return f"the file is a table (CSV), and each line is posted with its {delimiter!r}: {_short(texts[0])}"
     return ""
-
-
-def _heading(lines: Sequence[NumberedLine]) -> Iterator[str]:
-    """Tell of a title and a byline at the top, which are said like all else.
-
-    A byline is `by` and a name. A title stands before one, or in capitals before an empty line.
-    """
-    short = [line for line in lines[:2] if len(line.text) <= _LONGEST_HEADING]
-    for above, line in zip([None, *short], short, strict=False):
-        if _BYLINE.fullmatch(line.text):
-            title = f" and a title ({_short(above.text)})" if above else ""
-            yield printable(f"line {line.number} looks like a byline{title}: {line.text}; {_IN_THE_BLOCK}")
-            return
-    stands_alone = (
-        len(lines) > 2 and lines[1].number > lines[0].number + 1 and lines[2].number == lines[1].number + 1
-    )
-    if stands_alone and lines[0] in short and _CAPITALS.fullmatch(lines[0].text):
-        yield printable(f"line {lines[0].number} looks like a title: {lines[0].text}; {_IN_THE_BLOCK}")
 
 
 def _is_table(texts: Sequence[str], delimiter: str) -> bool:

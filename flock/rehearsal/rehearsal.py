@@ -17,7 +17,7 @@ from flock.events import Event, Events, Said, Skipped
 from flock.journal import Journal, MemoryJournal
 from flock.networks.registry import Networks
 from flock.observers.wording import describe
-from flock.options import Options
+from flock.options import Options, settle_options
 from flock.rehearsal.borrowed import BorrowedJournal, UnpostedNetworks
 from flock.rehearsal.pace import Pace
 from flock.sheep.allowance import allowance
@@ -52,6 +52,7 @@ class Rehearsal:
         journal: Journal | None = None,
         start: float = 0.0,
     ) -> None:
+        options = settle_options(None, options, environment={})
         self.start = start
         self._is_from_here = journal is not None
         self._heard: list[Event] = []

@@ -50,6 +50,7 @@ def test_a_heading_is_told(tmp_path: Path, text: str, expected: list[str]) -> No
     "text",
     [
         VERSE,
+        f"---\ntitle: The Ram\nauthor: Ada Shepherd\n---\n{VERSE}",
         f"The ram came at dusk\n\n{VERSE}",
         f"The Ram Upon the Hill,\n\n{VERSE}",
         f"Listen,\n\n{VERSE}",
