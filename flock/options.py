@@ -64,7 +64,8 @@ class Options:
     fields are None for which None means something: no `base_url` but the network's own, no `sheep` class but
     Sheep, no cap, no `temperament` but the steadfast one, the platform's folder for `state`.
 
-    `posts_per_day` caps each bot in any 24 hours, and `flock_posts_per_day` all of them together. `temperament` is
+    `posts_per_day` caps each bot in any 24 hours, and `flock_posts_per_day` all of them together; the posts are
+    spread over the day, unless `burst`. `temperament` is
     how those sheep grow old whose keys say nothing of it, and `poem_format` how those poems are said of which
     neither the key nor the poem's own file says it. `keep_history` is for how many seconds the journal
     remembers what was said; where there is a cap, it is a day at least. `yes_really` allows intervals of 0 on a
@@ -87,6 +88,7 @@ class Options:
     temperament: Temperament | None = None
     yes_really: bool = _UNSAID
     poem_format: Say = _UNSAID
+    burst: bool = _UNSAID
 
     def __post_init__(self) -> None:
         for field in _CHECKED:
@@ -325,6 +327,7 @@ PARSERS = {
     "temperament": parse_temperament,
     "yes_really": parse_switch,
     "poem_format": parse_poem_format,
+    "burst": parse_switch,
 }
 
 DEFAULTS = Options(
@@ -338,4 +341,5 @@ DEFAULTS = Options(
     keep_history=2 * DAY,
     yes_really=False,
     poem_format="lines",
+    burst=False,
 )

@@ -42,6 +42,7 @@ READ = [
     ("keep_history", "10m", 600.0),
     ("temperament", "senile", TEMPERAMENTS["senile"]),
     ("poem_format", "Stanzas", "stanzas"),
+    ("burst", "1", True),
 ]
 REFUSED = [
     ("line_interval", "-1"),
@@ -71,6 +72,7 @@ REFUSED = [
     ("keep_history", "ever"),
     ("temperament", "grumpy"),
     ("poem_format", "verses"),
+    ("burst", "perhaps"),
 ]
 
 

@@ -91,9 +91,12 @@ base_url = option("base_url", "URL", "Root URL of the network's API.  [default: 
 state = option(
     "state", "PATH", "Path of the journal.  [default: flock.db in systemd's or the platform's state folder]"
 )
-posts_per_day = option("posts_per_day", "N", "Cap each bot's posts in any 24 hours.")
-flock_posts_per_day = option("flock_posts_per_day", "N", "Cap the posts of the whole flock in any 24 hours.")
 yes_really = option("yes_really", "", "Allow an interval of 0 on a real network: all lines of a poem at once.")
+posts_per_day = option("posts_per_day", "N", "Cap each bot's posts in any 24 hours, and spread them over the day.")
+flock_posts_per_day = option(
+    "flock_posts_per_day", "N", "Cap the posts of the whole flock in any 24 hours, and spread them."
+)
+burst = option("burst", "", "Do not spread capped posts: post by the intervals until the cap is reached.")
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 

@@ -92,6 +92,7 @@ class _Amount(click.FloatRange):
 @options.state
 @options.option("base_url", "URL", "With --from-here: the places of the flock that posts there.")
 @options.option("pasture", "", "With --from-here: the places of practice.")
+@options.burst
 @options.sheep
 @options.skip_bad
 def rehearse(

@@ -40,6 +40,7 @@ log = logging.getLogger(__name__)
 @options.posts_per_day
 @options.flock_posts_per_day
 @options.yes_really
+@options.burst
 @click.option(
     "--log-format",
     type=click.Choice(["auto", "text", "json"]),
@@ -149,7 +150,7 @@ def first_lines(shepherd: Shepherd) -> Iterator[str]:
         return
     yield from places(flock, networks)
     if any(networks.is_real(sheep.key) and terms_of(sheep.key.network).price for sheep in flock):
-        yield from bills(forecast(flock, networks, options.flock_posts_per_day))
+        yield from bills(forecast(flock, networks, options))
 
 
 def _warn_of_closed_pipe() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from functools import singledispatch
 
@@ -19,6 +20,7 @@ from flock.events import (
     NobodyQuiet,
     Obeyed,
     Out,
+    Paced,
     Penned,
     PickedUp,
     PoemChanged,
@@ -40,7 +42,7 @@ from flock.events import (
     Unsure,
     Waiting,
 )
-from flock.units import roughly
+from flock.units import DAY, roughly
 
 _LONG_WAIT = 30.0  # seconds; a start that takes longer until its first line says so
 
@@ -113,7 +115,20 @@ def _backing_off(event: BackingOff) -> str:
 @describe.register
 def _waiting(event: Waiting) -> str:
     advice = f"; {event.advice}" if event.advice else ""
-    return f"waits {roughly(event.seconds)}: {event.why}{advice}"
+    return f"waits until {_time_of_day(event)}: {event.why}{advice}"
+
+
+@describe.register
+def _paced(event: Paced) -> str:
+    return f"waits until {_time_of_day(event)}: {event.why}"
+
+
+def _time_of_day(event: Waiting | Paced) -> str:
+    """Return until when a bot waits, in local time, and how long that is: "14:30 CET (15m)"; after a day or more,
+    with the date."""
+    until = time.localtime(event.at + event.seconds)
+    shown = time.strftime("%H:%M %Z" if event.seconds < DAY else "%Y-%m-%d %H:%M %Z", until)
+    return f"{shown} ({roughly(event.seconds)})"
 
 
 @describe.register
