@@ -23,12 +23,13 @@ from flock.keymaker.survey import Inquiry, Report, look_over
 from flock.keymaker.x import XFlow
 from flock.keys import Key, read_key, read_keys
 from flock.keys.credentials import PRACTICE, Server, secret_names
-from flock.keys.key import known_fields
+from flock.keys.names import field_named, read_fields
 from flock.networks.x.api import ROOT_URL
 from flock.options import is_loopback, parse_url
 from flock.poem import read_poem
 
 NETWORKS = ("x", "bluesky", "mastodon")  # those on which keys are made
+_OF_THE_ACCOUNT = ("screen_name", "network", "server", "user_id", "poem_file")
 _SERVER: TypeAdapter[str] = TypeAdapter(Server)
 
 
@@ -198,22 +199,13 @@ class Keymaker:
     def _write(self, network: str, flow: Flow, account: NewAccount, poem: Path, *, force: bool) -> Key:
         name = flow.account_name(account.screen_name)
         file = self._place(network, name, force=force)
-        kept = self._kept(self._key_of(network, name))
-        fields = {**kept, **account.fields, "poem_file": self._path_of(poem)}
+        twin = self._key_of(network, name)
+        fields = {**account.fields, "poem_file": self._path_of(poem), **(_kept(twin) if twin else {})}
         write_key_file(file, fields, replace=force)
         key = read_key(file)
         if os.path.realpath(key.poem_file) != os.path.realpath(poem):
             raise KeyNotMade(printable(f"{file}: finds no poem at {poem}; rename that file"))
         return key
-
-    @staticmethod
-    def _kept(key: Key | None) -> dict[str, object]:
-        """Return the fields of a key file that is replaced, but for its tokens."""
-        if key is None:
-            return {}
-        kind = type(key.credentials)
-        names = [name for name in known_fields(kind) if name not in (*secret_names(kind), "user_id", "server")]
-        return {name: key.params[name] for name in names if name in key.params}
 
     def _path_of(self, poem: Path) -> str:
         """Return the poem's path as the key file has it: an absolute one as it is, others from the folder."""
@@ -221,6 +213,21 @@ class Keymaker:
             return str(poem)
         path = os.path.relpath(os.path.realpath(poem), os.path.realpath(self.folder))
         return f"./{path}" if path.startswith("~") else path
+
+
+def _kept(key: Key) -> dict[str, object]:
+    """Return the fields of a key file that is replaced, but for the account and the poem.
+
+    A field keeps the name that it has there. One that stands in an object with tokens is moved out of it.
+    """
+    kind = type(key.credentials)
+    new = {*secret_names(kind), *_OF_THE_ACCOUNT}
+    reading = read_fields(key.params)
+    meant = {name: field_named(name, reading.network) for name in key.params}
+    moved = [field for field, name in reading.names.items() if meant[name] is None]
+    boxes = {reading.names[field] for field in moved}
+    kept = {name: value for name, value in key.params.items() if name not in boxes and meant[name] not in new}
+    return kept | {field: reading.given[field] for field in moved if field not in new}
 
 
 def _poems(folder: Path) -> list[Path]:

@@ -171,6 +171,24 @@ def test_force_replaces_the_tokens_and_keeps_the_rest(make: Make, poem: Path, pa
     assert ["my_bot.json"] == [each.name for each in own.parent.iterdir()]
 
 
+def test_force_keeps_fields_under_other_names_and_those_of_an_own_sheep(make: Make, poem: Path) -> None:
+    """A cap that is lost costs money. No token of before stays, whatever it was called and wherever it stood."""
+    file = make(Person()).new("x", poem).key.file
+    fields = json.loads(file.read_text())
+    boxed = {"key": fields.pop("consumer_token"), "secret": fields.pop("consumer_token_secret")}
+    fields |= {"twitter": {"consumer": boxed, "tweets_per_day": 48}, "username": fields.pop("screen_name")}
+    fields |= {"API Version": "1.1", "access_token_secret": "an-old-one", "humour": {"dry": True}}
+    del fields["oauth_token_secret"]
+    file.write_text(json.dumps(fields))
+
+    key = make(Person()).new("x", poem, force=True).key
+
+    assert (48, "1.1") == (key.posts_per_day, getattr(key.credentials, "api", None))
+    assert {"dry": True} == key.params["humour"]
+    assert not {"twitter", "username", "access_token_secret"} & {*key.params}
+    assert "an-old-one" not in file.read_text()
+
+
 def test_a_poem_that_cannot_be_read_is_told_before_anything_else(make: Make, keys: Path) -> None:
     """Not even the folder is made."""
     with pytest.raises(BadPoem):
