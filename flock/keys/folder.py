@@ -99,13 +99,21 @@ def _how_to_make_it_a_key(name: str) -> str:
     return ""
 
 
+def left_out(folder: Path) -> tuple[str, ...]:
+    """Return a line for each file that is no key file by its name, but probably meant as one.
+
+    Raises BadKeys when there is no key file, or the folder cannot be read.
+    """
+    return tuple(_left_out(folder, _look_into(folder)[1]))
+
+
 def _left_out(folder: Path, others: list[str]) -> Iterator[str]:
-    """Warn of files that are no key files by their name, but probably meant as such."""
     nearly = [(name, advice) for name in others if (advice := _how_to_make_it_a_key(name))]
     for name, advice in nearly[:_NAMED]:
         yield str(Problem(folder / _shown(name), "", f"left out, since its name does not end in .json; {advice}"))
     if more := len(nearly[_NAMED:]):
-        yield str(Problem(folder, "", f"{more} more files are left out, since their names do not end in .json"))
+        why = "is left out, since its name does" if more == 1 else "are left out, since their names do"
+        yield str(Problem(folder, "", f"{_counted(more, 'more file')} {why} not end in .json"))
 
 
 def read_keys(folder: Path) -> KeyRing:
@@ -184,12 +192,13 @@ def shared_poems(keys: Iterable[Key]) -> Iterator[str]:
             by_poem.setdefault(os.path.realpath(key.poem_file), []).append(key)
     shared = [bots for bots in by_poem.values() if len(bots) > 1]
     for first, second, *others in shared[:_NAMED]:
-        more = f" and {len(others)} more bots" if others else ""
+        more = f" and {_counted(len(others), 'more bot')}" if others else ""
         why = "X does not allow several accounts to post the same texts; give each bot a poem of its own"
         text = f"the same poem as in {second.file}{more}; {why}"
         yield str(Problem(first.file, "poem_file", text))
     if more_poems := len(shared[_NAMED:]):
-        yield f"{more_poems} more poems are shared by several bots; give each bot a poem of its own"
+        shares = "poem is" if more_poems == 1 else "poems are"
+        yield f"{more_poems} more {shares} shared by several bots; give each bot a poem of its own"
 
 
 def _check_feed(key: Key) -> None:
@@ -239,7 +248,8 @@ def _doubtful_fields(key: Key) -> Iterator[str]:
         text = _why_unread(name, reading, kind) if secrecy.may_show(name) else "unknown field; it is ignored"
         yield str(Problem(key.file, secrecy.name(name), text))
     if more := len(unread[_NAMED_FIELDS:]):
-        yield str(Problem(key.file, "", f"{more} more unknown fields; they are ignored"))
+        ignored = "it is ignored" if more == 1 else "they are ignored"
+        yield str(Problem(key.file, "", f"{_counted(more, 'more unknown field')}; {ignored}"))
 
 
 def _unread(key: Key, reading: Reading) -> Iterator[str]:
@@ -272,8 +282,12 @@ def _readable_by_others(keys: Iterable[Key]) -> Iterator[str]:
         yield printable(f"{file}: others can read its secrets; run: chmod 600 {shlex.quote(str(file))}")
     if len(open_files) > _NAMED:
         folder = open_files[0].parent
-        more = f"others can read the secrets of {len(open_files) - _NAMED} more key files"
+        more = f"others can read the secrets of {_counted(len(open_files) - _NAMED, 'more key file')}"
         yield printable(f"{folder}: {more}; run: chmod 600 {shlex.quote(str(folder))}/*.json")
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def is_readable_by_others(file: Path) -> bool:

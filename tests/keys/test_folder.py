@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from flock.errors import BadKeys
-from flock.keys import Key, read_keys, shared_poems
+from flock.keys import Key, left_out, read_keys, shared_poems
 from tests.conftest import no_more_files
 from tests.keys.conftest import WriteKey, lines
 
@@ -150,6 +150,10 @@ def test_many_files_with_another_ending_are_counted(write_key: WriteKey) -> None
         (folder / f"{number}.yml").write_text("a: b")
     assert 4 == len(read_keys(folder).warnings)
     assert "6 more files are left out" in read_keys(folder).warnings[3]
+    for number in range(4, 9):
+        (folder / f"{number}.yml").unlink()
+    (line,) = left_out(folder)[3:]
+    assert line.endswith("1 more file is left out, since its name does not end in .json")
 
 
 def test_a_poem_of_two_accounts_is_told(write_key: WriteKey) -> None:
@@ -161,6 +165,8 @@ def test_a_poem_of_two_accounts_is_told(write_key: WriteKey) -> None:
     (line,) = shared_poems(keys)
     assert line.startswith(f"{first}: poem_file: the same poem as in {second}; X does not allow several accounts")
     assert [] == [*shared_poems([keys[0], keys[2]])]
+    (line,) = shared_poems([*keys[:2], keys[1]])
+    assert f"the same poem as in {second} and 1 more bot; " in line
     write_key("d.json", screen_name="d", oauth_token="d", network="pasture")
     assert 1 == len([*shared_poems(read_keys(third.parent).keys)])
 
