@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,7 +22,7 @@ from flock.keymaker.questions import NoQuestions, Questions, with_patience
 from flock.keymaker.sessions import Sessions
 from flock.keymaker.survey import Inquiry, Report, look_over
 from flock.keymaker.x import XFlow
-from flock.keys import Key, read_key, read_keys
+from flock.keys import Key, left_out, read_key, read_keys
 from flock.keys.credentials import PRACTICE, Server, secret_names
 from flock.keys.names import field_named, read_fields
 from flock.networks.x.api import ROOT_URL
@@ -87,7 +88,7 @@ class Keymaker:
         """
         flow = self._flow(network)
         poem = Path(poem)
-        read_poem(poem)
+        _check_poem(poem)
         prepare_folder(self.folder)
         name = screen_name.removeprefix("@") if screen_name else None
         if name:
@@ -124,6 +125,13 @@ class Keymaker:
         """
         reports = look_over(self.folder)
         return Inquiry(self._sessions, self._base_url).ask_all(reports) if online else reports
+
+    def left_out(self) -> tuple[str, ...]:
+        """Return a line for each file that is no key file by its name, but probably meant as one.
+
+        Raises BadKeys if there is no key file.
+        """
+        return left_out(self.folder)
 
     def close(self) -> None:
         """Close all connections."""
@@ -215,6 +223,17 @@ class Keymaker:
         return f"./{path}" if path.startswith("~") else path
 
 
+def _check_poem(poem: Path) -> None:
+    """Raise BadPoem if the poem cannot be read. It is looked for in one place, unlike a key file's."""
+    with suppress(OSError, ValueError):  # a path that cannot be looked at: reading it says why
+        if poem.is_dir():
+            text = "is a folder; give the path of one text file, or --poems for a key for each poem in it"
+            raise BadPoem(printable(f"{poem}: {text}"))
+        if not poem.exists():
+            raise BadPoem(printable(f"no such file: {poem}; give the path of a text file"))
+    read_poem(poem)
+
+
 def _kept(key: Key) -> dict[str, object]:
     """Return the fields of a key file that is replaced, but for the account and the poem.
 
@@ -257,6 +276,8 @@ def _checked_url(url: str) -> str:
 
 def _checked_server(server: str) -> str:
     wrong = ""
+    if server.strip().lower() == PRACTICE:
+        raise BadOption(f"server: {PRACTICE} is not the name of a server; to practise, give --pasture")
     try:
         found = _SERVER.validate_python(server if "://" in server else f"https://{server}")
     except ValidationError as error:

@@ -117,6 +117,25 @@ def test_pins_that_are_all_wrong_end_the_flow(make: Make, poem: Path, keys: Path
     assert [] == [*keys.iterdir()]
 
 
+def test_no_new_address_is_announced_that_does_not_come(make: Make, poem: Path) -> None:
+    """After the last PIN, too."""
+    person = Person(["1"] * 9, accounts=["dolly"] * 3)
+    with pytest.raises(KeyNotMade):
+        make(person).new("x", poem)
+    assert (3, 2) == (len(person.visited), person.told.count("Here is a new address."))
+
+
+@pytest.mark.parametrize("key", ["not-a-real-consumer-token", "YOUR_API_KEY"])
+def test_placeholders_of_an_app_do_not_get_as_far_as_x(key: str, keys: Path, poem: Path) -> None:
+    """The line says which field, and in which file."""
+    app = App(SecretStr(key), SecretStr("0123456789abcdefghij"), "app.json")
+    with (
+        Keymaker(keys, Person(), app=app) as keymaker,
+        pytest.raises(KeyNotMade, match=r"app\.json: consumer_token: found a placeholder; copy the value"),
+    ):
+        keymaker.new("x", poem)
+
+
 def test_another_account_than_the_one_that_was_meant_is_not_taken(make: Make, poem: Path, keys: Path) -> None:
     """A person may sign in anew, and go on."""
     person = Person(accounts=["wolf", "Dolly"], yes=[True])
@@ -191,8 +210,13 @@ def test_force_keeps_fields_under_other_names_and_those_of_an_own_sheep(make: Ma
 
 def test_a_poem_that_cannot_be_read_is_told_before_anything_else(make: Make, keys: Path) -> None:
     """Not even the folder is made."""
-    with pytest.raises(BadPoem):
-        make(Person()).new("x", "no-such-poem.txt")
+    for path, line in (
+        ("no-such-poem.txt", "no such file: no-such-poem.txt; give the path of a text file"),
+        (".", ".: is a folder; give the path of one text file, or --poems for a key for each poem in it"),
+    ):
+        with pytest.raises(BadPoem) as caught:
+            make(Person()).new("x", path)
+        assert line == str(caught.value)
     assert not keys.exists()
 
 
