@@ -136,17 +136,21 @@ def list_(keys: Path, *, as_json: bool) -> None:
 @click.option("--online", is_flag=True, help="Ask each network who the account is. X bills that as one read.")
 @options.as_json
 @options.base_url
-def verify(keys: Path, *, online: bool, as_json: bool, base_url: str | None) -> None:
+@options.pasture
+def verify(keys: Path, *, online: bool, as_json: bool, base_url: str | None, pasture: bool | None) -> None:
     """Check each key file of the folder KEYS and the poem that it names; exit with 3 if one cannot be used.
 
-    With --online, the exit code is 3 also if a network refuses a key or cannot be asked.
+    With --online, the exit code is 3 also if a network refuses a key or cannot be asked. With --pasture all bots
+    practise, and no network is asked.
     """
+    if pasture and base_url:
+        raise click.UsageError("--pasture and --base-url exclude each other; give one")
     with NamedExits():
         from flock.keymaker import Keymaker  # noqa: PLC0415
 
         keep_secrets_in()
         with Keymaker(keys, base_url=base_url) as keymaker:
-            reports = keymaker.verify(online=online)
+            reports = keymaker.verify(online=online, pasture=bool(pasture))
             _warn(keymaker.left_out())
         if as_json:
             print_json([_as_json(each) for each in reports])

@@ -100,13 +100,16 @@ class Keymaker:
         return Made(key, account.remarks, account.doubt)
 
     def new_for_each(self, network: str, poems: str | os.PathLike[str]) -> Iterator[Made]:
-        """Make one key for each poem (*.txt) in a folder, by name. A poem that has a key already is passed over.
+        """Make one key for each poem (*.txt) in a folder, by name.
+
+        A poem that has a key on this network already is passed over. A key that practises and one that does not
+        do not count for each other.
 
         What is made stays, however this ends; the next call goes on. Raises as `new` does, and BadPoem before the
         first question, with a line for each poem that cannot be read.
         """
         files = _poems(Path(poems))
-        recited = self._recited()
+        recited = self._recited(network)
         for number, poem in enumerate(files, start=1):
             if file := recited.get(os.path.realpath(poem)):
                 self._questions.tell(printable(f"{poem}: passed over, since {file} has it"))
@@ -118,13 +121,15 @@ class Keymaker:
         """Return a report of each key file. No network is asked. Raises BadKeys if there is none."""
         return look_over(self.folder)
 
-    def verify(self, *, online: bool = False) -> tuple[Report, ...]:
+    def verify(self, *, online: bool = False, pasture: bool = False) -> tuple[Report, ...]:
         """Return a report of each key file; with `online`, each network is asked who the account is.
 
-        Raises BadKeys if there is no key file.
+        With `pasture`, all keys practise, as in a flock that is run so: no network is asked. Raises BadKeys if
+        there is no key file.
         """
         reports = look_over(self.folder)
-        return Inquiry(self._sessions, self._base_url).ask_all(reports) if online else reports
+        inquiry = Inquiry(self._sessions, self._base_url, pasture=pasture)
+        return inquiry.ask_all(reports) if online else reports
 
     def left_out(self) -> tuple[str, ...]:
         """Return a line for each file that is no key file by its name, but probably meant as one.
@@ -190,9 +195,12 @@ class Keymaker:
         return file
 
     def _key_of(self, network: str, account_name: str) -> Key | None:
-        realm = PRACTICE if self._practises and network == "x" else network
-        same = (key for key in self._keys() if key.network == realm)
+        same = (key for key in self._keys() if key.network == self._realm(network))
         return next((key for key in same if key.account_name.casefold() == account_name.casefold()), None)
+
+    def _realm(self, network: str) -> str:
+        """Return what the key files made here have as their network."""
+        return PRACTICE if self._practises and network == "x" else network
 
     def _keys(self) -> tuple[Key, ...]:
         try:
@@ -200,9 +208,11 @@ class Keymaker:
         except BadKeys:  # no folder yet, or no key file in it
             return ()
 
-    def _recited(self) -> dict[str, Path]:
-        """Return the poems that have a key, each with its key file."""
-        return {os.path.realpath(key.poem_file): key.file for key in self._keys()}
+    def _recited(self, network: str) -> dict[str, Path]:
+        """Return the poems that have such a key as would be made, each with its key file."""
+        such = (self._realm(network), self._practises)
+        keys = (key for key in self._keys() if (key.network, key.practises) == such)
+        return {os.path.realpath(key.poem_file): key.file for key in keys}
 
     def _write(self, network: str, flow: Flow, account: NewAccount, poem: Path, *, force: bool) -> Key:
         name = flow.account_name(account.screen_name)

@@ -436,6 +436,19 @@ def test_verify_online_asks_each_network(home: Path, mixed: Path, pasture: Pastu
     assert (3, 2) == (found.returncode, found.stdout.count("takes no connection"))
 
 
+def test_verify_asks_no_network_for_a_flock_that_practises(home: Path, mixed: Path) -> None:
+    """As the variable of `flock run` says; X would bill each question."""
+    (mixed / "ram.json").unlink()
+    nowhere = {"HTTPS_PROXY": "http://127.0.0.1:9"}
+    found = run_keys(home, "verify", "keys", "--online", FLOCK_PASTURE="1", **nowhere)
+    says = "practises; no network knows it"
+    lines = [line.partition(": ")[2][: len(says)] for line in found.stdout.splitlines()]
+    assert (0, [says, says]) == (found.returncode, lines)
+    assert 3 == run_keys(home, "verify", "keys", "--online", **nowhere).returncode
+    both = run_keys(home, "verify", "keys", "--pasture", "--base-url", "http://127.0.0.1:9")
+    assert (2, True) == (both.returncode, "exclude each other" in both.stderr)
+
+
 @pytest.mark.parametrize(
     ("environment", "platform", "expected"),
     [

@@ -337,6 +337,21 @@ def test_a_poem_each_gets_a_key_and_those_that_have_one_are_passed_over(
     assert [] == [*make(Person()).new_for_each("x", poems)]
 
 
+def test_a_poem_is_passed_over_on_its_own_network_alone(make: Make, tmp_path: Path) -> None:
+    """A key on another network, or one of a rehearsal on the practice server, is no key for this one."""
+    poems = tmp_path / "poems"
+    poems.mkdir()
+    (poems / "a.txt").write_text("the line of a\n")
+    assert ["dolly"] == [each.key.screen_name for each in make(Person()).new_for_each("x", poems)]
+    person = Person(accounts=["ram"])
+    assert ["ram"] == [each.key.screen_name for each in make(person).new_for_each("mastodon", poems)]
+    assert [] == [*make(Person()).new_for_each("mastodon", poems)]
+
+    for_real = Keymaker(tmp_path / "keys", server="https://127.0.0.1:9")
+    with for_real, pytest.raises(KeyNotMade, match="takes no connection"):
+        next(for_real.new_for_each("mastodon", poems))
+
+
 def test_one_account_for_two_poems_is_not_taken(make: Make, tmp_path: Path) -> None:
     """The browser may still be signed in as the first; the person is asked whether to try again."""
     poems = tmp_path / "poems"
