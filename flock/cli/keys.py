@@ -117,7 +117,7 @@ def list_(keys: Path, *, as_json: bool) -> None:
         keep_secrets_in()
         with Keymaker(keys) as keymaker:
             reports = keymaker.list()
-            _warn(keymaker.left_out())
+            _warn(keymaker.about_other_files())
         if as_json:
             print_json([_as_json(each) for each in reports])
             return
@@ -151,7 +151,7 @@ def verify(keys: Path, *, online: bool, as_json: bool, base_url: str | None, pas
         keep_secrets_in()
         with Keymaker(keys, base_url=base_url) as keymaker:
             reports = keymaker.verify(online=online, pasture=bool(pasture))
-            _warn(keymaker.left_out())
+            _warn(keymaker.about_other_files())
         if as_json:
             print_json([_as_json(each) for each in reports])
         else:

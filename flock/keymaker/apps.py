@@ -14,13 +14,13 @@ from flock.errors import BadKeys, KeyNotMade, Problem, printable
 from flock.files import unreadable
 from flock.keymaker.keyfile import write_private
 from flock.keymaker.questions import Questions
+from flock.keys import APP_FILE
 from flock.keys.core_dumps import forbid_core_dumps
 from flock.keys.credentials import Token
 from flock.keys.hints import doubts
 from flock.keys.json_file import read_object
 from flock.keys.names import read_fields
 
-APP_FILE = ".app.json"  # in the folder of key files; names that start with a dot are no key files
 _FIELDS = {
     "consumer_token": "consumer key (X: API Key)",
     "consumer_token_secret": "consumer secret (API Key Secret)",

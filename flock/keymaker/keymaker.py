@@ -22,7 +22,7 @@ from flock.keymaker.questions import NoQuestions, Questions, with_patience
 from flock.keymaker.sessions import Sessions
 from flock.keymaker.survey import Inquiry, Report, look_over
 from flock.keymaker.x import XFlow
-from flock.keys import Key, left_out, read_key, read_keys
+from flock.keys import Key, about_other_files, read_key, read_keys
 from flock.keys.credentials import PRACTICE, Server, secret_names
 from flock.keys.names import field_named, read_fields
 from flock.networks.x.api import ROOT_URL
@@ -131,12 +131,11 @@ class Keymaker:
         inquiry = Inquiry(self._sessions, self._base_url, pasture=pasture)
         return inquiry.ask_all(reports) if online else reports
 
-    def left_out(self) -> tuple[str, ...]:
-        """Return a line for each file that is no key file by its name, but probably meant as one.
-
-        Raises BadKeys if there is no key file.
+    def about_other_files(self) -> tuple[str, ...]:
+        """Return a line for each file that is no key file by its name, but probably meant as one, and one where
+        others can read the secrets of the app. Raises BadKeys if there is no key file.
         """
-        return left_out(self.folder)
+        return about_other_files(self.folder)
 
     def close(self) -> None:
         """Close all connections."""

@@ -10,11 +10,12 @@ from flock.keys.credentials import (
     XCredentials,
 )
 from flock.keys.folder import (
+    APP_FILE,
     KeyRing,
     PracticeNames,
+    about_other_files,
     is_readable_by_others,
     key_files,
-    left_out,
     poem_problem,
     read_keys,
     shared_poems,
@@ -22,6 +23,7 @@ from flock.keys.folder import (
 from flock.keys.key import Key, Params, find_poem, read_key
 
 __all__ = [
+    "APP_FILE",
     "CREDENTIALS",
     "BlueskyCredentials",
     "Credentials",
@@ -32,11 +34,11 @@ __all__ = [
     "Params",
     "PracticeNames",
     "XCredentials",
+    "about_other_files",
     "find_poem",
     "is_readable_by_others",
     "key_files",
     "keys_called",
-    "left_out",
     "poem_problem",
     "read_key",
     "read_keys",

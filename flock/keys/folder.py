@@ -20,6 +20,7 @@ from flock.keys.names import Reading, field_named, is_of_oauth_2, meanings, read
 from flock.keys.secrecy import HIDDEN, looks_like_a_token
 from flock.poem import read_poem
 
+APP_FILE = ".app.json"  # the app on X of the folder's bots; names that start with a dot are no key files
 _NAMED_FIELDS = 20  # unknown fields of one file that get a line each
 _NAMED = 3  # files of one trouble that get a line each; the others are counted
 _LIKE_EXAMPLES = "like the files in keys.example/"
@@ -99,12 +100,13 @@ def _how_to_make_it_a_key(name: str) -> str:
     return ""
 
 
-def left_out(folder: Path) -> tuple[str, ...]:
-    """Return a line for each file that is no key file by its name, but probably meant as one.
+def about_other_files(folder: Path) -> tuple[str, ...]:
+    """Return a line for each file that is no key file by its name, but probably meant as one, and one where
+    others can read the secrets of the app.
 
     Raises BadKeys when there is no key file, or the folder cannot be read.
     """
-    return tuple(_left_out(folder, _look_into(folder)[1]))
+    return (*_left_out(folder, _look_into(folder)[1]), *_readable_by_others(folder, ()))
 
 
 def _left_out(folder: Path, others: list[str]) -> Iterator[str]:
@@ -149,7 +151,7 @@ def read_keys(folder: Path) -> KeyRing:
             keys[bot] = by_token[token] = key
             warnings += _doubtful_fields(key)
     warnings += _left_out(folder, others)
-    warnings += _readable_by_others(keys.values())
+    warnings += _readable_by_others(folder, keys.values())
     return KeyRing(tuple(keys.values()), tuple(problems), tuple(warnings))
 
 
@@ -274,14 +276,14 @@ def _why_unread(name: str, reading: Reading, credentials: type[Credentials]) -> 
     return f"unknown field; did you mean {near!r}?" if near else "unknown field; it is ignored"
 
 
-def _readable_by_others(keys: Iterable[Key]) -> Iterator[str]:
-    """Warn of key files with secrets that other users may read; practice keys are no secret."""
+def _readable_by_others(folder: Path, keys: Iterable[Key]) -> Iterator[str]:
+    """Warn of files with secrets that other users may read; practice keys are no secret."""
     secret = (key for key in keys if not key.practises and secret_names(type(key.credentials)))
-    open_files = [key.file for key in secret if is_readable_by_others(key.file)]
+    files = (folder / APP_FILE, *(key.file for key in secret))
+    open_files = [file for file in files if is_readable_by_others(file)]
     for file in open_files[:_NAMED]:
         yield printable(f"{file}: others can read its secrets; run: chmod 600 {shlex.quote(str(file))}")
     if len(open_files) > _NAMED:
-        folder = open_files[0].parent
         more = f"others can read the secrets of {_counted(len(open_files) - _NAMED, 'more key file')}"
         yield printable(f"{folder}: {more}; run: chmod 600 {shlex.quote(str(folder))}/*.json")
 
@@ -297,5 +299,5 @@ def is_readable_by_others(file: Path) -> bool:
         return False
     try:
         return bool(file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO))
-    except OSError:  # removed since it was read
+    except OSError:  # there is none, or it was removed since it was read
         return False

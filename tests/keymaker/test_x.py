@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from flock.errors import BadKeys, BadPoem, KeyNotMade
 from flock.keymaker import App, Keymaker
-from flock.keymaker.apps import APP_FILE
+from flock.keys import APP_FILE
 from flock.networks.registry import Networks
 from flock.options import settle_options
 from flock.pasture import Pasture
