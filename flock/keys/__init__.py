@@ -10,8 +10,10 @@ from flock.keys.credentials import (
     XCredentials,
 )
 from flock.keys.folder import (
+    APP_FILE,
     KeyRing,
     PracticeNames,
+    about_other_files,
     is_readable_by_others,
     key_files,
     poem_problem,
@@ -21,6 +23,7 @@ from flock.keys.folder import (
 from flock.keys.key import Key, Params, find_poem, read_key, with_about
 
 __all__ = [
+    "APP_FILE",
     "CREDENTIALS",
     "BlueskyCredentials",
     "Credentials",
@@ -31,6 +34,7 @@ __all__ = [
     "Params",
     "PracticeNames",
     "XCredentials",
+    "about_other_files",
     "find_poem",
     "is_readable_by_others",
     "key_files",

@@ -104,6 +104,8 @@ def test_a_pasture_that_runs_alone_has_an_account_for_each_of_them(town: Town, s
     pasture = start("pasture", town.keys, "--port", "0")
     assert pasture.process.stdout is not None
     url = pasture.process.stdout.readline().split()[5].rstrip(":")
+    line = next(line for line in pasture.process.stdout if line.startswith("make keys for new accounts: "))
+    assert line.rstrip().endswith(f" keys new {town.keys} --app {town.keys / 'xavier.json'} --base-url {url}")
 
     found = requests.get(f"{url}/xrpc/com.atproto.identity.resolveHandle?handle=blue.test", timeout=10)
     token = {"Authorization": "Bearer sesame-mary"}
