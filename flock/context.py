@@ -74,7 +74,7 @@ def open_context(options: Options, events: Events | None = None) -> Context:
     """
     clock = SystemClock()
     keep = options.keep_history
-    journal: Journal = MemoryJournal() if options.dry_run else open_journal(options.state_file, keep=keep)
+    journal: Journal = MemoryJournal() if options.dry_run else open_journal(options.journal, keep=keep)
     try:
         return Context(
             options=options,

@@ -17,6 +17,7 @@ from flock.errors import BadOption, JournalError, printable
 from flock.events import Died, Event, NewJournal, Out
 from flock.journal import Command
 from flock.sheep.sheep import Sheep
+from flock.state import absolute
 from flock.threads.pool import thread_pool
 from flock.watch import Watch, snapshot
 
@@ -58,7 +59,7 @@ class Herd:
         pool = thread_pool(max(1, threads))
         self.tell(Out, sheep=len(flock), where=self._where(), first_in=self._first_in(flock))
         if self.context.journal.is_new:
-            self.tell(NewJournal, path=str(self.context.options.state_file.absolute()))
+            self.tell(NewJournal, path=str(absolute(self.context.options.journal)))
         if flock:
             self._map(pool, work, flock, on_home)
         else:

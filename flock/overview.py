@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -16,13 +16,14 @@ from typing import Any
 
 from flock import errors
 from flock.errors import BadPoem, Problem
-from flock.journal import WELL, Command, Condition, Noted, Place, Record, Standing, open_journal
+from flock.journal import WELL, Command, Condition, Noted, Place, Record, Standing, find_journal
 from flock.observers.console import iso
 from flock.options import Options
 from flock.poem import read_poem
 from flock.roster import Member, Roster, read_roster
 from flock.sheep.place import age_at, drawn_by, found_again
 from flock.sheep.sheep import STEADFAST
+from flock.state import Where, absolute
 from flock.temperament import Recitation, seed_of
 from flock.watch import UNANSWERED, has_gone_quiet
 
@@ -128,7 +129,7 @@ class Overview:
     """
 
     at: float
-    journal: Path
+    journal: Where
     has_run: bool
     processes: tuple[Process, ...]
     bots: tuple[Bot, ...]
@@ -175,13 +176,11 @@ def look_over(
     Raises BadKeys when there is no key file at all, BadOption for a name that no bot has, and JournalError when
     the journal cannot be read.
     """
-    path = options.state_file
     records: list[Record] = []
     tally: Mapping[str, Mapping[str, int]] = {}
-    if has_run := path.exists():
-        journal = open_journal(path, read_only=True)
-        records, tally = journal.bots(), journal.tally(midnight)
-        journal.close()
+    if journal := find_journal(options.journal):
+        with closing(journal):
+            records, tally = journal.bots(), journal.tally(midnight)
     roster = read_roster(folder, options, records).called(names)
     known = {record.bot: record for record in records}
     viewer = _Viewer(roster, options, now)
@@ -191,8 +190,8 @@ def look_over(
     )
     return Overview(
         at=now,
-        journal=path.absolute(),
-        has_run=has_run,
+        journal=absolute(options.journal),
+        has_run=journal is not None,
         processes=_processes(bots),
         bots=bots,
         problems=roster.problems,

@@ -186,7 +186,7 @@ class Shepherd(SimpleShepherd):
         options, intervals = self.context.options, [sheep.line_interval for sheep in self.all_sheep]
         of_machine = shortfalls(len(intervals), pasture=self.context.networks.has_pasture)
         keep = options.keep_history
-        of_disk = () if options.dry_run else journal_troubles(intervals, keep, options.state_file)
+        of_disk = () if options.dry_run else journal_troubles(intervals, keep, options.journal)
         for line in (*of_machine, *of_disk):
             log.warning("%s", line)
 

@@ -101,5 +101,5 @@ def _of_machine(flock: Sequence[Sheep], networks: Networks, options: Options) ->
     intervals = [sheep.line_interval for sheep in flock]
     for text in shortfalls(len(flock), pasture=has_pasture):
         yield Finding("machine", text)
-    for text in journal_troubles(intervals, options.keep_history, options.state_file):
+    for text in journal_troubles(intervals, options.keep_history, options.journal):
         yield Finding("machine", text)
