@@ -133,23 +133,20 @@ class PostgresServer:
         """Stop the server: at once (SIGINT), as by a crash (SIGQUIT), or by a kill (SIGKILL)."""
         if self._process is None:
             return
+        children = self._children()
         process, self._process = self._process, None
         process.send_signal(how)
         process.wait(_PATIENCE)
-        if how is signal.SIGKILL:  # those that it had started end by themselves, and the next server waits for it
-            deadline = time.monotonic() + _PATIENCE
-            while self._has_children(process.pid):
-                assert time.monotonic() < deadline
-                threading.Event().wait(0.02)
-            (self._data / "postmaster.pid").unlink(missing_ok=True)
+        deadline = time.monotonic() + _PATIENCE
+        while any(map(_lives, children)):  # after a kill they end by themselves, a little later
+            assert time.monotonic() < deadline
+            threading.Event().wait(0.02)
+        (self._data / "postmaster.pid").unlink(missing_ok=True)
 
-    @staticmethod
-    def _has_children(group: int) -> bool:
-        try:
-            os.killpg(group, 0)
-        except ProcessLookupError:
-            return False
-        return True
+    def _children(self) -> list[int]:
+        assert self._process
+        pid = self._process.pid
+        return list(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
 
     def freeze(self) -> None:
         """Stop all processes of the server, as a machine that hangs would."""
@@ -161,8 +158,7 @@ class PostgresServer:
 
     def _signal_all(self, number: signal.Signals) -> None:
         assert self._process
-        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()
-        for pid in (self._process.pid, *map(int, children)):
+        for pid in (self._process.pid, *self._children()):
             os.kill(pid, number)
 
     def url(self, database: str, *, password: str | None = PASSWORD) -> str:
@@ -190,6 +186,14 @@ class PostgresServer:
         """Stop the server, and remove all of it."""
         self.stop(signal.SIGQUIT)
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def main() -> None:

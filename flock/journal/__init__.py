@@ -6,7 +6,9 @@ It is what makes each post go out exactly once, also after a kill -9. `open_jour
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack, closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from flock.errors import BadOption
@@ -46,31 +48,54 @@ __all__ = [
     "open_journal",
 ]
 
-_EXPECTED = "expected the path of a file, or a URL such as sqlite:///var/lib/flock/flock.db or postgresql://db.example/flock"
+if TYPE_CHECKING:
+    from flock.journal.postgres.journal import PostgresJournal
+
+_INSTALL = "type: pip install 'poem-flock[cluster]'"
+_EXPECTED = (
+    "expected the path of a file, or a URL such as sqlite:///var/lib/flock/flock.db or "
+    "postgresql://db.example/flock"
+)
 
 
 def open_journal(
     where: str | os.PathLike[str] | Database, *, keep: float = 2 * DAY, read_only: bool = False
 ) -> Journal:
-    """Open the journal at `where`: a path, or a URL `sqlite:///absolute/path`, percent-encoded.
+    """Open the journal at `where`: a path, a URL `sqlite:///absolute/path`, percent-encoded, or a PostgreSQL
+    database, by its URL as libpq reads it.
 
     What was said is remembered for `keep` seconds. With `read_only` nothing is created, migrated or written, and a
     flock may run meanwhile; methods that write raise JournalError.
 
-    Raises BadOption for another kind of URL, JournalError if the journal cannot be used, and BotsTaken if an older
-    flock still writes it, in which case it cannot be brought up to date yet.
+    Raises BadOption for another kind of URL, or when psycopg is missing; JournalError if the journal cannot be
+    used; and BotsTaken if an older flock still writes it, in which case it cannot be brought up to date yet.
     """
     state = _state(where)
     if isinstance(state, Path):
         return SqliteJournal(state, keep=keep, read_only=read_only)
-    raise BadOption(f"the journal {state}: this version keeps no journal in a database")
+    return _in_database(state, keep=keep, read_only=read_only)
 
 
 def find_journal(where: Where) -> Journal | None:
     """Open the journal at `where` to be read only, or return None if there is none yet. Raises JournalError."""
     if isinstance(where, Path) and not where.exists():
         return None
-    return open_journal(where, read_only=True)
+    if isinstance(where, Path):
+        return open_journal(where, read_only=True)
+    with ExitStack() as opened:
+        journal = opened.enter_context(closing(_in_database(where, read_only=True)))
+        if not journal.has_tables:
+            return None
+        opened.pop_all()
+        return journal
+
+
+def _in_database(database: Database, *, keep: float = 2 * DAY, read_only: bool) -> PostgresJournal:
+    try:
+        from flock.journal.postgres.journal import PostgresJournal  # noqa: PLC0415 - an extra
+    except ImportError:
+        raise BadOption(f"the journal {database}: psycopg is not installed; {_INSTALL}") from None
+    return PostgresJournal(database, keep=keep, read_only=read_only)
 
 
 def _state(where: str | os.PathLike[str] | Database) -> Where:
