@@ -76,6 +76,8 @@ def open_context(options: Options, events: Events | None = None) -> Context:
     keep = options.keep_history
     journal: Journal = MemoryJournal() if options.dry_run else open_journal(options.journal, keep=keep)
     try:
+        if options.flock_posts_per_day is not None:
+            journal.limit(options.flock_posts_per_day)
         return Context(
             options=options,
             clock=clock,

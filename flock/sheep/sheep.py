@@ -220,7 +220,11 @@ class Sheep:
         self.standing = shifted(fares, clock.now() - wall)
         is_backing_off = fares.condition is Condition.BACKING_OFF
         tries_again = self.standing.until if is_backing_off else 0.0
-        self._delivery.resume(here._replace(due=clock.now() + here.due - wall), tries_again)
+        self._delivery.resume(
+            here._replace(due=clock.now() + here.due - wall),
+            tries_again,
+            is_taken_over=self.context.journal.is_taken_over(self.bot),
+        )
         if believed != (place, standing):
             self._delivery.keep(self.standing)  # so that the runs of cron do not each wait anew
 
