@@ -46,9 +46,11 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Process:
-    """A process that runs `bots` of the flock. `since` is a wall-clock time, or None if it is not known."""
+    """A process that runs `bots` of the flock. `since` is a wall-clock time, or None if it is not known; `host` is
+    the name of its machine, empty for this one."""
 
     pid: int
+    host: str = ""
     since: float | None
     bots: int
 
@@ -75,6 +77,7 @@ class Bot:
     advice: str = ""
     until: float | None = None
     pid: int | None = None
+    host: str = ""
     since: float | None = None
     paused: float | None = None
     age: float = 0.0
@@ -104,6 +107,7 @@ class Bot:
             "advice": self.advice,
             "until": _iso(self.until),
             "pid": self.pid,
+            "host": self.host or None,
             "since": _iso(self.since),
             "paused_since": _iso(self.paused),
             "age": round(self.age, 4),
@@ -157,7 +161,8 @@ class Overview:
             "has_run": self.has_run,
             "running": bool(self.processes),
             "processes": [
-                {"pid": each.pid, "since": _iso(each.since), "bots": each.bots} for each in self.processes
+                {"pid": each.pid, "host": each.host or None, "since": _iso(each.since), "bots": each.bots}
+                for each in self.processes
             ],
             "posts_today": self.today,
             "dollars_today": {name: round(dollars, 4) for name, dollars in self.spent.items()},
@@ -199,12 +204,17 @@ def look_over(
 
 
 def _processes(bots: Sequence[Bot]) -> tuple[Process, ...]:
-    counts = Counter(bot.pid for bot in bots if bot.pid is not None)
-    since: dict[int | None, float | None] = {}
+    counts = Counter((bot.pid, bot.host) for bot in bots if bot.pid is not None)
+    since: dict[tuple[int | None, str], float] = {}
     for bot in bots:
         if bot.pid is not None and bot.since is not None:
-            since[bot.pid] = min(bot.since, since.get(bot.pid) or math.inf)
-    return tuple(Process(pid=pid, since=since.get(pid), bots=count) for pid, count in counts.most_common())
+            which = bot.pid, bot.host
+            since[which] = min(bot.since, since.get(which, math.inf))
+    return tuple(
+        Process(pid=pid, host=host, since=since.get((pid, host)), bots=count)
+        for (pid, host), count in counts.most_common()
+        if pid is not None
+    )
 
 
 class _Viewer:
@@ -239,6 +249,7 @@ class _Viewer:
             advice=_advice(standing) if why == standing.trouble else "",
             until=until,
             pid=record.holder,
+            host=record.host,
             since=record.since,
             paused=place.paused,
             age=age,

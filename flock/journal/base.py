@@ -188,9 +188,10 @@ def in_order(found: Iterable[Noted]) -> list[Noted]:
 class Record(NamedTuple):
     """All that the journal knows of one bot, except for its earlier posts.
 
-    `kept` is what `Journal.read` returns. `said` is the latest post that was made or may have been, if the journal
-    still has it. `holder` is the process that runs the bot at this moment, or None; `since` is the wall-clock time
-    at which it began to, if that is known. `commands` are those that it has not obeyed yet.
+    `kept` is what `Journal.read` returns. `said` is the latest post that was made or may have been, if the
+    journal still has it. `holder` is the process that runs the bot now, or None; `since` is the wall-clock time
+    at which it began to, if that is known, and `host` its machine, empty for this one. `commands` are those that
+    it has not obeyed yet.
     """
 
     bot: str
@@ -199,6 +200,7 @@ class Record(NamedTuple):
     said: Noted | None = None
     holder: int | None = None
     since: float | None = None
+    host: str = ""
     commands: tuple[Command, ...] = ()
 
 

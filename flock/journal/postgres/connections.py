@@ -36,7 +36,9 @@ _SETTINGS = {
 # A frozen client must not hold up others: its transaction, and the locks with it, end on the server.
 _BOUNDS = """
     SET statement_timeout = {milliseconds}; SET lock_timeout = {milliseconds};
-    SET idle_in_transaction_session_timeout = 4000
+    SET idle_in_transaction_session_timeout = 4000;
+    SELECT set_config('synchronous_commit', 'on', false)
+        WHERE current_setting('synchronous_commit') IN ('off', 'local')
 """
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,7 +19,7 @@ _ENDED = "outcome IN ('said', 'skipped', 'unknown')"
 _RUNS = "lease.until > clock_timestamp()"
 
 _BOTS = f"""
-    SELECT sheep.bot, account, lease.pid, CASE WHEN lease.pid IS NOT NULL THEN held_since END, is_kept,
+    SELECT sheep.bot, account, lease.pid, lease.host, CASE WHEN lease.pid IS NOT NULL THEN held_since END, is_kept,
         {KEPT}, latest.*
     FROM sheep LEFT JOIN lease ON lease.epoch = sheep.epoch AND {_RUNS}
     LEFT JOIN LATERAL (
@@ -94,7 +95,7 @@ def tally(connection: Connection, since: float) -> dict[str, dict[str, int]]:
 
 
 def _record(row: Sequence[Any]) -> Record:
-    bot, account, holder, since, is_kept, *rest = row
+    bot, account, holder, host, since, is_kept, *rest = row
     values, post = rest[: len(COLUMNS)], rest[len(COLUMNS) :]
     return Record(
         bot,
@@ -103,6 +104,7 @@ def _record(row: Sequence[Any]) -> Record:
         said=_noted(bot, post) if post[0] is not None else None,
         holder=holder,
         since=since,
+        host="" if host in (None, socket.gethostname()) else host,
     )
 
 
