@@ -39,7 +39,7 @@ def test_help_imports_neither_numpy_nor_the_network_stack() -> None:
 
 
 def test_help_takes_little_time() -> None:
-    """`flock --help` takes under 0.3 s of CPU."""
+    """`flock --help` takes under 0.6 s of CPU, also on a busy machine."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run([sys.executable, "-m", "flock", "--help"], capture_output=True, check=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
