@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
-from flock.errors import RateLimited, Suspended, Unavailable
+from flock.errors import BotsTaken, RateLimited, Suspended, Unavailable
 from flock.events import Died, GoneQuiet, Out, Rounds
 from flock.herd import Herd, patient_threads
+from flock.journal import MemoryJournal
 from flock.sheep.sheep import Sheep
 from tests.conftest import TIMEOUT
 from tests.world import START, World
@@ -255,3 +256,33 @@ def test_the_switch_interval_grows_with_the_threads(threads: int, expected: floa
     with patient_threads(threads):
         assert max(before, expected) == pytest.approx(sys.getswitchinterval())
     assert before == sys.getswitchinterval()
+
+
+class Robbed(MemoryJournal):
+    """A journal of which another flock takes the bots `lost`."""
+
+    lost: tuple[str, ...] = ()
+
+    def look_after(self, now: float) -> Sequence[str]:
+        return super().look_after(now) or self.lost
+
+
+def test_bots_that_another_flock_has_taken_leave_the_herd(
+    make_world: Callable[..., World], caplog: pytest.LogCaptureFixture
+) -> None:
+    """The others go on; one line tells. A herd that has no bot left ends."""
+    journal = Robbed()
+    world = make_world(journal=journal)
+    herd = Herd([world.raise_sheep(name) for name in NAMES], world.context)
+    lost, *others = herd.flock
+    journal.lost = (lost.bot,)
+
+    herd.look_around()
+
+    assert (others, True) == (herd.flock, lost.is_dismissed)
+    assert ["another flock runs ann now: this one was not heard of for some seconds"] == caplog.messages
+    herd.look_around()
+    assert 1 == len(caplog.messages)
+    journal.lost = tuple(sheep.bot for sheep in others)
+    with pytest.raises(BotsTaken, match=r"another flock runs ben, cat, dan now: .*, and has no bot left"):
+        herd.look_around()

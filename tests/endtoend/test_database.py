@@ -122,7 +122,7 @@ def test_a_flock_with_a_file_never_loads_the_extra(make_folder: Make, tmp_path: 
         "Shepherd(sys.argv[1], options=Options(pasture=True, state=Path(sys.argv[2]))).once()\n"
         "print(sorted(name for name in sys.modules if 'psycopg' in name or 'postgres' in name))"
     )
-    command = [sys.executable, "-c", program, folder.path, tmp_path / "flock.db"]
+    command: list[str | Path] = [sys.executable, "-c", program, folder.path, tmp_path / "flock.db"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "[]" in done.stdout.splitlines()
     assert (tmp_path / "flock.db").exists()

@@ -438,6 +438,22 @@ class TestDatabases:
         assert "sesame" not in told
         assert "\n" not in str(error.value)
 
+    def test_a_wrong_clock_is_told(
+        self,
+        open_one: Callable[..., PostgresJournal],
+        monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        """Other flocks read what this one writes."""
+        open_one()
+        assert not caplog.messages
+        right = time.time
+        monkeypatch.setattr("time.time", lambda: right() - 3600.5)
+        open_one()
+        assert ["this machine's clock is 1h behind that of the journal's server"] == [
+            message.partition(";")[0] for message in caplog.messages
+        ]
+
     def test_no_server_is_told(self) -> None:
         """Where nothing listens."""
         with pytest.raises(JournalError, match=r"the server cannot be used .*refused"):

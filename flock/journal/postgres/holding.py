@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from flock.errors import BotsTaken
 from flock.journal.base import Place, Standing
 from flock.journal.postgres import statements as sql
 from flock.journal.postgres.accounts import Accounts
-from flock.journal.postgres.claiming import claim, who_has
+from flock.journal.postgres.claiming import Claimed, claim, who_has
 from flock.journal.postgres.connections import Connection
 from flock.journal.postgres.leases import Lease
 from flock.journal.postgres.session import Session
@@ -45,9 +46,7 @@ class Holding:
             bots = list(dict.fromkeys(bot for bot in bots if bot not in self._claimed))
             if not bots:
                 return
-            with self._session.translated():
-                epoch = self.lease.take()
-            found = self._session.ask(lambda connection: claim(connection, bots, epoch))
+            found = self._take(bots)
             others = self.accounts.note({bot: accounts[bot] for bot in bots if bot in accounts})
             if others:
                 self._free([claimed.row for claimed in found.values()])
@@ -58,6 +57,15 @@ class Holding:
                 self._prefetched[bot] = claimed.kept
                 (self._taken_over.add if claimed.is_taken_over else self._taken_over.discard)(bot)
             self._claimed.update(bots)
+
+    def _take(self, bots: Sequence[str]) -> dict[str, Claimed]:
+        """Claim the bots in the database, under the lease that holds when that is done."""
+        while True:
+            with self._session.translated():
+                epoch = self.lease.take()
+            found = self._session.ask(partial(claim, bots=bots, epoch=epoch))
+            if epoch == self.lease.epoch:
+                return found
 
     def recognize(self, bot: str, name: str, account: str) -> str:
         """See `Journal.recognize`."""

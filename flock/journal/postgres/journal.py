@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -24,10 +26,14 @@ from flock.journal.postgres.session import Session
 from flock.journal.postgres.statements import lists
 from flock.journal.postgres.trouble import UNSTORABLE
 from flock.state import Database
-from flock.units import DAY
+from flock.units import DAY, roughly
 
 _PRUNE_EVERY = 8  # posts of a bot
 _PATIENCE = 4.0  # seconds for a statement of a group
+_CLOCK = "SELECT extract(epoch FROM clock_timestamp())::double precision"
+_CLOCK_SLACK = 10.0  # seconds
+
+log = logging.getLogger(__name__)
 
 
 class PostgresJournal:
@@ -72,9 +78,21 @@ class PostgresJournal:
             try:
                 self.is_new = self._session.ask(schema.migrate)
                 self._session.ask(schema.check)
+                self._warn_of_clocks()
             except BaseException:
                 self._session.close()
                 raise
+
+    def _warn_of_clocks(self) -> None:
+        """Warn if this machine's clock is off: other flocks read the times that this one writes."""
+        ahead = time.time() - self._session.fetch(_CLOCK)[0][0]
+        if abs(ahead) > _CLOCK_SLACK:
+            way = "ahead of" if ahead > 0 else "behind"
+            log.warning(
+                "this machine's clock is %s %s that of the journal's server; set both (timedatectl set-ntp true)",
+                roughly(abs(ahead)),
+                way,
+            )
 
     @property
     def has_tables(self) -> bool:

@@ -14,7 +14,7 @@ from flock.journal.postgres.connections import Connection, Link, Server
 from flock.journal.postgres.trouble import LOST, trouble, what
 from flock.state import Database
 
-_PATIENCE = 60.0  # seconds for a statement
+_WRITING, _LOOKING = 15.0, 120.0  # seconds for a statement; the shepherd asks, whom systemd's watchdog expects
 _Found = TypeVar("_Found")
 
 
@@ -26,7 +26,7 @@ class Session:
         self, database: Database, server: Server, on_lost: Callable[[], None], *, read_only: bool
     ) -> None:
         self.database = database
-        self._link = Link(server.connect, _PATIENCE)
+        self._link = Link(server.connect, _LOOKING if read_only else _WRITING)
         self._on_lost = on_lost
         self._is_read_only = read_only
         self._pid = os.getpid()
