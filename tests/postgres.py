@@ -197,7 +197,9 @@ def _lives(pid: int) -> bool:
 
 
 def main() -> None:
-    """Run a server until Ctrl-C."""
+    """Run a server until Ctrl-C or SIGTERM, also where a shell has it started with `&`, which ignores SIGINT."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     server = PostgresServer()
     try:
         server.start()
