@@ -31,8 +31,8 @@ class Changes(NamedTuple):
 class Reload:
     """Finds what has changed in `folder` since the sheep of a flock were made, and makes the sheep that are added.
 
-    `raise_sheep` makes one from its key; `wait_for` waits until the bots of these names have left the flock, and
-    returns those that still post.
+    `raise_sheep` makes one from its key; `find_haste` returns what is wrong with the intervals of a key, or None;
+    `wait_for` waits until the bots of these names have left the flock, and returns those that still post.
     """
 
     def __init__(
@@ -40,11 +40,13 @@ class Reload:
         folder: Path,
         context: Context,
         raise_sheep: Callable[[Key], Sheep],
+        find_haste: Callable[[Key], Problem | None],
         wait_for: Callable[[Iterable[str]], Collection[str]],
     ) -> None:
         self._folder = folder
         self._context = context
         self._raise_sheep = raise_sheep
+        self._find_haste = find_haste
         self._wait_for = wait_for
 
     def find(self, flock: Sequence[Sheep]) -> Changes:
@@ -59,19 +61,20 @@ class Reload:
             self._complain(error.problems, set())
             return Changes(bad=len(error.problems))
         keys, problems = one_for_each_bot(ring.keys, self._context)
-        problems = [*ring.problems, *problems]
         known = self._match(keys, flock)
         unusable = files.keys() - {key.file for key in keys}
         stays = {*known.values(), *(sheep for sheep in flock if sheep.json_file in unusable)}
+        hasty = {key.file: problem for key in keys if (problem := self._find_haste(key))}
+        keys = [key for key in keys if key.file not in hasty]
         added, troubles = self._raise([key for key in keys if key.file not in known])
-        problems += troubles
+        problems = [*ring.problems, *problems, *hasty.values(), *troubles]
         if not (stays or added):
             problems.append(Problem(self._folder, "", "no bot would be left"))
             stays = set(flock)
         removed = [sheep for sheep in flock if sheep not in stays]
         for warning in (*ring.warnings, *shared_poems(keys)):
             log.warning("%s", warning)
-        self._complain(problems, {sheep.json_file for sheep in stays})
+        self._complain(problems, {*known, *(sheep.json_file for sheep in stays)})
         renewed = [
             (known[key.file], Renewal(key, files[key.file]))
             for key in keys

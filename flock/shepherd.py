@@ -22,7 +22,7 @@ from flock.context import Context, open_context
 from flock.doubts import doubts_about
 from flock.errors import BadKeys, BadOption, BadPoem, FlockError, Problem, printable
 from flock.events import Called, Events, Reloaded, Stopped, Stopping
-from flock.haste import refuse_haste
+from flock.haste import find_haste, refuse_haste
 from flock.herd import Herd, patient_threads
 from flock.keys import Key, poem_problem, read_keys, shared_poems
 from flock.options import Options, settle_options
@@ -88,7 +88,8 @@ class SimpleShepherd:
             intervals = (self.line_interval, self.poem_interval)
             self.all_sheep, problems = make_flock(self._make_sheep, keys, self.context, *intervals)
             _tell_or_raise(problems, skip=options.skip_bad and bool(self.all_sheep))
-            if not options.yes_really:
+            self._may_be_hasty = options.yes_really
+            if not self._may_be_hasty:
                 refuse_haste(self.all_sheep, self.context.networks)
         except BaseException:
             if context is None:
@@ -99,6 +100,11 @@ class SimpleShepherd:
 
     def _raise_sheep(self, key: Key) -> Sheep:
         return self._make_sheep(key.file, self.line_interval, self.poem_interval, key=key, context=self.context)
+
+    def _find_haste(self, key: Key) -> Problem | None:
+        if self._may_be_hasty:
+            return None
+        return find_haste(key, self.line_interval, self.poem_interval, self.context.networks)
 
     def doubts(self, flock: Sequence[Sheep]) -> Iterator[str]:
         """Yield what the operator should know about the poems of `flock` before the first post, each poem once."""
@@ -256,7 +262,7 @@ class Shepherd(SimpleShepherd):
         if self._is_reading:
             return
         self._is_reading = True
-        reader = Reload(self._folder, self.context, self._raise_sheep, self.herd.wait_for)
+        reader = Reload(self._folder, self.context, self._raise_sheep, self._find_haste, self.herd.wait_for)
         flock = tuple(self.herd.flock)
 
         def read() -> None:
