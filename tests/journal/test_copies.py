@@ -49,6 +49,13 @@ def names(folder: Path) -> list[str]:
     return sorted(each.name for each in folder.iterdir())
 
 
+def damage(path: Path) -> None:
+    """Overwrite all pages of the journal but the first, which says where the tables are."""
+    with path.open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xff" * (path.stat().st_size - 4096))
+
+
 def attempt(act: Callable[..., Any], *arguments: Any, results: Any) -> None:
     """Do it in another process, and tell how it ended."""
     try:
@@ -146,9 +153,17 @@ class TestBackUp:
 
     def test_a_missing_journal_leaves_no_copy(self, tmp_path: Path) -> None:
         """The line names the journal."""
-        with pytest.raises(JournalError, match=r"none\.db: No such file"):
+        with pytest.raises(JournalError, match=r"none\.db: there is no such file; check --state"):
             back_up(tmp_path / "none.db", tmp_path / "copy.db")
         assert [] == names(tmp_path)
+
+    def test_a_damaged_journal_leaves_no_copy(self, path: Path, tmp_path: Path) -> None:
+        """Also one whose first page is whole, so that it can be opened."""
+        damage(path)
+
+        with pytest.raises(JournalError, match=r"state/flock\.db: it is damaged; restore a copy"):
+            back_up(path, tmp_path / "copy.db")
+        assert ["state"] == names(tmp_path)
 
 
 class TestRestore:
@@ -253,13 +268,16 @@ class TestRestore:
         other = tmp_path / "other.db"
         with closing(sqlite3.connect(other)) as connection:
             connection.execute("CREATE TABLE sheep (id)")
-        torn, text = tmp_path / "torn.db", tmp_path / "text.db"
+        torn, text, holed = tmp_path / "torn.db", tmp_path / "text.db", tmp_path / "holed.db"
         torn.write_bytes(whole[: len(whole) // 2])
+        holed.write_bytes(whole)
+        damage(holed)
         text.write_text("no journal")
 
-        for bad in (torn, text, other, tmp_path / "none.db"):
-            with pytest.raises(JournalError, match=bad.name):
+        for bad in (torn, text, other, holed, tmp_path / "none.db"):
+            with pytest.raises(JournalError, match=bad.name) as error:
                 restore(bad, path, force=True)
+            assert str(error.value).isprintable()
 
         assert {DOLLY: 3, EWE: 1} == places(path)
         assert ["flock.db", "flock.db.lock"] == names(path.parent)
