@@ -318,7 +318,7 @@ class Rounds(Event):
 
     `alive` is false when most sheep hang: then the watchdog may restart the flock. `quiet` are the bots that are
     overdue for too long. `lag` is for how many seconds the post is due that is overdue longest, of a bot that is
-    neither penned nor waiting.
+    neither penned nor waiting nor paused.
     """
 
     level: ClassVar[int] = logging.NOTSET  # for programs, not for the log
