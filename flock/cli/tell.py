@@ -47,7 +47,7 @@ def tell(keys: Path, *, words: Sequence[str], everyone: bool, as_json: bool, **g
     \b
     pause         begin nothing, also after a restart
     resume        go on, without catching up
-    skip          leave out the line that comes next, or what is left of a line of several posts
+    skip          leave out the line that comes next, or the rest of one under way
     again         say the last line once more
     from N        go on at line N of the poem's file, from 1, as an editor counts
     from-the-top  go on at the first line

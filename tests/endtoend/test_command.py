@@ -56,6 +56,24 @@ def test_help_names_every_exit_code() -> None:
         ]
 
 
+def test_help_fits_a_terminal_of_80_columns() -> None:
+    """Of each command and each of its commands: nothing is cut or broken in the middle of a word."""
+    pages = [["--help"]]
+    for name, command in cli.commands.items():
+        pages.append([name, "--help"])
+        pages += [[name, each, "--help"] for each in getattr(command, "commands", ())]
+
+    long = {
+        " ".join(page): line
+        for page in pages
+        for line in CliRunner().invoke(cli, page, env={"COLUMNS": "80"}).output.splitlines()
+        if len(line) > 80
+    }
+
+    assert len(pages) > 12
+    assert {} == long
+
+
 OF_THE_COMMAND = {"log_format", "log_file", "once", "verbose", "quiet", "alert", "on_trouble", "metrics"}
 
 
