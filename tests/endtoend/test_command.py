@@ -281,6 +281,9 @@ def test_what_a_usage_error_says_to_try_can_be_copied() -> None:
     [
         (["run", "keys", "--temperament", "s"], {"steadfast", "senile"}),
         (["rehearse", "keys.example", "--bot", "@wool"], {"wool_over_wires", "woolly_mammoth"}),
+        (["log", "keys.example", "mee"], {"mee_mee_hitsuji"}),
+        (["tell", "keys.example", "ewe_turn", "from"], {"from", "from-the-top"}),
+        (["keys", "new", "keys.example", "--network", ""], {"x", "bluesky", "mastodon"}),
         (["rehearse", "no/such/folder", "--bot", ""], set()),
         (["rehearse", "--bot", ""], set()),
     ],
