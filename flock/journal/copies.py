@@ -50,12 +50,15 @@ class Restored:
 def back_up(journal: Path, file: Path, *, force: bool = False) -> Copy:
     """Copy the journal into the new file `file`, 0600, also while a flock runs. It appears there as a whole.
 
-    With `force` it replaces a file that is there. Raises BadOption for a `file` that cannot be used, and
+    With `force` it replaces a plain file that is there. Raises BadOption for a `file` that cannot be used, and
     JournalError if the journal cannot be read, or the copy not be written.
     """
     _refuse_journal_itself(journal, file)
-    if not force and os.path.lexists(file):
-        raise BadOption(f"{file}: {_TAKEN}")
+    if os.path.lexists(file):
+        if not force:
+            raise BadOption(f"{file}: {_TAKEN}")
+        if file.exists() and not file.is_file():
+            raise BadOption(f"{file}: this is a folder, a device or a pipe; give the name of a file")
     if not file.parent.is_dir():
         raise BadOption(f"{file}: there is no folder {file.parent}; make it first, or check the path")
     SqliteJournal(journal, read_only=True).close()  # raises where it is none

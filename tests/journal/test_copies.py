@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import shutil
 import sqlite3
 import threading
@@ -137,6 +138,17 @@ class TestBackUp:
         assert "precious" == file.read_text()
         back_up(path, file, force=True)
         assert {DOLLY: 3, EWE: 1} == places(file)
+
+    def test_only_a_plain_file_is_replaced(self, path: Path, tmp_path: Path) -> None:
+        """A folder or a device would be gone, whatever it is for."""
+        folder, pipe = tmp_path / "folder", tmp_path / "pipe"
+        folder.mkdir()
+        os.mkfifo(pipe)
+
+        for place in (folder, pipe):
+            with pytest.raises(BadOption, match="this is a folder, a device or a pipe"):
+                back_up(path, place, force=True)
+        assert (True, True) == (folder.is_dir(), pipe.is_fifo())
 
     @pytest.mark.parametrize("end", ["", "-wal", ".lock", ".sessions"])
     def test_the_journal_itself_is_no_place_for_a_copy(self, path: Path, end: str) -> None:
