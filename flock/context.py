@@ -28,7 +28,7 @@ class Context:
 
     `allowance` is the whole flock's posts a day, or None without a cap. `stop` ends the herd. `calls` counts the
     shepherd's SIGHUPs: each gives penned and waiting sheep another try. `journal_outage` says which sheep tells
-    that the journal cannot be written.
+    that the journal cannot be written. `bots` are those that are claimed for the herd.
     """
 
     options: Options
@@ -40,6 +40,7 @@ class Context:
     stop: StopEvent = field(default_factory=StopEvent)
     calls: int = 0
     journal_outage: Outage = field(default_factory=Outage)
+    bots: set[str] = field(default_factory=set)
 
     def bot(self, key: Key) -> str:
         """Return the name under which the journal knows the key's bot. It is the account's first name, also after
@@ -57,6 +58,7 @@ class Context:
         """Claim the bots of these keys in the journal, all or none. Raises BotsTaken."""
         accounts = {self.bot(key): self.networks.account(key) for key in keys}
         self.journal.claim(list(accounts), {bot: account for bot, account in accounts.items() if account})
+        self.bots.update(accounts)
 
     def close(self) -> None:
         """Close the connections and the journal."""

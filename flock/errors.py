@@ -9,6 +9,7 @@
     ├── BadDecision               `decide` of the operator's own sheep class raised an error or returned no text
     ├── BotsTaken                 another flock is already running these bots
     ├── JournalError              the journal cannot be read or written; nothing may be posted
+    ├── CapReached                a cap of the flock's own: the line waits for its time
     ├── Unstorable                one text or number cannot be stored in a journal; also a ValueError
     └── NetworkError              a post failed; the network's adapter says why in one of these classes
         ├── Wait                  a limit: the network will take the same post later
@@ -125,6 +126,14 @@ class BotsTaken(FlockError):
 
 class JournalError(FlockError):
     """The journal cannot be read or written. Nothing is posted without a journal."""
+
+
+class CapReached(FlockError):
+    """A post waits, since the bot or its flock may make no more now. `until` is steady time, in seconds."""
+
+    def __init__(self, message: str, *, until: float) -> None:
+        super().__init__(message)
+        self.until = until
 
 
 class Unstorable(FlockError, ValueError):

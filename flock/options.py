@@ -23,6 +23,7 @@ from flock.errors import BadOption, printable
 from flock.units import DAY, HOUR, parse_seconds
 
 if TYPE_CHECKING:
+    from flock.poem import Say
     from flock.temperament import Temperament
 
 log = logging.getLogger(__name__)
@@ -43,7 +44,7 @@ ApiVersion = Literal["2", "1.1"]
 
 _CHECKED = (  # also where Python code gives them
     *("line_interval", "poem_interval", "base_url", "seed", "posts_per_day", "flock_posts_per_day"),
-    "keep_history",
+    *("keep_history", "poem_format"),
 )
 _COUNT_BITS = 63  # as the journal's database has them
 _SEED_BITS = 64
@@ -63,8 +64,10 @@ class Options:
     fields are None for which None means something: no `base_url` but the network's own, no `sheep` class but
     Sheep, no cap, no `temperament` but the steadfast one, the platform's folder for `state`.
 
-    `posts_per_day` caps each bot in any 24 hours, and `flock_posts_per_day` all of them together. `temperament` is
-    how those sheep grow old whose keys say nothing of it. `keep_history` is for how many seconds the journal
+    `posts_per_day` caps each bot in any 24 hours, and `flock_posts_per_day` all of them together; the posts are
+    spread over the day, unless `burst`. `temperament` is
+    how those sheep grow old whose keys say nothing of it, and `poem_format` how those poems are said of which
+    neither the key nor the poem's own file says it. `keep_history` is for how many seconds the journal
     remembers what was said; where there is a cap, it is a day at least. `yes_really` allows intervals of 0 on a
     real network.
     """
@@ -84,6 +87,8 @@ class Options:
     keep_history: float = _UNSAID
     temperament: Temperament | None = None
     yes_really: bool = _UNSAID
+    poem_format: Say = _UNSAID
+    burst: bool = _UNSAID
 
     def __post_init__(self) -> None:
         for field in _CHECKED:
@@ -273,6 +278,13 @@ def parse_temperament(text: str) -> Temperament:
     return parse(text)
 
 
+def parse_poem_format(text: str) -> Say:
+    """Return what of a poem is said in one go. Raises ValueError for anything else."""
+    from flock.poem import parse_say  # noqa: PLC0415 - what reads poems, which --help can do without
+
+    return parse_say(text)
+
+
 def parse_seed(value: str | int) -> int:
     """Return a seed: a whole number from 0 to 2**64 - 1. Raises ValueError for anything else."""
     return _whole(value, _SEED_BITS)
@@ -314,6 +326,8 @@ PARSERS = {
     "keep_history": parse_history,
     "temperament": parse_temperament,
     "yes_really": parse_switch,
+    "poem_format": parse_poem_format,
+    "burst": parse_switch,
 }
 
 DEFAULTS = Options(
@@ -326,4 +340,6 @@ DEFAULTS = Options(
     seed=0,
     keep_history=2 * DAY,
     yes_really=False,
+    poem_format="lines",
+    burst=False,
 )

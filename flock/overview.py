@@ -298,7 +298,7 @@ class _Viewer:
         """Return the recitation with that number and its poem, or None if the poem cannot be read any more."""
         key = member.key
         with suppress(BadPoem):
-            poem = tuple(read_poem(key.poem_file))
+            poem = tuple(read_poem(key.poem_file, key.say, self._options.poem_format))
             name = drawn_by(member.bot, self._roster.networks.bot(key), member.name)
             temperament = key.temperament or self._options.temperament or STEADFAST
             return temperament(poem, number, seed_of(self._options.seed, name)), poem

@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 from flock.context import Context
 from flock.errors import BadKeys, BadPoem, BotsTaken, FlockError, Problem, lines_by_file, printable
-from flock.keys import Key, key_files, poem_problem, read_keys, shared_poems
+from flock.keys import Key, key_files, poem_problem, read_keys, shared_poems, with_about
 from flock.loading import one_for_each_bot
-from flock.poem import read_poem
+from flock.poem import about_poem, read_poem
 from flock.sheep.keyfile import KeyFile
 from flock.sheep.renewal import Renewal
 from flock.sheep.sheep import Sheep
@@ -169,7 +169,9 @@ class Reader:
 def _is_other(key: Key, sheep: Sheep) -> bool:
     """Return whether the sheep has another key, or its poem's file other lines."""
     try:
-        return key != sheep.key or list(read_poem(key.poem_file)) != sheep.memory
+        if with_about(key, about_poem(key.poem_file)) != sheep.key:
+            return True
+        return list(read_poem(key.poem_file, key.say, sheep.context.options.poem_format)) != sheep.memory
     except BadPoem:  # exchanged since it was checked; the sheep says so
         return True
 

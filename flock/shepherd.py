@@ -101,7 +101,8 @@ class SimpleShepherd:
     def _find_haste(self, key: Key) -> Problem | None:
         if self._may_be_hasty:
             return None
-        return find_haste(key, self.line_interval, self.poem_interval, self.context.networks)
+        options, networks = self.context.options, self.context.networks
+        return find_haste(key, self.line_interval, self.poem_interval, networks, options.poem_format)
 
     def doubts(self, flock: Sequence[Sheep]) -> Iterator[str]:
         """Yield what the operator should know about the poems of `flock` before the first post, each poem once."""

@@ -196,6 +196,18 @@ def _faithfully(poem: tuple[str, ...]) -> tuple[Utterance, ...]:
     return tuple(Utterance(text, line) for line, text in enumerate(poem))
 
 
+def _words(text: str) -> list[str]:
+    """Return the words of `text`; the last one of each line but the last has the line's end behind it."""
+    lines = [line.split() for line in text.split("\n")]
+    ends = [[*words[:-1], f"{words[-1]}\n"] for words in lines[:-1] if words]
+    return [word for words in (*ends, lines[-1]) for word in words]
+
+
+def _joined(words: Sequence[str]) -> str:
+    """Return words as a text again, with their line ends but the last."""
+    return " ".join(words).replace("\n ", "\n").removesuffix("\n")
+
+
 def _forget(
     poem: tuple[str, ...], forget: float, seed: int, chance: np.random.Generator
 ) -> tuple[list[Utterance], float]:
@@ -210,7 +222,7 @@ def _forget(
     strongest = int(strengths.argmax())
     utterances, kept, all_words = [], 0.0, 0
     for line, text in enumerate(poem):
-        words = text.split()
+        words = _words(text)
         past = forget - float(strengths[line])
         all_words += len(words)
         back = bool(returns[line]) and past > _LINE_GONE
@@ -227,7 +239,7 @@ def _forget(
 
 def _with_a_gap(left: list[str], past: float) -> str:
     """Return what is left of a line, with an ellipsis if its second half is missing."""
-    said = " ".join(left)
+    said = _joined(left)
     return (said.rstrip(".,;:!?") or said) + ELLIPSIS if past > _HALF_GONE else said
 
 
@@ -255,9 +267,9 @@ def _mix_up(said: list[Utterance], mix_up: float, chance: np.random.Generator) -
         if kinds[at] < mix_up / 3:
             said[at], said[at + 1] = there._replace(mood="mixes up lines"), here._replace(mood="mixes up lines")
         elif kinds[at] < mix_up * 2 / 3:
-            mine, other = here.text.split(), there.text.split()
+            mine, other = _words(here.text), _words(there.text)
             crossed = mine[: (len(mine) + 1) // 2] + other[(len(other) + 1) // 2 :]
-            text = " ".join(crossed)
+            text = _joined(crossed)
             if crossed != mine and _fits_one_post(text):
                 said[at] = here._replace(text=text, mood="mixes up lines")
     return said
@@ -296,7 +308,7 @@ def _fixate(
 
 def _say_differently(text: str, start: int) -> Iterator[str]:
     """Yield variations of `text` made of its own words, all different and all short enough for one post."""
-    words = text.removesuffix(ELLIPSIS).split() or [text]
+    words = _words(text.removesuffix(ELLIPSIS)) or [text]
     seen = {text}
     for turn in range(_TRIED_VARIATIONS):
         vary = _VARIATIONS[(start + turn) % len(_VARIATIONS)]
@@ -341,20 +353,20 @@ def _never_twice(said: list[Utterance], before: str = "", after: str = "") -> li
 
 def _echo(words: list[str], depth: int) -> str:
     last = words[-(1 + depth % len(words)) :]
-    return f"{' '.join(last)}{ELLIPSIS} {' '.join(last)}" + ELLIPSIS * (depth // len(words))
+    return f"{_joined(last)}{ELLIPSIS} {_joined(last)}" + ELLIPSIS * (depth // len(words))
 
 
 def _stammer(words: list[str], depth: int) -> str:
-    return " ".join([words[0]] * (1 + depth % 5) + words) + ELLIPSIS * (depth // 5)
+    return _joined([words[0]] * (1 + depth % 5) + words) + ELLIPSIS * (depth // 5)
 
 
 def _fragment(words: list[str], depth: int) -> str:
     start = depth % len(words)
-    return ELLIPSIS + " ".join(words[start:]) + ELLIPSIS * (depth // len(words))
+    return ELLIPSIS + _joined(words[start:]) + ELLIPSIS * (depth // len(words))
 
 
 def _trail_off(words: list[str], depth: int) -> str:
-    return " ".join(words) + ELLIPSIS * depth
+    return _joined(words) + ELLIPSIS * depth
 
 
 _VARIATIONS = (_echo, _stammer, _fragment, _trail_off)

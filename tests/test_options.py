@@ -41,6 +41,8 @@ READ = [
     ("keep_history", "30d", 30 * 86400.0),
     ("keep_history", "10m", 600.0),
     ("temperament", "senile", TEMPERAMENTS["senile"]),
+    ("poem_format", "Stanzas", "stanzas"),
+    ("burst", "1", True),
 ]
 REFUSED = [
     ("line_interval", "-1"),
@@ -69,6 +71,8 @@ REFUSED = [
     ("keep_history", "367d"),
     ("keep_history", "ever"),
     ("temperament", "grumpy"),
+    ("poem_format", "verses"),
+    ("burst", "perhaps"),
 ]
 
 

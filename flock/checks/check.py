@@ -60,7 +60,7 @@ def check(folder: Path, options: Options, *, online: bool = False) -> Report:
     if options.skip_bad and flock:
         warnings, errors = [*errors, *warnings], []
     errors += [] if options.yes_really else _haste(flock, networks)
-    forecasts = forecast(flock, networks, options.flock_posts_per_day)
+    forecasts = forecast(flock, networks, options)
     warnings += doubts_about_poems(flock, context.networks)
     warnings += likenesses(flock)
     warnings += limits_reached(forecasts)

@@ -5,12 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from flock.keys import Key
 from flock.networks.registry import Networks
+from flock.options import Options
 from flock.poem import cut
 from flock.rates import Cycle, cycle_of, under_one_cap
-from flock.sheep.sheep import Sheep
+from flock.sheep.allowance import fair_share
+from flock.sheep.pace import spread
+from flock.sheep.sheep import STEADFAST, Sheep
 
 MONTH = 30  # days
 
@@ -44,45 +48,69 @@ class Forecast:
         return self.dollars_a_post * self.uncapped if self.dollars_a_post else 0.0
 
 
-def forecast(flock: Sequence[Sheep], networks: Networks, flock_cap: int | None) -> list[Forecast]:
-    """Return the forecast of each sheep, in order. `flock_cap` is the flock's posts in any 24 hours, or None.
+class _Recital(NamedTuple):
+    """How many posts each line of a poem makes, and what a post costs on average, in US dollars."""
+
+    pieces: list[int]
+    dollars: float
+
+
+def forecast(flock: Sequence[Sheep], networks: Networks, options: Options) -> list[Forecast]:
+    """Return the forecast of each sheep, in order, under its own cap and the flock's, spread over the day or not.
 
     `networks` tells where the bots post. Nothing is posted, and no server is asked.
     """
-    recitals: dict[object, tuple[list[int], float]] = {}
-    cycles, dollars = [], []
+    recitals: dict[object, _Recital] = {}
+    found = []
     for sheep in flock:
         own = sheep.key.credentials
         counted = getattr(own, "content_warning", None), getattr(own, "mentions", None)
         same = (sheep.key.network, counted, tuple(sheep.memory))
         if same not in recitals:
             recitals[same] = _recital(sheep.key, sheep.memory, networks)
-        pieces, price = recitals[same]
-        cycles.append(cycle_of(pieces, sheep.line_interval, sheep.poem_interval))
-        dollars.append(price if networks.is_real(sheep.key) else 0.0)
-    caps = [sheep.posts_per_day for sheep in flock]
-    alone = [cycle.a_day(cap) for cycle, cap in zip(cycles, caps, strict=True)]
+        found.append(recitals[same])
+    plain = [
+        cycle_of(recital.pieces, sheep.line_interval, sheep.poem_interval)
+        for sheep, recital in zip(flock, found, strict=True)
+    ]
+    alone = [cycle.a_day(sheep.posts_per_day) for sheep, cycle in zip(flock, plain, strict=True)]
+    rates = _under_the_cap(alone, options)
     return [
         Forecast(
             sheep=sheep,
             is_real=networks.is_real(sheep.key),
             lines=len(sheep.memory),
-            cycle=cycle,
-            cap=cap,
+            cycle=cycle if options.burst else _spread(sheep, recital, rate, cycle),
+            cap=sheep.posts_per_day,
             uncapped=cycle.a_day(),
             posts_a_day=rate,
-            dollars_a_post=price,
+            dollars_a_post=recital.dollars if networks.is_real(sheep.key) else 0.0,
         )
-        for sheep, cycle, cap, rate, price in zip(
-            flock, cycles, caps, under_one_cap(alone, flock_cap), dollars, strict=True
-        )
+        for sheep, recital, cycle, rate in zip(flock, found, plain, rates, strict=True)
     ]
 
 
-def _recital(key: Key, lines: Sequence[str], networks: Networks) -> tuple[list[int], float]:
-    """Return how many posts each line makes, and what a post costs on average."""
+def _under_the_cap(alone: Sequence[float], options: Options) -> list[float]:
+    """Return what each bot posts a day under the flock's cap, of what it would post without it."""
+    cap = options.flock_posts_per_day
+    if cap is None or options.burst:
+        return under_one_cap(alone, cap)
+    share = fair_share(cap, alone)
+    return [min(rate, share) for rate in alone]
+
+
+def _spread(sheep: Sheep, recital: _Recital, rate: float, cycle: Cycle) -> Cycle:
+    """Return the cycle of a bot whose lines are spread over the day so that it makes `rate` posts in it."""
+    if rate >= cycle.a_day():
+        return cycle
+    as_written = STEADFAST(tuple(sheep.memory), 0, 0)
+    intervals = spread(as_written, sum(recital.pieces), rate, sheep.line_interval, sheep.poem_interval)
+    return cycle_of(recital.pieces, *intervals)
+
+
+def _recital(key: Key, lines: Sequence[str], networks: Networks) -> _Recital:
     fits = networks.fits(key)
     pieces = [cut(line, fits) for line in lines]
     posts = [piece for each in pieces for piece in each]
     total = math.fsum(networks.price(key, post) for post in posts)
-    return [len(each) for each in pieces], total / len(posts)
+    return _Recital([len(each) for each in pieces], total / len(posts))

@@ -11,14 +11,14 @@ from itertools import pairwise
 from flock.checks.costs import dollars, named
 from flock.checks.findings import Finding, Kind
 from flock.checks.likeness import alike
-from flock.doubts import Doubt, doubts_about, one_for_each_poem
+from flock.doubts import Doubt, doubts_about, one_for_each_poem, poem_file_of
 from flock.errors import BadPoem, printable
 from flock.keys.credentials import DEFAULT_NETWORK
 from flock.networks.registry import Networks
 from flock.networks.terms import terms_of
 from flock.networks.x.prices import links_in
-from flock.poem import find_headings, read_poem_file
-from flock.poem.reading import NumberedLine
+from flock.poem import find_headings
+from flock.poem.saying import NumberedLine
 from flock.sheep.sheep import Sheep
 
 _NAMED = 5  # lines of a kind that are told of each poem; the others are counted
@@ -34,14 +34,14 @@ def doubts_about_poems(flock: Sequence[Sheep], networks: Networks) -> Iterator[F
     for sheep in one_for_each_poem(flock):
         poem = sheep.key.poem_file
         with suppress(BadPoem):  # exchanged since it was memorized
-            found = read_poem_file(poem)
+            found = poem_file_of(sheep)
             for text in find_headings(found) if poem not in told else ():
                 yield _finding("heading", Doubt(sheep, poem, text))
             told.add(poem)
             if sheep.key.network == DEFAULT_NETWORK:
-                for text in _refrains(found.lines):
+                for text in _refrains(found.said):
                     yield _finding("refrain", Doubt(sheep, poem, text))
-                for text in _links(found.lines):
+                for text in _links(found.said):
                     yield _finding("link", Doubt(sheep, poem, text))
 
 

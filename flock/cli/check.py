@@ -35,8 +35,10 @@ _MONEY = ("$/day", "$/month")
 @options.skip_bad
 @options.seed
 @options.temperament
+@options.poem_format
 @options.posts_per_day
 @options.flock_posts_per_day
+@options.burst
 @options.yes_really
 def check(keys: Path, *, online: bool, as_json: bool, **given: Any) -> None:
     """Look the folder KEYS over: what each bot would post and cost, and all that is wrong or doubtful.

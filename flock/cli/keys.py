@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +25,8 @@ APP_VARIABLES = ("FLOCK_CONSUMER_TOKEN", "FLOCK_CONSUMER_TOKEN_SECRET")
 
 _COLUMNS = ("file", "bot", "network", "server", "poem", "remarks")
 
-_keys_folder = click.argument("keys", type=click.Path(path_type=Path))
+_PATH = click.Path(path_type=Path, readable=False)  # one that cannot be read is told in one line
+_keys_folder = click.argument("keys", type=_PATH)
 
 
 @click.group()
@@ -38,16 +39,16 @@ def keys() -> None:
 @click.option("--network", type=click.Choice(NETWORKS), help="Network of the account.")
 @click.option("--screen-name", metavar="NAME", help="Name of the account; another one is not taken.")
 @click.option("--server", metavar="URL", help="Server of the account, on Bluesky or Mastodon.")
-@click.option("--poem", type=click.Path(path_type=Path), metavar="FILE", help="The poem of the bot.")
+@click.option("--poem", type=_PATH, metavar="FILE", help="The poem of the bot.")
 @click.option(
     "--poems",
-    type=click.Path(path_type=Path),
+    type=_PATH,
     metavar="DIR",
     help="Make one key for each poem (*.txt) in DIR that has none yet.",
 )
 @click.option(
     "--app",
-    type=click.Path(path_type=Path),
+    type=_PATH,
     metavar="FILE",
     envvar="FLOCK_APP",
     show_envvar=True,
@@ -87,8 +88,9 @@ def new(
         keep_secrets_in()
         given = read_app(app) if app else _app_of(os.environ)
         terminal = Terminal()
-        network = network or _ask_network(terminal)
-        poem = poem or (None if poems else Path(terminal.ask("The poem, a text file")))
+        with _telling_what_stays(lambda: 0):
+            network = network or _ask_network(terminal)
+            poem = poem or (None if poems else Path(terminal.ask("The poem, a text file")))
         url = base_url
         if pasture:
             url, given = stack.enter_context(_practice_server())
@@ -115,6 +117,7 @@ def list_(keys: Path, *, as_json: bool) -> None:
         keep_secrets_in()
         with Keymaker(keys) as keymaker:
             reports = keymaker.list()
+            _warn(keymaker.about_other_files())
         if as_json:
             print_json([_as_json(each) for each in reports])
             return
@@ -133,17 +136,22 @@ def list_(keys: Path, *, as_json: bool) -> None:
 @click.option("--online", is_flag=True, help="Ask each network who the account is. X bills that as one read.")
 @options.as_json
 @options.base_url
-def verify(keys: Path, *, online: bool, as_json: bool, base_url: str | None) -> None:
+@options.pasture
+def verify(keys: Path, *, online: bool, as_json: bool, base_url: str | None, pasture: bool | None) -> None:
     """Check each key file of the folder KEYS and the poem that it names; exit with 3 if one cannot be used.
 
-    With --online, the exit code is 3 also if a network refuses a key or cannot be asked.
+    With --online, the exit code is 3 also if a network refuses a key or cannot be asked. With --pasture all bots
+    practise, and no network is asked.
     """
+    if pasture and base_url:
+        raise click.UsageError("--pasture and --base-url exclude each other; give one")
     with NamedExits():
         from flock.keymaker import Keymaker  # noqa: PLC0415
 
         keep_secrets_in()
         with Keymaker(keys, base_url=base_url) as keymaker:
-            reports = keymaker.verify(online=online)
+            reports = keymaker.verify(online=online, pasture=bool(pasture))
+            _warn(keymaker.about_other_files())
         if as_json:
             print_json([_as_json(each) for each in reports])
         else:
@@ -160,10 +168,10 @@ def _ask_network(terminal: Terminal) -> str:
 
 
 def _app_of(environment: Mapping[str, str]) -> App | None:
-    from flock.keymaker.apps import made_of  # noqa: PLC0415
+    from flock.keymaker.apps import app_of  # noqa: PLC0415
 
-    key, secret = (environment.get(name, "") for name in APP_VARIABLES)
-    return made_of(key, secret, " and ".join(APP_VARIABLES)) if key or secret else None
+    variables = {name: environment.get(name, "") for name in APP_VARIABLES}
+    return app_of(variables) if any(variables.values()) else None
 
 
 def _check_together(given: Mapping[str, Any]) -> None:
@@ -188,10 +196,12 @@ def _check_together(given: Mapping[str, Any]) -> None:
 @contextmanager
 def _practice_server() -> Iterator[tuple[str, App]]:
     """Run a practice server; yield its address, and an app of X's kind that it knows."""
-    from flock.keymaker.apps import made_of  # noqa: PLC0415
+    from pydantic import SecretStr  # noqa: PLC0415
+
+    from flock.keymaker import App  # noqa: PLC0415
     from flock.pasture import Pasture  # noqa: PLC0415
 
-    app = made_of("practice-app", "practice-secret-of-the-app", "the practice server")
+    app = App(SecretStr("practice-app"), SecretStr("practice-secret-of-the-app"), "the practice server")
     with Pasture(()) as server:
         server.admit_app(app.consumer_token.get_secret_value(), app.consumer_token_secret)
         yield server.url, app
@@ -250,10 +260,17 @@ def _near(path: Path) -> str:
         return str(path)
 
 
+def _warn(lines: Iterable[str]) -> None:
+    for line in lines:
+        say(f"flock: warning: {line}", err=True)
+
+
 def _verdict(report: Report) -> str:
     if report.key is None:
         return f"{report.file}: cannot be used: {'; '.join(report.problems)}"
-    says = report.says or f"can be used: {report.key.screen_name} on {report.title}, {_near(report.key.poem_file)}"
+    key = report.key
+    where = f"the pasture ({report.title})" if key.practises and report.server else report.title
+    says = report.says or f"can be used: {key.screen_name} on {where}, {_near(key.poem_file)}"
     others = f"; others can read its secrets: chmod 600 {_quoted(report.file)}" if report.is_open else ""
     return f"{report.file}: {says}{others}"
 

@@ -37,6 +37,11 @@ def complete_temperament(_ctx: click.Context, _param: click.Parameter, incomplet
     return [name for name in TEMPERAMENTS if name.startswith(incomplete)]
 
 
+def complete_poem_format(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    """Return the formats of poems that begin so, for the shell's completion."""
+    return [name for name in ("lines", "stanzas", "sentences") if name.startswith(incomplete)]
+
+
 def complete_bot(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
     """Return the names of bots that begin so, of the folder KEYS before it, for the shell's completion."""
     from flock.errors import FlockError  # noqa: PLC0415 - and what --help can do without
@@ -75,14 +80,23 @@ temperament = option(
     "How sheep age: steadfast, wistful, restless, senile, obsessive, or such as forget=0.4.",
     shell_complete=complete_temperament,
 )
+poem_format = option(
+    "poem_format",
+    "FORMAT",
+    "What is posted in one go: lines, stanzas or sentences.  [default: lines]",
+    shell_complete=complete_poem_format,
+)
 pasture = option("pasture", "", "Post to an embedded practice server; nothing reaches the real network.")
 base_url = option("base_url", "URL", "Root URL of the network's API.  [default: https://api.x.com]")
 state = option(
     "state", "PATH", "Path of the journal.  [default: flock.db in systemd's or the platform's state folder]"
 )
-posts_per_day = option("posts_per_day", "N", "Cap each bot's posts in any 24 hours.")
-flock_posts_per_day = option("flock_posts_per_day", "N", "Cap the posts of the whole flock in any 24 hours.")
 yes_really = option("yes_really", "", "Allow an interval of 0 on a real network: all lines of a poem at once.")
+posts_per_day = option("posts_per_day", "N", "Cap each bot's posts in any 24 hours, and spread them over the day.")
+flock_posts_per_day = option(
+    "flock_posts_per_day", "N", "Cap the posts of the whole flock in any 24 hours, and spread them."
+)
+burst = option("burst", "", "Do not spread capped posts: post by the intervals until the cap is reached.")
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 

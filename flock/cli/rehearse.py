@@ -85,12 +85,14 @@ class _Amount(click.FloatRange):
 @options.line_interval
 @options.poem_interval
 @options.temperament
+@options.poem_format
 @options.seed
 @options.posts_per_day
 @options.flock_posts_per_day
 @options.state
 @options.option("base_url", "URL", "With --from-here: the places of the flock that posts there.")
 @options.option("pasture", "", "With --from-here: the places of practice.")
+@options.burst
 @options.sheep
 @options.skip_bad
 def rehearse(
@@ -213,9 +215,9 @@ def _print(event: Said, rehearsal: Rehearsal, *, as_json: bool) -> None:
 
 
 def _print_line(moment: str, bot: str, text: str) -> None:
-    from flock.observers.wording import harmless  # noqa: PLC0415
+    from flock.observers.wording import harmless, on_one_line  # noqa: PLC0415
 
-    sys.stdout.write(f"{moment}  {bot:<15}  {harmless(text)}\n")
+    sys.stdout.write(f"{moment}  {bot:<15}  {harmless(on_one_line(text))}\n")
 
 
 def _with_bar(

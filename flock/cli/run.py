@@ -36,9 +36,11 @@ log = logging.getLogger(__name__)
 @options.skip_bad
 @options.seed
 @options.temperament
+@options.poem_format
 @options.posts_per_day
 @options.flock_posts_per_day
 @options.yes_really
+@options.burst
 @click.option(
     "--log-format",
     type=click.Choice(["auto", "text", "json"]),
@@ -148,7 +150,7 @@ def first_lines(shepherd: Shepherd) -> Iterator[str]:
         return
     yield from places(flock, networks)
     if any(networks.is_real(sheep.key) and terms_of(sheep.key.network).price for sheep in flock):
-        yield from bills(forecast(flock, networks, options.flock_posts_per_day))
+        yield from bills(forecast(flock, networks, options))
 
 
 def _warn_of_closed_pipe() -> None:

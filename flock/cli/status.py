@@ -32,6 +32,7 @@ _WIDE = 58  # characters of a line, from which on it has room for all columns
 @options.pasture
 @options.line_interval
 @options.temperament
+@options.poem_format
 @options.seed
 @options.as_json
 def status(keys: Path, *, bots: Sequence[str], as_json: bool, **given: Any) -> None:

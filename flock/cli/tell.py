@@ -147,8 +147,8 @@ def _texts(keys: Sequence[Key], line: int | None) -> dict[Path, str]:
     texts: dict[Path, str] = {}
     wrong: list[str] = []
     for key in keys if line else ():
-        poem = read_poem(key.poem_file)
-        place = place_of_line(line or 1, key.poem_file, poem)
+        poem = read_poem(key.poem_file, key.say)
+        place = place_of_line(line or 1, key.poem_file, poem, key.say)
         if place is None:
             wrong.append(f"from {line}: {key.poem_file}, the poem of {key.screen_name}, has no such line")
         else:

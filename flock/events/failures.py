@@ -59,6 +59,23 @@ class Waiting(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Paced(Event):
+    """The bot's next line waits for `seconds`, so that its posts keep to a cap. That is no trouble.
+
+    `again` is true if the bot has told of that within the last day.
+    """
+
+    why: str
+    seconds: float
+    again: bool = False
+
+    @property
+    def level(self) -> int:  # type: ignore[override]
+        """A message once a day; otherwise a debug message."""
+        return logging.DEBUG if self.again else logging.INFO
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Penned(Event):
     """The bot stops until its key file changes or the flock is sent a SIGHUP.
 

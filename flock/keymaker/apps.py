@@ -14,12 +14,13 @@ from flock.errors import BadKeys, KeyNotMade, Problem, printable
 from flock.files import unreadable
 from flock.keymaker.keyfile import write_private
 from flock.keymaker.questions import Questions
+from flock.keys import APP_FILE
 from flock.keys.core_dumps import forbid_core_dumps
 from flock.keys.credentials import Token
+from flock.keys.hints import doubts
 from flock.keys.json_file import read_object
 from flock.keys.names import read_fields
 
-APP_FILE = ".app.json"  # in the folder of key files; names that start with a dot are no key files
 _FIELDS = {
     "consumer_token": "consumer key (X: API Key)",
     "consumer_token_secret": "consumer secret (API Key Secret)",
@@ -66,6 +67,12 @@ def _checked(value: object) -> tuple[SecretStr | None, str]:
         return None, error.errors(include_input=False)[0]["msg"].removeprefix("Value error, ")
 
 
+def _typed(text: str) -> tuple[SecretStr | None, str]:
+    """Return the same for a text that stands in no JSON, and so needs no quotes."""
+    token, wrong = _checked(text or None)
+    return token, wrong.removeprefix("expected a text in quotes, ")
+
+
 class Apps:
     """Finds the app's keys: those that were given, those kept in the folder of key files, or the person's answer.
 
@@ -86,6 +93,14 @@ class Apps:
             self._questions.tell(f"An app on X makes the keys. Its consumer key and secret are at {_PORTAL}.")
             self._app, self._is_new = self._asked(), True
         return self._app
+
+    def refuse_placeholders(self) -> None:
+        """Raise KeyNotMade for keys that X has given to nobody, such as those of keys.example/."""
+        if app := self._app:
+            secrets = (app.consumer_token, app.consumer_token_secret)
+            texts = {name: secret.get_secret_value() for name, secret in zip(_FIELDS, secrets, strict=True)}
+            for name, text in doubts(texts, None, oauth_2=False):
+                raise KeyNotMade(printable(f"{app.source}: {name}: {text}"))
 
     def keep(self) -> None:
         """Write the keys into the folder if they were asked for: X has taken them."""
@@ -116,18 +131,19 @@ class Apps:
 
     def _ask(self, what: str) -> SecretStr:
         for _ in range(3):
-            token, wrong = _checked(self._questions.ask_secret(f"The app's {what}") or None)
+            token, wrong = _typed(self._questions.ask_secret(f"The app's {what}"))
             if token is not None:
                 return token
             self._questions.tell(wrong)
         raise KeyNotMade(f"the app's {what} is missing; copy it from {_PORTAL}")
 
 
-def made_of(key: str, secret: str, source: str) -> App:
-    """Return an app of two texts that stand in `source`, such as two variables. Raises KeyNotMade."""
-    (token, wrong), (token_secret, wrong_secret) = _checked(key or None), _checked(secret or None)
-    if token is None or token_secret is None:
-        raise KeyNotMade(f"{source}: {wrong or wrong_secret}")
+def app_of(variables: Mapping[str, str]) -> App:
+    """Return an app of two variables, that of the consumer key first. Raises KeyNotMade."""
+    tokens = {name: _typed(text) for name, text in variables.items()}
+    if wrong := [f"{name}: {text}" for name, (_, text) in tokens.items() if text]:
+        raise KeyNotMade("; ".join(wrong))
     with suppress(OSError):
         forbid_core_dumps()
-    return App(token, token_secret, source)
+    key, secret = (token for token, _ in tokens.values() if token is not None)
+    return App(key, secret, " and ".join(variables))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,14 +22,15 @@ from flock.keymaker.questions import NoQuestions, Questions, with_patience
 from flock.keymaker.sessions import Sessions
 from flock.keymaker.survey import Inquiry, Report, look_over
 from flock.keymaker.x import XFlow
-from flock.keys import Key, read_key, read_keys
+from flock.keys import Key, about_other_files, read_key, read_keys
 from flock.keys.credentials import PRACTICE, Server, secret_names
-from flock.keys.key import known_fields
+from flock.keys.names import field_named, read_fields
 from flock.networks.x.api import ROOT_URL
 from flock.options import is_loopback, parse_url
 from flock.poem import read_poem
 
 NETWORKS = ("x", "bluesky", "mastodon")  # those on which keys are made
+_OF_THE_ACCOUNT = ("screen_name", "network", "server", "user_id", "poem_file")
 _SERVER: TypeAdapter[str] = TypeAdapter(Server)
 
 
@@ -86,7 +88,7 @@ class Keymaker:
         """
         flow = self._flow(network)
         poem = Path(poem)
-        read_poem(poem)
+        _check_poem(poem)
         prepare_folder(self.folder)
         name = screen_name.removeprefix("@") if screen_name else None
         if name:
@@ -98,13 +100,16 @@ class Keymaker:
         return Made(key, account.remarks, account.doubt)
 
     def new_for_each(self, network: str, poems: str | os.PathLike[str]) -> Iterator[Made]:
-        """Make one key for each poem (*.txt) in a folder, by name. A poem that has a key already is passed over.
+        """Make one key for each poem (*.txt) in a folder, by name.
+
+        A poem that has a key on this network already is passed over. A key that practises and one that does not
+        do not count for each other.
 
         What is made stays, however this ends; the next call goes on. Raises as `new` does, and BadPoem before the
         first question, with a line for each poem that cannot be read.
         """
         files = _poems(Path(poems))
-        recited = self._recited()
+        recited = self._recited(network)
         for number, poem in enumerate(files, start=1):
             if file := recited.get(os.path.realpath(poem)):
                 self._questions.tell(printable(f"{poem}: passed over, since {file} has it"))
@@ -116,13 +121,21 @@ class Keymaker:
         """Return a report of each key file. No network is asked. Raises BadKeys if there is none."""
         return look_over(self.folder)
 
-    def verify(self, *, online: bool = False) -> tuple[Report, ...]:
+    def verify(self, *, online: bool = False, pasture: bool = False) -> tuple[Report, ...]:
         """Return a report of each key file; with `online`, each network is asked who the account is.
 
-        Raises BadKeys if there is no key file.
+        With `pasture`, all keys practise, as in a flock that is run so: no network is asked. Raises BadKeys if
+        there is no key file.
         """
         reports = look_over(self.folder)
-        return Inquiry(self._sessions, self._base_url).ask_all(reports) if online else reports
+        inquiry = Inquiry(self._sessions, self._base_url, pasture=pasture)
+        return inquiry.ask_all(reports) if online else reports
+
+    def about_other_files(self) -> tuple[str, ...]:
+        """Return a line for each file that is no key file by its name, but probably meant as one, and one where
+        others can read the secrets of the app. Raises BadKeys if there is no key file.
+        """
+        return about_other_files(self.folder)
 
     def close(self) -> None:
         """Close all connections."""
@@ -181,9 +194,12 @@ class Keymaker:
         return file
 
     def _key_of(self, network: str, account_name: str) -> Key | None:
-        realm = PRACTICE if self._practises and network == "x" else network
-        same = (key for key in self._keys() if key.network == realm)
+        same = (key for key in self._keys() if key.network == self._realm(network))
         return next((key for key in same if key.account_name.casefold() == account_name.casefold()), None)
+
+    def _realm(self, network: str) -> str:
+        """Return what the key files made here have as their network."""
+        return PRACTICE if self._practises and network == "x" else network
 
     def _keys(self) -> tuple[Key, ...]:
         try:
@@ -191,29 +207,22 @@ class Keymaker:
         except BadKeys:  # no folder yet, or no key file in it
             return ()
 
-    def _recited(self) -> dict[str, Path]:
-        """Return the poems that have a key, each with its key file."""
-        return {os.path.realpath(key.poem_file): key.file for key in self._keys()}
+    def _recited(self, network: str) -> dict[str, Path]:
+        """Return the poems that have such a key as would be made, each with its key file."""
+        such = (self._realm(network), self._practises)
+        keys = (key for key in self._keys() if (key.network, key.practises) == such)
+        return {os.path.realpath(key.poem_file): key.file for key in keys}
 
     def _write(self, network: str, flow: Flow, account: NewAccount, poem: Path, *, force: bool) -> Key:
         name = flow.account_name(account.screen_name)
         file = self._place(network, name, force=force)
-        kept = self._kept(self._key_of(network, name))
-        fields = {**kept, **account.fields, "poem_file": self._path_of(poem)}
+        twin = self._key_of(network, name)
+        fields = {**account.fields, "poem_file": self._path_of(poem), **(_kept(twin) if twin else {})}
         write_key_file(file, fields, replace=force)
         key = read_key(file)
         if os.path.realpath(key.poem_file) != os.path.realpath(poem):
             raise KeyNotMade(printable(f"{file}: finds no poem at {poem}; rename that file"))
         return key
-
-    @staticmethod
-    def _kept(key: Key | None) -> dict[str, object]:
-        """Return the fields of a key file that is replaced, but for its tokens."""
-        if key is None:
-            return {}
-        kind = type(key.credentials)
-        names = [name for name in known_fields(kind) if name not in (*secret_names(kind), "user_id", "server")]
-        return {name: key.params[name] for name in names if name in key.params}
 
     def _path_of(self, poem: Path) -> str:
         """Return the poem's path as the key file has it: an absolute one as it is, others from the folder."""
@@ -221,6 +230,32 @@ class Keymaker:
             return str(poem)
         path = os.path.relpath(os.path.realpath(poem), os.path.realpath(self.folder))
         return f"./{path}" if path.startswith("~") else path
+
+
+def _check_poem(poem: Path) -> None:
+    """Raise BadPoem if the poem cannot be read. It is looked for in one place, unlike a key file's."""
+    with suppress(OSError, ValueError):  # a path that cannot be looked at: reading it says why
+        if poem.is_dir():
+            text = "is a folder; give the path of one text file, or --poems for a key for each poem in it"
+            raise BadPoem(printable(f"{poem}: {text}"))
+        if not poem.exists():
+            raise BadPoem(printable(f"no such file: {poem}; give the path of a text file"))
+    read_poem(poem)
+
+
+def _kept(key: Key) -> dict[str, object]:
+    """Return the fields of a key file that is replaced, but for the account and the poem.
+
+    A field keeps the name that it has there. One that stands in an object with tokens is moved out of it.
+    """
+    kind = type(key.credentials)
+    new = {*secret_names(kind), *_OF_THE_ACCOUNT}
+    reading = read_fields(key.params)
+    meant = {name: field_named(name, reading.network) for name in key.params}
+    moved = [field for field, name in reading.names.items() if meant[name] is None]
+    boxes = {reading.names[field] for field in moved}
+    kept = {name: value for name, value in key.params.items() if name not in boxes and meant[name] not in new}
+    return kept | {field: reading.given[field] for field in moved if field not in new}
 
 
 def _poems(folder: Path) -> list[Path]:
@@ -250,6 +285,8 @@ def _checked_url(url: str) -> str:
 
 def _checked_server(server: str) -> str:
     wrong = ""
+    if server.strip().lower() == PRACTICE:
+        raise BadOption(f"server: {PRACTICE} is not the name of a server; to practise, give --pasture")
     try:
         found = _SERVER.validate_python(server if "://" in server else f"https://{server}")
     except ValidationError as error:

@@ -94,10 +94,14 @@ def _report(file: Path, key: Key | None, problems: Iterable[Problem]) -> Report:
 
 @dataclass(frozen=True, slots=True)
 class Inquiry:
-    """Asks the networks who the bots are. `base_url` stands for X, and for the practice server."""
+    """Asks the networks who the bots are. `base_url` stands for X, and for the practice server.
+
+    With `pasture`, all bots practise, and no network is asked.
+    """
 
     sessions: Sessions
     base_url: str | None = None
+    pasture: bool = False
 
     def ask_all(self, reports: Iterable[Report]) -> tuple[Report, ...]:
         """Return the reports with what the networks say; several are asked at the same time."""
@@ -121,6 +125,8 @@ class Inquiry:
 
     def _root(self, key: Key) -> str | None:
         """Return the root URL of the server to ask; None where there is none."""
+        if self.pasture:
+            return None
         local = self.base_url if self.base_url and is_loopback(self.base_url) else None
         if key.practises:
             return local
@@ -133,7 +139,7 @@ class Inquiry:
         """Return what the network says of the key, in words, and whether it is the key of this bot."""
         root, own = self._root(key), key.credentials
         if root is None:
-            is_practice = key.practises
+            is_practice = key.practises or self.pasture
             return (
                 "practises; no network knows it" if is_practice else f"{title_of(key.network)}: is not asked"
             ), True

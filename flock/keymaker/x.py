@@ -61,6 +61,8 @@ class XFlow:
 
     def authorize(self, screen_name: str | None) -> NewAccount:
         app = self._apps.find()
+        if not self._practises:
+            self._apps.refuse_placeholders()
         granted = self._granted(app, screen_name)
         name = granted["screen_name"]
         fields: dict[str, object] = {
@@ -86,13 +88,14 @@ class XFlow:
         )
 
     def _granted(self, app: App, screen_name: str | None) -> Mapping[str, str]:
-        for _ in range(_ADDRESSES):
+        for number in range(_ADDRESSES):
+            if number:
+                self._questions.tell("Here is a new address.")
             request = self._request_token(app)
             self._apps.keep()
             self._questions.visit(self._address(request, screen_name))
             if granted := self._by_pin(app, request):
                 return granted
-            self._questions.tell("Here is a new address.")
         raise KeyNotMade(f"{self._title} took none of the PINs; sign in as the bot's account in the browser")
 
     def _by_pin(self, app: App, request: _Request) -> Mapping[str, str] | None:

@@ -10,17 +10,20 @@ from flock.keys.credentials import (
     XCredentials,
 )
 from flock.keys.folder import (
+    APP_FILE,
     KeyRing,
     PracticeNames,
+    about_other_files,
     is_readable_by_others,
     key_files,
     poem_problem,
     read_keys,
     shared_poems,
 )
-from flock.keys.key import Key, Params, find_poem, read_key
+from flock.keys.key import Key, Params, find_poem, read_key, with_about
 
 __all__ = [
+    "APP_FILE",
     "CREDENTIALS",
     "BlueskyCredentials",
     "Credentials",
@@ -31,6 +34,7 @@ __all__ = [
     "Params",
     "PracticeNames",
     "XCredentials",
+    "about_other_files",
     "find_poem",
     "is_readable_by_others",
     "key_files",
@@ -39,4 +43,5 @@ __all__ = [
     "read_key",
     "read_keys",
     "shared_poems",
+    "with_about",
 ]

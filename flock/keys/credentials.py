@@ -27,6 +27,7 @@ from pydantic import BeforeValidator, ConfigDict, SecretStr
 
 from flock.keys.hints import trimmed, wrong_in_token
 from flock.options import is_loopback
+from flock.poem.about import parse_language, parse_warning
 
 DEFAULT_NETWORK = "x"
 PRACTICE = "pasture"  # as `network`, or as `server`: the bot posts to the practice server, and nowhere else
@@ -34,11 +35,9 @@ _LABEL = "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _HANDLE = re.compile(rf"({_LABEL}\.)+(?![0-9]){_LABEL}")
 _LONGEST_HANDLE, _LONGEST_NAME = 253, 64  # letters; a handle is a domain, and names on X have 15
 _BLUESKY = "https://bsky.social"
-_LANGUAGE_TAG = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z]{4})?(-([A-Za-z]{2}|[0-9]{3}))?")  # with a script, a region
 _LONGEST_ID = 20  # digits: 64 bits
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 _VISIBILITIES = ("public", "unlisted", "private")
-_LONGEST_WARNING = 200  # characters; it counts as a part of each post
 
 _KINDS = {bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "an object"}
 
@@ -112,9 +111,7 @@ def _bluesky_server(value: object) -> str:
 
 
 def _language(value: object) -> str:
-    if isinstance(value, str) and _LANGUAGE_TAG.fullmatch(trimmed(value)):
-        return trimmed(value)
-    raise ValueError('expected the tag of one language, such as "en" or "pt-BR"; or leave it out')
+    return parse_language(trimmed(value) if isinstance(value, str) else value)
 
 
 def _switch(value: object) -> bool:
@@ -127,12 +124,6 @@ def _visibility(value: object) -> object:
     if value in (None, *_VISIBILITIES):
         return value or "unlisted"
     raise ValueError('expected "public", "unlisted" or "private"')
-
-
-def _warning(value: object) -> str:
-    if isinstance(value, str) and (text := " ".join(value.split())) and len(text) <= _LONGEST_WARNING:
-        return text
-    raise ValueError(f"expected a text of at most {_LONGEST_WARNING} characters; or leave it out")
 
 
 Server = Annotated[str, BeforeValidator(_server)]
@@ -207,7 +198,7 @@ class MastodonCredentials:
     access_token: Annotated[SecretStr, BeforeValidator(_access_token)] = field(repr=False)
     lang: Language | None = None
     visibility: Annotated[str, BeforeValidator(_visibility)] = "unlisted"
-    content_warning: Annotated[str, BeforeValidator(_warning)] | None = None
+    content_warning: Annotated[str, BeforeValidator(parse_warning)] | None = None
     mentions: Switch = False
 
     @property

@@ -20,6 +20,7 @@ from flock.keys.names import Reading, field_named, is_of_oauth_2, meanings, read
 from flock.keys.secrecy import HIDDEN, looks_like_a_token
 from flock.poem import read_poem
 
+APP_FILE = ".app.json"  # the app on X of the folder's bots; names that start with a dot are no key files
 _NAMED_FIELDS = 20  # unknown fields of one file that get a line each
 _NAMED = 3  # files of one trouble that get a line each; the others are counted
 _LIKE_EXAMPLES = "like the files in keys.example/"
@@ -99,13 +100,22 @@ def _how_to_make_it_a_key(name: str) -> str:
     return ""
 
 
+def about_other_files(folder: Path) -> tuple[str, ...]:
+    """Return a line for each file that is no key file by its name, but probably meant as one, and one where
+    others can read the secrets of the app.
+
+    Raises BadKeys when there is no key file, or the folder cannot be read.
+    """
+    return (*_left_out(folder, _look_into(folder)[1]), *_readable_by_others(folder, ()))
+
+
 def _left_out(folder: Path, others: list[str]) -> Iterator[str]:
-    """Warn of files that are no key files by their name, but probably meant as such."""
     nearly = [(name, advice) for name in others if (advice := _how_to_make_it_a_key(name))]
     for name, advice in nearly[:_NAMED]:
         yield str(Problem(folder / _shown(name), "", f"left out, since its name does not end in .json; {advice}"))
     if more := len(nearly[_NAMED:]):
-        yield str(Problem(folder, "", f"{more} more files are left out, since their names do not end in .json"))
+        why = "is left out, since its name does" if more == 1 else "are left out, since their names do"
+        yield str(Problem(folder, "", f"{_counted(more, 'more file')} {why} not end in .json"))
 
 
 def read_keys(folder: Path) -> KeyRing:
@@ -141,7 +151,7 @@ def read_keys(folder: Path) -> KeyRing:
             keys[bot] = by_token[token] = key
             warnings += _doubtful_fields(key)
     warnings += _left_out(folder, others)
-    warnings += _readable_by_others(keys.values())
+    warnings += _readable_by_others(folder, keys.values())
     return KeyRing(tuple(keys.values()), tuple(problems), tuple(warnings))
 
 
@@ -184,12 +194,13 @@ def shared_poems(keys: Iterable[Key]) -> Iterator[str]:
             by_poem.setdefault(os.path.realpath(key.poem_file), []).append(key)
     shared = [bots for bots in by_poem.values() if len(bots) > 1]
     for first, second, *others in shared[:_NAMED]:
-        more = f" and {len(others)} more bots" if others else ""
+        more = f" and {_counted(len(others), 'more bot')}" if others else ""
         why = "X does not allow several accounts to post the same texts; give each bot a poem of its own"
         text = f"the same poem as in {second.file}{more}; {why}"
         yield str(Problem(first.file, "poem_file", text))
     if more_poems := len(shared[_NAMED:]):
-        yield f"{more_poems} more poems are shared by several bots; give each bot a poem of its own"
+        shares = "poem is" if more_poems == 1 else "poems are"
+        yield f"{more_poems} more {shares} shared by several bots; give each bot a poem of its own"
 
 
 def _check_feed(key: Key) -> None:
@@ -207,7 +218,7 @@ def _check_poem(key: Key, key_files: Collection[_FileId]) -> None:
     wrong = ""
     try:
         secrecy = secrecy_of(key.params, type(key.credentials))
-        if any(secrecy.hide(line) != line for line in read_poem(key.poem_file)):
+        if any(secrecy.hide(line) != line for line in read_poem(key.poem_file, key.say)):
             wrong = "expected a poem, found this bot's own tokens in it"
         if _file_id(key.poem_file) in key_files:
             wrong = "expected a poem, found a key file"
@@ -239,7 +250,8 @@ def _doubtful_fields(key: Key) -> Iterator[str]:
         text = _why_unread(name, reading, kind) if secrecy.may_show(name) else "unknown field; it is ignored"
         yield str(Problem(key.file, secrecy.name(name), text))
     if more := len(unread[_NAMED_FIELDS:]):
-        yield str(Problem(key.file, "", f"{more} more unknown fields; they are ignored"))
+        ignored = "it is ignored" if more == 1 else "they are ignored"
+        yield str(Problem(key.file, "", f"{_counted(more, 'more unknown field')}; {ignored}"))
 
 
 def _unread(key: Key, reading: Reading) -> Iterator[str]:
@@ -264,16 +276,20 @@ def _why_unread(name: str, reading: Reading, credentials: type[Credentials]) -> 
     return f"unknown field; did you mean {near!r}?" if near else "unknown field; it is ignored"
 
 
-def _readable_by_others(keys: Iterable[Key]) -> Iterator[str]:
-    """Warn of key files with secrets that other users may read; practice keys are no secret."""
+def _readable_by_others(folder: Path, keys: Iterable[Key]) -> Iterator[str]:
+    """Warn of files with secrets that other users may read; practice keys are no secret."""
     secret = (key for key in keys if not key.practises and secret_names(type(key.credentials)))
-    open_files = [key.file for key in secret if is_readable_by_others(key.file)]
+    files = (folder / APP_FILE, *(key.file for key in secret))
+    open_files = [file for file in files if is_readable_by_others(file)]
     for file in open_files[:_NAMED]:
         yield printable(f"{file}: others can read its secrets; run: chmod 600 {shlex.quote(str(file))}")
     if len(open_files) > _NAMED:
-        folder = open_files[0].parent
-        more = f"others can read the secrets of {len(open_files) - _NAMED} more key files"
+        more = f"others can read the secrets of {_counted(len(open_files) - _NAMED, 'more key file')}"
         yield printable(f"{folder}: {more}; run: chmod 600 {shlex.quote(str(folder))}/*.json")
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def is_readable_by_others(file: Path) -> bool:
@@ -283,5 +299,5 @@ def is_readable_by_others(file: Path) -> bool:
         return False
     try:
         return bool(file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO))
-    except OSError:  # removed since it was read
+    except OSError:  # there is none, or it was removed since it was read
         return False

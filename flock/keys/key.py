@@ -32,6 +32,7 @@ from flock.keys.json_file import read_object
 from flock.keys.names import OWN_NAMES, Reading, field_named, is_of_oauth_2, meanings, read_fields
 from flock.keys.secrecy import HIDDEN, Secrecy, looks_like_a_token
 from flock.options import parse_count
+from flock.poem import About, Say, parse_say
 from flock.temperament import Character, parse_temperament
 from flock.units import parse_seconds
 
@@ -128,6 +129,7 @@ class Key:
     posts_per_day: Annotated[int, BeforeValidator(_count)] | None = None
     temperament: Annotated[Character, BeforeValidator(parse_temperament)] | None = None
     thread: Annotated[Thread, BeforeValidator(_thread)] | None = None
+    say: Annotated[Say, BeforeValidator(parse_say)] | None = None
 
     @property
     def account_name(self) -> str:
@@ -272,6 +274,17 @@ def find_poem(key: Key) -> Path:
     with suppress(OSError):  # the working directory has been removed
         candidates.append(Path.cwd() / key.poem_file)
     return next((path for path in candidates if _is_file(path)), candidates[0])
+
+
+def with_about(key: Key, about: About) -> Key:
+    """Return `key` with what the poem's own file says, where the key says nothing and its network shows it.
+
+    That is the language, and the text that a post is hidden behind.
+    """
+    said = {"lang": about.language, "content_warning": about.content_warning}
+    own: Any = key.credentials
+    shown = {name: value for name, value in said.items() if value and getattr(own, name, "") is None}
+    return replace(key, credentials=replace(own, **shown)) if shown else key
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:

@@ -50,6 +50,7 @@ NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "posts_per_day": ("posts_per_day", "tweets_per_day", "max_posts_per_day", "max_tweets_per_day"),
         "temperament": ("temperament",),
         "thread": ("thread",),
+        "say": ("say", "poem_format"),
     }
 )
 """The names of each field of a bot on X; case, blanks, dashes and underscores do not count."""

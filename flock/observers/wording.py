@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from functools import singledispatch
 
@@ -19,6 +20,7 @@ from flock.events import (
     NobodyQuiet,
     Obeyed,
     Out,
+    Paced,
     Penned,
     PickedUp,
     PoemChanged,
@@ -40,7 +42,7 @@ from flock.events import (
     Unsure,
     Waiting,
 )
-from flock.units import roughly
+from flock.units import DAY, roughly
 
 _LONG_WAIT = 30.0  # seconds; a start that takes longer until its first line says so
 
@@ -56,6 +58,11 @@ def harmless(text: str) -> str:
     A terminal would obey some of them, and others show text in another order than it is in. A tab stays.
     """
     return text.translate(_REPLACED)
+
+
+def on_one_line(text: str) -> str:
+    """Return the text of a stanza as people write it on one line: "the fog comes / on little cat feet"."""
+    return text.replace("\n", " / ")
 
 
 @singledispatch
@@ -74,7 +81,7 @@ def describe(event: Event) -> str:
 
 @describe.register
 def _said(event: Said) -> str:
-    return event.text
+    return on_one_line(event.text)
 
 
 @describe.register
@@ -86,12 +93,12 @@ def _birthday(event: Birthday) -> str:
 @describe.register
 def _skipped(event: Skipped) -> str:
     what = "the rest of a line" if event.piece else "a line"
-    return f"skips {what}: {event.why}: {event.text}"
+    return f"skips {what}: {event.why}: {on_one_line(event.text)}"
 
 
 @describe.register
 def _unsure(event: Unsure) -> str:
-    return f"may or may not have said this, and goes on: {event.why}: {event.text}"
+    return f"may or may not have said this, and goes on: {event.why}: {on_one_line(event.text)}"
 
 
 @describe.register
@@ -108,7 +115,20 @@ def _backing_off(event: BackingOff) -> str:
 @describe.register
 def _waiting(event: Waiting) -> str:
     advice = f"; {event.advice}" if event.advice else ""
-    return f"waits {roughly(event.seconds)}: {event.why}{advice}"
+    return f"waits until {_time_of_day(event)}: {event.why}{advice}"
+
+
+@describe.register
+def _paced(event: Paced) -> str:
+    return f"waits until {_time_of_day(event)}: {event.why}"
+
+
+def _time_of_day(event: Waiting | Paced) -> str:
+    """Return until when a bot waits, in local time, and how long that is: "14:30 CET (15m)"; after a day or more,
+    with the date."""
+    until = time.localtime(event.at + event.seconds)
+    shown = time.strftime("%H:%M %Z" if event.seconds < DAY else "%Y-%m-%d %H:%M %Z", until)
+    return f"{shown} ({roughly(event.seconds)})"
 
 
 @describe.register
@@ -147,12 +167,12 @@ def _nobody_quiet(_event: NobodyQuiet) -> str:
 
 @describe.register
 def _picked_up(event: PickedUp) -> str:
-    return f"finds its poem edited, and goes on at line {event.line + 1}: {event.text}"
+    return f"finds its poem edited, and goes on at line {event.line + 1}: {on_one_line(event.text)}"
 
 
 @describe.register
 def _poem_changed(event: PoemChanged) -> str:
-    return f"has another poem than before, and begins at its top: {event.text}"
+    return f"has another poem than before, and begins at its top: {on_one_line(event.text)}"
 
 
 @describe.register

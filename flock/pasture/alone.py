@@ -53,7 +53,9 @@ def serve(keys: Path | None, *, host: str, port: int, state: Path | None, say: C
         else:
             folder = shlex.quote(printable(str(keys)))
             say(f"try it: {command} run {folder} --base-url {pasture.url}")
-            say(f"make keys for new accounts: {command} keys new {folder} --base-url {pasture.url}")
+            app = next((key.file for key, _ in bots if isinstance(key.credentials, XCredentials)), None)
+            with_app = f" --app {shlex.quote(printable(str(app)))}" if app else ""
+            say(f"make keys for new accounts: {command} keys new {folder}{with_app} --base-url {pasture.url}")
         say(f"app passwords for its Bluesky: {pasture.url}{app_passwords.PATH}")
         say(f"read along: {pasture.url}/")
         signal.sigwait({signal.SIGTERM, signal.SIGINT})

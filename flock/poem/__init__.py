@@ -1,19 +1,25 @@
-"""Poems: a text file -> lines; a line -> posts that fit; a line found again after an edit."""
+"""Poems: a text file -> what is said in turn; a text -> posts that fit; a text found again after an edit."""
 
+from flock.poem.about import About, Say, parse_say
 from flock.poem.cutting import ELLIPSIS, cut
 from flock.poem.doubts import find_doubts
-from flock.poem.finding import find_again, is_alike, mark_of
+from flock.poem.finding import find_again, find_part, is_alike, mark_of
 from flock.poem.headings import find_headings
-from flock.poem.reading import place_of_line, read_poem, read_poem_file
+from flock.poem.reading import about_poem, place_of_line, read_poem, read_poem_file
 
 __all__ = [
     "ELLIPSIS",
+    "About",
+    "Say",
+    "about_poem",
     "cut",
     "find_again",
     "find_doubts",
     "find_headings",
+    "find_part",
     "is_alike",
     "mark_of",
+    "parse_say",
     "place_of_line",
     "read_poem",
     "read_poem_file",

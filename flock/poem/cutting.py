@@ -16,8 +16,12 @@ _CLUSTERS = regex.compile(r"\p{RI}{2}[\p{GCB=Extend}\p{GCB=ZWJ}\p{GCB=SpacingMar
 
 
 class _Places(NamedTuple):
-    """Where a line may be cut, as numbers of code points from its start, in ascending order."""
+    """Where a line may be cut, as numbers of code points from its start, in ascending order.
 
+    The first that are in reach are taken: a stanza is cut between its lines.
+    """
+
+    between_lines: Sequence[int]
     between_words: Sequence[int]
     between_clusters: Sequence[int]
     between_code_points: Sequence[int]
@@ -27,7 +31,8 @@ class _Places(NamedTuple):
 def cut(line: str, fits: Callable[[str], bool]) -> list[str]:
     """Return `line` in few pieces; `fits` is true for each.
 
-    The line is cut between words, and every piece but the last ends in an ellipsis. A word that is too long for
+    The line is cut between words, a stanza between its lines, and every piece but the last ends in an ellipsis. A
+    word that is too long for
     one piece is cut between grapheme clusters. A cluster that is too long for one piece, such as a letter with 300
     accents, is cut between code points. The whole line is counted once; after that, the texts that `fits` is asked
     about are as long as a few pieces, so that the time is linear in the length of the line. Raises ValueError when
@@ -56,6 +61,7 @@ def _places_in(line: str) -> _Places:
         ends.append(match.end())
         is_blank.append(match[0].isspace())
     return _Places(
+        between_lines=[at for at, letter in enumerate(line) if letter == "\n"],
         between_words=[ends[at] for at, (left, right) in enumerate(pairwise(is_blank), 1) if right and not left],
         between_clusters=ends,
         between_code_points=range(len(line) + 1),
@@ -83,7 +89,7 @@ def _bite(line: str, start: int, end: int, places: _Places, fits: Callable[[str]
     def too_long(at: int) -> bool:
         return not fits(line[start:at] + ELLIPSIS)
 
-    for cuts in places[:3]:
+    for cuts in places[:4]:
         first, last = bisect_right(cuts, start), bisect_left(cuts, min(end + 1, len(line)))
         found = bisect_right(cuts, False, first, max(first, last), key=too_long)
         if found > first:

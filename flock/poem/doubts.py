@@ -15,8 +15,10 @@ from itertools import pairwise
 import regex
 
 from flock.errors import printable
+from flock.poem.about import FENCE
 from flock.poem.cutting import cut
-from flock.poem.reading import NumberedLine, PoemFile
+from flock.poem.reading import PoemFile
+from flock.poem.saying import NumberedLine
 
 _SHOWN = 60  # code points of a line that are shown
 _MANY_POSTS = 3  # for one line; more are told of
@@ -61,6 +63,8 @@ _LICENCE = (
     *("copyright ©", "copyright (c)", "copyright 1", "copyright 2", "(c) 19", "(c) 20", "© 19", "© 20"),
 )
 _HEADER = ("title: ", "author: ", "release date: ", "posting date: ", "language: ", "translator: ", "produced by ")
+IN_THE_BLOCK = "write it into a block between two --- lines at the top of the file, which is not said"
+_IS_HEADER = "is part of a licence or a header and not of the poem"
 _PLAIN = re.compile(r"""[\w\s,.;:!?'"()’“”‘—–…-]*""")  # a line of only these needs no closer look
 _LINE_KINDS = [(what, regex.compile(pattern)) for what, pattern in _PATTERNS]
 _ENTITY = regex.compile(r"&(?:(?:nbsp|amp|quot|lt|gt)\b|(?:[a-zA-Z]\w{1,31}|#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6});)")
@@ -107,18 +111,22 @@ def find_doubts(
         found["shows nothing, and is left out"].append(line)
     if what := _whole_file(poem.lines):
         yield printable(what)
+    if poem.about.strange:
+        names = ", ".join(map(repr, poem.about.strange[:_NAMED]))
+        yield printable(f"the block at the top has fields that mean nothing ({names}); see docs/poems.md")
     for what, (first, *others) in sorted(found.items(), key=lambda kind: kind[1][0].number):
-        yield printable(f"line {first.number} {what}: {_short(first.text)}{_more(len(others))}")
+        hint = f"; {IN_THE_BLOCK}" if what == _IS_HEADER else ""
+        yield printable(f"line {first.number} {what}: {_short(first.text)}{_more(len(others))}{hint}")
     yield from _mentions(poem.lines)
-    yield from _long_lines(poem.lines, fits)
+    yield from _long_lines(poem.said, fits)
     if refuses_duplicates:
-        yield from _duplicates(poem.lines, refuses_duplicates)
+        yield from _duplicates(poem.said, refuses_duplicates)
 
 
 def _doubts_about(text: str) -> Iterator[str]:
     lowered = text.lower()
     if lowered.startswith(_HEADER) or any(words in lowered for words in _LICENCE):
-        yield "is part of a licence or a header and not of the poem"
+        yield _IS_HEADER
     if not text.isascii() and _MOJIBAKE.search(text) and _is_mojibake(text):
         yield "was converted from the wrong encoding"
     if _PLAIN.fullmatch(text) and "_" not in text:
@@ -163,7 +171,8 @@ def _whole_file(lines: Sequence[NumberedLine]) -> str:
     if texts[0][0] in "{[" and len(texts) > 1 and texts[-1][-1] in "}]" and _is_json("\n".join(texts)):
         return f"the file is JSON, {_MARKUP}"
     if texts[0] in ("---", "+++") and texts[0] in texts[1:30] and regex.match(r"[\w-]+\s*[:=]", texts[1]):
-        return f"line {lines[0].number} begins a header (front matter), {_MARKUP}"
+        how = f"write it as lines name: value between two {FENCE} lines (see docs/poems.md)"
+        return f"line {lines[0].number} begins a header (front matter), {_MARKUP}; {how}"
     for delimiter in ",;\t|":
         if _is_table(texts[:_ROWS], delimiter):
             return f"the file is a table (CSV), and each line is posted with its {delimiter!r}: {_short(texts[0])}"

@@ -7,7 +7,9 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from flock.errors import printable
-from flock.poem.reading import NumberedLine, PoemFile
+from flock.poem.doubts import IN_THE_BLOCK
+from flock.poem.reading import PoemFile
+from flock.poem.saying import NumberedLine
 
 _MOST_WORDS = 10  # of a title
 _TOP, _END = 3, 2  # lines at the top and at the end that are looked at
@@ -37,12 +39,13 @@ def find_headings(poem: PoemFile) -> Iterator[str]:
     for line in lines[:_TOP] + lines[-_END:]:
         if _METADATA.fullmatch(line.text):
             found.setdefault(line.number, "looks like a note about the poem")
-    sections = [line for line in lines if _SECTION.fullmatch(line.text)]
-    if len(sections) > 1:
-        found.setdefault(sections[0].number, f"looks like a section's number, as {len(sections)} lines do")
     by_number = {line.number: line.text for line in lines}
     for number, what in sorted(found.items()):
-        yield printable(f"line {number} {what}, and is posted: {_short(by_number[number])}")
+        yield printable(f"line {number} {what}, and is posted: {_short(by_number[number])}; {IN_THE_BLOCK}")
+    sections = [line for line in lines if _SECTION.fullmatch(line.text)]
+    if len(sections) > 1:
+        what = f"looks like a section's number, as {len(sections)} lines do"
+        yield printable(f"line {sections[0].number} {what}, and is posted: {_short(sections[0].text)}")
 
 
 def _byline(lines: Sequence[NumberedLine]) -> NumberedLine | None:

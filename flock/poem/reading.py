@@ -1,4 +1,4 @@
-"""Reads a poem's lines from a text file."""
+"""Reads from a text file what is said of a poem in turn, and what the file says about the poem."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ import regex
 
 from flock.errors import BadPoem, printable
 from flock.files import NotPlain, TooLarge, read_plain, unreadable
+from flock.poem.about import About, BadBlock, Say, split_block
 from flock.poem.encodings import COMMON_NAMES, guess_encoding, kind_of_file, mark_of, wide_without_mark
+from flock.poem.saying import NumberedLine, paragraphs_of, units_of
 
 LARGEST = 8_000_000  # bytes; all of Shakespeare has 5.5 million
 LONGEST_LINE = 20_000  # code points, which are some 75 posts on X
@@ -31,41 +33,51 @@ _TOO_MANY_MARKS = regex.compile(r"\p{M}{300}")  # to put them in order takes tim
 _END_OF_FILE = "\x1a"  # as DOS wrote it
 
 
-class NumberedLine(NamedTuple):
-    """A line of a file, and its number there, from 1."""
-
-    number: int
-    text: str
-
-
 class PoemFile(NamedTuple):
-    """What is in a poem's file: the lines that are said, and those that would show nothing."""
+    """What is in a poem's file.
 
+    `about` is what the block at its top says. `lines` are the lines of the poem, and `blank` those that would show
+    nothing. `said` is what is said in turn, with the number of its first line.
+    """
+
+    about: About
     lines: tuple[NumberedLine, ...]
     blank: tuple[NumberedLine, ...]
+    said: tuple[NumberedLine, ...]
 
 
-def read_poem(path: Path) -> tuple[str, ...]:
-    """Return the poem's stripped lines, in order and in Unicode's NFC form, without those that show nothing.
+def read_poem(path: Path, say: Say | None = None, otherwise: Say = "lines") -> tuple[str, ...]:
+    """Return what is said of the poem in turn: its lines, stanzas or sentences, in Unicode's NFC form.
 
-    Accepts a byte order mark and every kind of line ending; keeps tabs inside a line. Sheep that share a file
-    share one tuple of lines. Raises BadPoem when the file cannot be read, is not plain text in UTF-8, holds no
-    line, or is larger than LARGEST, or one of its lines longer than LONGEST_LINE.
+    It is said as `say` asks for, else as the poem's own file does, else as `otherwise`. Lines are stripped, and
+    those that show nothing only separate stanzas. Accepts a byte order mark and every kind of line ending; keeps
+    tabs inside a line. Sheep that share a file share one tuple. Raises BadPoem when the file cannot be read, is
+    not plain text in UTF-8, has no line to say, or is larger than LARGEST, when what is said in one go is longer
+    than LONGEST_LINE, or when the block at the top has a value that means nothing.
     """
+    return _read(path, say, otherwise)[1]
+
+
+def about_poem(path: Path) -> About:
+    """Return what the poem's file says about the poem. Raises BadPoem, as `read_poem` does."""
+    return _read(path, None, "lines")[0]
+
+
+def read_poem_file(path: Path, say: Say | None = None, otherwise: Say = "lines") -> PoemFile:
+    """Return a poem with the numbers of its lines in its file. Raises BadPoem, as `read_poem` does."""
+    with _errors_told(path):
+        return _poem_file(path, say, otherwise)
+
+
+def _read(path: Path, say: Say | None, otherwise: Say) -> tuple[About, tuple[str, ...]]:
     with _errors_told(path):
         status = path.stat()
-        return _texts(path, status.st_mtime_ns, status.st_size)
+        return _texts(path, say, otherwise, status.st_mtime_ns, status.st_size)
 
 
-def read_poem_file(path: Path) -> PoemFile:
-    """Return the lines of a poem with their numbers in its file. Raises BadPoem, as `read_poem` does."""
-    with _errors_told(path):
-        found = list(_lines(path))
-        lines = tuple(line for line in found if _shows(line.text))
-        return PoemFile(lines, tuple(line for line in found if not _shows(line.text)))
-
-
-def place_of_line(number: int, path: Path, memory: Sequence[str]) -> int | None:
+def place_of_line(
+    number: int, path: Path, memory: Sequence[str], say: Say | None = None, otherwise: Say = "lines"
+) -> int | None:
     """Return the place in `memory`, from 0, of line `number` of the poem's file (from 1, as editors count), or of
     the next line that is said; None where there is none.
 
@@ -73,8 +85,9 @@ def place_of_line(number: int, path: Path, memory: Sequence[str]) -> int | None:
     there is no such file, the lines of `memory` are counted.
     """
     with suppress(BadPoem):
-        lines = read_poem_file(path).lines
-        found = next((place for place, line in enumerate(lines) if line.number >= number), None)
+        lines = read_poem_file(path, say, otherwise).said
+        last = [line.number + line.text.count("\n") for line in lines]  # a stanza has several
+        found = next((place for place, each in enumerate(last) if each >= number), None)
         if tuple(memory) == tuple(line.text for line in lines):
             return found
         if found is not None and lines[found].text in memory:
@@ -103,32 +116,45 @@ def _errors_told(path: Path) -> Iterator[None]:
 
 
 @functools.cache
-def _texts(path: Path, _modified: int, _size: int) -> tuple[str, ...]:
-    return tuple(line.text for line in _lines(path) if _shows(line.text))
+def _texts(
+    path: Path, say: Say | None, otherwise: Say, _modified: int, _size: int
+) -> tuple[About, tuple[str, ...]]:
+    poem = _poem_file(path, say, otherwise)
+    return poem.about, tuple(unit.text for unit in poem.said)
 
 
-def _lines(path: Path) -> Iterator[NumberedLine]:
-    """Yield the lines that are not empty. Raises BadPoem for a text that X would not take."""
+def _poem_file(path: Path, say: Say | None, otherwise: Say) -> PoemFile:
+    """Return what is in the file. Raises BadPoem for a text that X would not take."""
     shown = printable(str(path))
     whole = _decode(read_plain(path, LARGEST), path)
     if found := _UNPOSTABLE.search(whole):
         number = len(_LINE_END.findall(whole, 0, found.start())) + 1
         raise BadPoem(_unpostable(found[0], number, shown))
-    is_poem = False
-    for number, raw in enumerate(_LINE_END.split(whole), start=1):
-        if text := _tidy(raw):
-            if len(text) > LONGEST_LINE:
-                count, most = f"{len(text):,} letters", f"{LONGEST_LINE:,}"
-                raise BadPoem(f"line {number} of {shown} has {count}; break it into lines of at most {most}")
-            is_poem = is_poem or _shows(text)
-            yield NumberedLine(number, text)
-    if not is_poem:
+    texts = [_tidy(raw) for raw in _LINE_END.split(whole)]
+    try:
+        about, taken = split_block(texts)
+    except BadBlock as error:
+        raise BadPoem(printable(f"line {error.line} of {shown}: {error}")) from None
+    lines = [NumberedLine(number, text) for number, text in enumerate(texts[taken:], start=taken + 1)]
+    is_shown = [_shows(line.text) for line in lines]
+    if not any(is_shown):
         raise BadPoem(f"no line to say in {shown}; write at least one")
+    said = tuple(units_of(paragraphs_of(lines, is_shown), say or about.say or otherwise))
+    for number, text in said:
+        if len(text) > LONGEST_LINE:
+            count, most = f"{len(text):,} letters", f"{LONGEST_LINE:,}"
+            raise BadPoem(f"line {number} of {shown} has {count}; break it into lines of at most {most}")
+    return PoemFile(
+        about,
+        tuple(line for line, shows in zip(lines, is_shown, strict=True) if shows),
+        tuple(line for line, shows in zip(lines, is_shown, strict=True) if line.text and not shows),
+        said,
+    )
 
 
 def _shows(text: str) -> bool:
     """Return whether people see anything of `text`."""
-    return text.isascii() or not _NOTHING.fullmatch(text)
+    return bool(text) and (text.isascii() or not _NOTHING.fullmatch(text))
 
 
 def _unpostable(letter: str, number: int, shown: str) -> str:

@@ -13,13 +13,13 @@ from pathlib import Path
 from flock.clock import VirtualClock
 from flock.context import Context
 from flock.errors import BadOption, printable
-from flock.events import Event, Events, Said, Skipped
+from flock.events import Event, Events, Paced, Said, Skipped
 from flock.journal import Journal, MemoryJournal
 from flock.networks.registry import Networks
 from flock.observers.wording import describe
-from flock.options import Options
+from flock.options import Options, settle_options
 from flock.rehearsal.borrowed import BorrowedJournal, UnpostedNetworks
-from flock.rehearsal.pace import Pace
+from flock.rehearsal.measured import Measured
 from flock.sheep.allowance import allowance
 from flock.sheep.sheep import Sheep
 from flock.shepherd import Shepherd
@@ -52,6 +52,7 @@ class Rehearsal:
         journal: Journal | None = None,
         start: float = 0.0,
     ) -> None:
+        options = settle_options(None, options, environment={})
         self.start = start
         self._is_from_here = journal is not None
         self._heard: list[Event] = []
@@ -88,7 +89,9 @@ class Rehearsal:
         self._keys = {sheep.name: sheep.key for sheep in self.flock}
         self._price_of = lru_cache(_PRICES)(lambda bot, text: self._networks.price(self._keys[bot], text))
         self.temperaments = {sheep.name: sheep.temperament for sheep in self.flock}
-        self.paces = {sheep.name: Pace(_beginning(sheep, start), _cap(sheep, options)) for sheep in self.flock}
+        self.measured = {
+            sheep.name: Measured(_beginning(sheep, start), _cap(sheep, options)) for sheep in self.flock
+        }
 
     def close(self) -> None:
         """Close what the networks keep open."""
@@ -126,6 +129,7 @@ class Rehearsal:
         # By number, since two sheep on two networks may have one name.
         said = [0] * len(self.flock)
         tries = [0] * len(self.flock)
+        idle = [0] * len(self.flock)  # tries of which nothing was heard but refusals
         grown = [int(sheep.age) + recitations for sheep in self.flock]
         awake = [(sheep.wake, number, sheep) for number, sheep in enumerate(self.flock)]
         heapq.heapify(awake)
@@ -135,20 +139,22 @@ class Rehearsal:
             recited = sheep.place.recitations
             sheep.beat()
             tries[number] += 1
+            idle[number] += not any(isinstance(event, Paced) for event in self._heard)
             for event in self._heard:
                 if isinstance(event, Said):
                     said[number] += 1
-                    tries[number] = 0
+                    tries[number] = idle[number] = 0
                     if said[number] > posts:
                         continue
-                    self.paces[sheep.name].hear(self.price(event))
+                    self.measured[sheep.name].hear(self.price(event))
                 yield event
             self._heard.clear()
             if sheep.place.recitations != recited:
-                self.paces[sheep.name].end_recitation(sheep.due)
-            if tries[number] > _MOST_TRIES and sheep.standing.trouble:
-                raise BadOption(f"{sheep.name} posted nothing in {_MOST_TRIES} tries: {sheep.standing.trouble}")
-            is_mute = tries[number] > _MOST_REFUSED * len(sheep.memory) and not sheep.standing.trouble
+                self.measured[sheep.name].end_recitation(sheep.due)
+            why = sheep.standing.trouble or ("" if idle[number] else "its caps allow no post")
+            if tries[number] > _MOST_TRIES and why:
+                raise BadOption(f"{sheep.name} posted nothing in {_MOST_TRIES} tries: {why}")
+            is_mute = idle[number] > _MOST_REFUSED * len(sheep.memory) and not sheep.standing.trouble
             if said[number] >= posts or sheep.age >= grown[number] or (is_mute and math.isinf(seconds)):
                 heapq.heappop(awake)
             else:

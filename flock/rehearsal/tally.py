@@ -95,7 +95,7 @@ class Tally:
         return " in 1 day" if days == 1 else f" in {days:,.10g} days"
 
     def _details(self, name: str, bot: BotTally) -> Iterator[str]:
-        posts, dollars = self._rehearsal.paces[name].a_day or (0.0, 0.0)
+        posts, dollars = self._rehearsal.measured[name].a_day or (0.0, 0.0)
         if posts >= _LEAST_RATE:
             price = f", {_dollars(dollars)}" if dollars else ""
             yield f"{posts:,.1f} posts a day{price}, over whole recitations with their rests"

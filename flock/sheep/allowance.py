@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from flock.clock import Clock
 from flock.journal import Journal
@@ -14,29 +15,104 @@ from flock.units import DAY
 class Allowance:
     """So many posts in any 24 hours. Times are the clock's steady time, in seconds; safe to share between threads.
 
-    `history` tells when posts were made in the day before, oldest first.
+    `history` tells when posts were made in the day before, oldest first. The bots of a flock share one: `expect`
+    tells what each of them would post by its own intervals, and `share` what each may. As long as they would post
+    more than the cap together, a half of 24 h / cap lies between the lines of two bots, so that those that begin
+    in one moment do not use up the day.
     """
 
     def __init__(self, cap: int, history: Iterable[float] = ()) -> None:
-        self._cap = cap
+        self.cap = cap
         self._posts = deque(history, maxlen=cap or None)
+        self._rates: dict[str, float] = {}
+        self._share: float | None = None  # None: to be computed
+        self._next = self._posts[-1] + self._gap if self._posts else -math.inf
+        self._turns: dict[str, float] = {}  # of bots that wait for theirs
         self._lock = threading.Lock()
 
-    def take(self, now: float) -> float | None:
-        """Use one post and return None; or use none, and return when there will be one again."""
-        if not self._cap:
+    def expect(self, bot: str, posts_a_day: float) -> None:
+        """Note how many posts a day `bot` makes by its own intervals, on average."""
+        with self._lock:
+            if self._rates.get(bot) != posts_a_day:
+                self._rates[bot] = posts_a_day
+                self._share = None
+
+    def forget(self, bot: str) -> None:
+        """Note that `bot` makes no posts for now."""
+        with self._lock:
+            if self._rates.pop(bot, None) is not None:
+                self._share = None
+            self._turns.pop(bot, None)
+
+    @property
+    def share(self) -> float:
+        """How many posts a day each bot may make, of those that are expected to make more; infinite if all may.
+
+        What a bot of a slow rhythm leaves is shared out among the others.
+        """
+        with self._lock:
+            return self._fair_share()
+
+    def take(self, now: float, bot: str = "", *, posts: int = 1, begins: bool = True) -> float | None:
+        """Use one post and return None; or use none, and return when there will be one again.
+
+        With `begins` it is the first post of a line, which waits for its turn, and until all of its `posts` may be
+        made: a line that was begun is not held up, unless it is longer than the cap.
+        """
+        if not self.cap:
             return now + DAY
         with self._lock:
-            if len(self._posts) == self._cap and self._posts[0] > now - DAY:
-                return self._posts[0] + DAY
+            turn = self._turn(bot, now) if begins else now
+            ready = max(turn, self._free_at(min(posts, self.cap) if begins else 1))
+            if ready > now:
+                if turn > -math.inf and begins:
+                    self._turns[bot] = turn
+                return ready
+            self._turns.pop(bot, None)
             self._posts.append(now)
             return None
 
-    def give_back(self, taken: float) -> None:
-        """Undo the `take` at `taken`, of a post that was not made after all."""
+    def give_back(self, taken: float, bot: str = "") -> None:
+        """Undo the `take` at `taken`, of a post that was not made after all. The bot's turn stays its own."""
         with self._lock:
             if taken in self._posts:
                 self._posts.remove(taken)
+                self._turns[bot] = taken
+
+    @property
+    def _gap(self) -> float:
+        return DAY / self.cap / 2
+
+    def _free_at(self, posts: int) -> float:
+        """Return from when on so many posts may be made, so far as those before them tell."""
+        before = len(self._posts) - (self.cap - posts)  # so many of them have to be a day old
+        return self._posts[before - 1] + DAY if before > 0 else -math.inf
+
+    def _turn(self, bot: str, now: float) -> float:
+        """Return when the bot's turn is: the one that it waits for, or the next one that is free."""
+        if self._fair_share() == math.inf:
+            return now
+        if bot not in self._turns:
+            self._turns[bot] = max(now, self._next)
+            self._next = self._turns[bot] + self._gap
+        return self._turns[bot]
+
+    def _fair_share(self) -> float:
+        if self._share is None:
+            self._share = fair_share(self.cap, self._rates.values())
+        return self._share
+
+
+def fair_share(cap: float, rates: Iterable[float]) -> float:
+    """Return the largest share for which all bots together stay within `cap`, where each takes its rate or, if
+    that is less, the share; infinite if they stay within it anyway."""
+    left = float(cap)
+    ascending = sorted(rates)
+    for bots, rate in zip(range(len(ascending), 0, -1), ascending, strict=True):
+        if rate * bots > left:
+            return left / bots
+        left -= rate
+    return math.inf
 
 
 def allowance(cap: int | None, clock: Clock, journal: Journal, bot: str | None = None) -> Allowance | None:
@@ -50,17 +126,3 @@ def allowance(cap: int | None, clock: Clock, journal: Journal, bot: str | None =
     wall = clock.wall()
     offset = clock.now() - wall
     return Allowance(cap, [time + offset for time in journal.latest_posts(cap, bot, now=wall)])
-
-
-def take_from_all(allowances: Sequence[Allowance], now: float) -> float | None:
-    """Take one post from every allowance, or from none.
-
-    Return None, or the time at which the exhausted allowance frees up.
-    """
-    for taken, each in enumerate(allowances):
-        again = each.take(now)
-        if again is not None:
-            for before in allowances[:taken]:
-                before.give_back(now)
-            return again
-    return None

@@ -8,7 +8,7 @@ from typing import Any
 
 from flock.journal import Place
 from flock.keys.key import Thread
-from flock.poem import find_again, is_alike
+from flock.poem import find_again, find_part, is_alike
 from flock.temperament import Recitation
 
 _NEAR = 10  # lines around its old place in which a line in slightly other words is looked for
@@ -186,6 +186,8 @@ def is_another(here: Place, texts: Sequence[str], poem: Sequence[str] = ()) -> b
     before = [line for line in (here.next_line, here.prior_line) if line]
     if any(line in texts or line in poem for line in before):
         return False
+    if any(find_part(all_of_it, line) is not None for line in before for all_of_it in (texts, poem)):
+        return False  # it is said in stanzas or sentences now, or no longer
     near = slice(max(0, here.line - _NEAR), here.line + _NEAR)
     lines = (*texts[near], *poem[near])
     return not any(difflib.get_close_matches(line, lines, n=1, cutoff=_SLIGHTLY) for line in before)

@@ -15,19 +15,29 @@ from typing import Any
 
 from flock import events, rates
 from flock.context import Context, shared_context
-from flock.errors import BadDecision, BadInput, DailyLimit, JournalError, NetworkError, printable
+from flock.errors import (
+    BadDecision,
+    BadInput,
+    BadPoem,
+    CapReached,
+    DailyLimit,
+    JournalError,
+    NetworkError,
+    printable,
+)
 from flock.events import Event
 from flock.journal import WELL, Command, Condition, Outcome, Place, Standing, Verb
-from flock.keys import Key, Params, read_key
+from flock.keys import Key, Params, read_key, with_about
 from flock.networks.base import Network
-from flock.poem import cut, mark_of, place_of_line, read_poem
+from flock.poem import about_poem, cut, mark_of, place_of_line, read_poem
 from flock.sheep import orders
 from flock.sheep.account import find_account, is_anothers, is_unknown
-from flock.sheep.allowance import allowance, take_from_all
+from flock.sheep.allowance import allowance
 from flock.sheep.deciding import decided
 from flock.sheep.delivery import Delivery
 from flock.sheep.inbox import Inbox
 from flock.sheep.keyfile import KeyFile
+from flock.sheep.pace import Intervals, Pace
 from flock.sheep.place import (
     about,
     age_at,
@@ -45,6 +55,7 @@ from flock.sheep.recovery import REFUSAL
 from flock.sheep.renewal import Renewal, changed_fields, connects_anew, has_other_tokens
 from flock.sheep.standing import PEN_CHECK, RATE_LIMIT_WAIT, REFUSING, believable, hindrance, shifted, troubled
 from flock.temperament import TEMPERAMENTS, Recitation, Temperament, seed_of
+from flock.units import DAY
 
 log = logging.getLogger(__name__)
 
@@ -57,11 +68,11 @@ class Sheep:
     """One bot: its key, its poem, its place in the poem, and its age.
 
     `line_interval` and `poem_interval` are in seconds; those in the key file override them. `memory` holds the
-    poem's lines, and `recitation` what the sheep's temperament makes of them this time. `age` is in recitations:
-    finished ones and the fraction of the present one. `tot_tweet_tracker` counts the posts of a lifetime, and
-    `mod_tweet_tracker` is the place in the recitation. `due` is when the next line should be said, `wake` when it
-    is tried next, and `moved` when it was tried last, all in the clock's steady time. `standing` is how the sheep
-    fares.
+    poem's lines (or stanzas, or sentences: a line is what is said in one go), and `recitation` what the sheep's
+    temperament makes of them this time. `age` is in recitations: finished ones and the fraction of the present
+    one. `tot_tweet_tracker` counts the posts of a lifetime, and `mod_tweet_tracker` is the place in the
+    recitation. `due` is when the next line should be said, `wake` when it is tried next, and `moved` when it was
+    tried last, all in the clock's steady time. `standing` is how the sheep fares.
 
     `key` is a key that has been read already, and `context` what the sheep shares with its herd; without it, all
     sheep of the process that have none share one. To say something else, override `decide`. Raises BadInput when
@@ -71,7 +82,6 @@ class Sheep:
     __slots__ = (  # there may be ten thousand; a subclass may have what it likes
         "__weakref__",
         "_account",
-        "_allowances",
         "_app",
         "_calls_heard",
         "_delivery",
@@ -79,6 +89,8 @@ class Sheep:
         "_inbox",
         "_is_recognized",
         "_key_file",
+        "_pace",
+        "_pace_told",
         "_pieces",
         "_recited",
         "api",
@@ -139,6 +151,8 @@ class Sheep:
 
     def _use(self, key: Key) -> None:
         self.key = key
+        with suppress(BadPoem):  # `memorize` tells; a poem that is gone later does not matter
+            self.key = with_about(key, about_poem(key.poem_file))
         self.params: Params = key.params
         self._app = key.credentials.app
         self.name = self.context.networks.label(key)
@@ -151,8 +165,8 @@ class Sheep:
         self.api: Network = self.context.networks.connect(self.key)
 
     def memorize(self) -> None:
-        """Learn the poem: its stripped, non-empty lines, in order. Raises BadPoem when there is none."""
-        self.memory = list(read_poem(self.key.poem_file))
+        """Learn the poem: its lines, stanzas or sentences, in order. Raises BadPoem when there is none."""
+        self.memory = list(read_poem(self.key.poem_file, self.key.say, self.context.options.poem_format))
 
     def _be_born(self) -> None:
         """Draw the seed of the random numbers. Those of a renamed account stay what they were."""
@@ -179,12 +193,21 @@ class Sheep:
         )
         if kept is not None:
             self._pick_up(*kept)
+        self._expect()
 
     def _count(self) -> None:
-        """Find out how many posts the bot may make today."""
+        """Find out how many posts the bot may make today, and how they are spread."""
         context = self.context
         own = allowance(self.posts_per_day, context.clock, context.journal, self.bot)
-        self._allowances = tuple(each for each in (own, context.allowance) if each is not None)
+        self._pace = Pace(self.bot, own, context.allowance, bursts=context.options.burst, count=self._count_posts)
+        self._pace_told = -math.inf  # steady time
+
+    def _expect(self) -> None:
+        """Tell the flock's cap what the bot would post, or that it posts nothing for now."""
+        if self.is_penned or self.is_paused or self.is_dismissed:
+            self._pace.leave()
+        else:
+            self._pace.expect(self.recitation, self.line_interval, self.poem_interval)
 
     def _pick_up(self, place: Place, standing: Standing) -> None:
         """Go on at `place`, as `standing`, both in wall-clock time."""
@@ -203,8 +226,7 @@ class Sheep:
 
     def _longest_interval(self, place: Place) -> float:
         """Return the seconds that the bot waits at most until the line at `place`."""
-        intervals = (self.line_interval, self.poem_interval)
-        return max(*intervals, interval_before(place, self._recite, *intervals))
+        return max(self.line_interval, self.poem_interval, self._interval_before(place))
 
     def _find_line(self, place: Place) -> Place:
         """Return `place` with its line as the poem and the temperament have it now; tell when that is another."""
@@ -297,6 +319,7 @@ class Sheep:
                     if not (stop.is_set() or self._is_interrupted):  # while it waited for a slot
                         self.beat()
             self.sleep()
+        self._expect()
 
     def dismiss(self) -> None:
         """Let `loop` return after the post under way."""
@@ -333,6 +356,8 @@ class Sheep:
             if (self.due, self._delivery.ended) == (due, ended):  # a subclass that posts in its own way
                 self.postpone(next_due(due, self._own_interval(), clock.now()))
             self._cheer_up()
+        except CapReached as reached:
+            self._wait_for_its_time(reached)
         except NetworkError as error:
             self._meet(error)
             with suppress(JournalError):  # the next intent tells of the journal's trouble
@@ -353,9 +378,9 @@ class Sheep:
     @property
     def is_within_a_line(self) -> bool:
         """Whether the next piece of a line is to be said, and nothing is in its way."""
-        place = self._delivery.place
+        place, soon = self._delivery.place, self.context.clock.now() + rates.PIECE_INTERVAL
         is_held = place.intended is not None or place.paused is not None
-        return place.saying is not None and not is_held and self.standing == WELL
+        return place.saying is not None and not is_held and self.standing == WELL and self.due <= soon
 
     def decide(self) -> str:
         """Return what to say next: the recitation's line, faithful or not so faithful."""
@@ -368,8 +393,9 @@ class Sheep:
     def tweet_something(self) -> None:
         """Say the line that is due; of a line of several posts, the one that is due.
 
-        Raises NetworkError when the network does not accept one now; what is left of the line is said at the next
-        try. Raises JournalError when a post cannot be noted; then it is not made.
+        Raises NetworkError when the network does not accept one now, and CapReached when a cap does not allow one
+        now; what is left of the line is said at the next try. Raises JournalError when a post cannot be noted;
+        then it is not made.
         """
         delivery = self._delivery
         if delivery.owes:
@@ -387,12 +413,11 @@ class Sheep:
 
     def _say(self, line: str, pieces: list[str]) -> None:
         """Post one piece of a line, out of the day's allowance; a post that surely is not out does not count."""
-        delivery, clock = self._delivery, self.context.clock
-        here, recitation, now = delivery.place, self.recitation, clock.now()
-        takes = self._allowances if here.intended is None else ()  # a repeat was counted at its first attempt
-        if takes and (again := take_from_all(takes, now)) is not None:
-            until = again - now + clock.wall()
-            raise DailyLimit("the posts that it may make in a day are made", until=until)
+        delivery, now = self._delivery, self.context.clock.now()
+        here, recitation = delivery.place, self.recitation
+        takes = here.intended is None  # a repeat was counted at its first attempt
+        if takes:
+            self._take_a_post(now, len(pieces), begins=here.piece == 0)
         piece = min(here.piece, len(pieces) - 1)
         outcome = None
         try:
@@ -412,9 +437,31 @@ class Sheep:
             is_out = (
                 outcome is not Outcome.SKIPPED if outcome else delivery.owes or delivery.place.intended is not None
             )
-            for each in () if is_out else takes:
-                each.give_back(now)
+            if takes and not is_out:
+                self._pace.give_back(now)
         self._go_on(here)
+
+    def _take_a_post(self, now: float, pieces: int, *, begins: bool) -> None:
+        if (again := self._pace.take(now, posts=pieces, begins=begins)) is None:
+            return
+        if self._pace.is_spread:
+            raise CapReached(self._pace.why, until=again)
+        until = again - now + self.context.clock.wall()
+        raise DailyLimit("the posts that it may make in a day are made", until=until)
+
+    def _wait_for_its_time(self, reached: CapReached) -> None:
+        """Put the line off. The cap is the operator's own, so that this is no trouble, and the sheep not quiet."""
+        self.postpone(reached.until)
+        with suppress(JournalError):  # the next intent tells of the journal's trouble
+            self._delivery.keep(self.standing)
+        self._tell_of_pace()
+
+    def _tell_of_pace(self) -> None:
+        """Tell until when the next line waits for a cap: once a day for all to read."""
+        now = self.context.clock.now()
+        again = now - self._pace_told < DAY
+        self._pace_told = self._pace_told if again else now
+        self._tell(events.Paced, why=self._pace.why, seconds=max(0.0, self.due - now), again=again)
 
     def _onward(self, pieces: int, here: Place, post_id: str | None) -> Place:
         """Return the place after the post at `here`; the next due time counts from now on if that is later.
@@ -426,7 +473,7 @@ class Sheep:
         if here.piece + 1 < pieces:
             due = now + min(rates.PIECE_INTERVAL, self.line_interval)
         else:
-            interval = interval_after(here, self._recite, self.line_interval, self.poem_interval)
+            interval = interval_after(here, self._recite, *self._intervals(here.recitations))
             due = next_due(here.due, interval, now)
         thread = self.key.thread or "line"
         return onward(here, post_id=post_id, pieces=pieces, recite=self._recite, due=due, thread=thread)
@@ -437,8 +484,12 @@ class Sheep:
         self.moved = self.context.clock.now()
         place = self._delivery.place
         if has_birthday(before, place, self._recite):
-            rest = self.poem_interval * self._recite(place.recitations - 1).rest
+            _, rest = self._intervals(place.recitations - 1)
+            rest *= self._recite(place.recitations - 1).rest
             self._tell(events.Birthday, age=place.recitations - place.silent, rest=rest)
+        is_slowed = self._intervals(before.recitations) != (self.line_interval, self.poem_interval)
+        if is_slowed and place.saying is None:
+            self._tell_of_pace()
 
     def _cheer_up(self) -> None:
         """Note that all went well; what was told of as broken is told of as mended."""
@@ -462,8 +513,26 @@ class Sheep:
 
     def _own_interval(self) -> float:
         """Return the seconds until the next line of a subclass that moves its own trackers."""
-        line = self.mod_tweet_tracker
-        return self.line_interval if 0 < line < len(self.recitation.utterances) else self.poem_interval
+        line, (line_interval, poem_interval) = self.mod_tweet_tracker, self._intervals(self.place.recitations)
+        return line_interval if 0 < line < len(self.recitation.utterances) else poem_interval
+
+    def _intervals(self, number: int) -> Intervals:
+        """Return the intervals of the `number`-th recitation, before its temperament stretches them."""
+        return self._pace.intervals(self._recite(number), self.line_interval, self.poem_interval)
+
+    def _interval_before(self, place: Place) -> float:
+        """Return for how long the line at `place` was waited for at most, in seconds, so far as is known."""
+        if self._pace.is_shared:  # by bots that are not made yet
+            return self._pace.longest_share(self._recite(place.recitations), bots=len(self.context.bots))
+        before = place.recitations - (place.line <= 0 < place.recitations)
+        return interval_before(place, self._recite, *self._intervals(before))
+
+    def _count_posts(self, text: str) -> int:
+        """Return how many posts a text makes, about; no server is asked."""
+        fits = self.context.networks.fits(self.key)
+        with suppress(ValueError):  # no piece fits
+            return 1 if fits(text) else len(cut(text, fits))
+        return 1
 
     # What it is told while it is out
 
@@ -518,7 +587,7 @@ class Sheep:
     def _change(self, renewal: Renewal) -> None:
         """Go on with another key, poem or temperament; or as before, where that cannot be."""
         key, before = renewal.key, self.key
-        kept = self.api, self.memory, self.temperament, self._recited, self._allowances
+        kept = self.api, self.memory, self.temperament, self._recited, self._pace
         try:
             self._use(key)
             if is_reconnected := connects_anew(before, key):
@@ -532,7 +601,7 @@ class Sheep:
             self._recite(self.place.recitations)
         except Exception as error:  # a poem that was exchanged meanwhile, or an error of a subclass
             self._use(before)
-            self.api, self.memory, self.temperament, self._recited, self._allowances = kept
+            self.api, self.memory, self.temperament, self._recited, self._pace = kept
             trace = None if isinstance(error, BadInput | JournalError) else error
             log.error("%s goes on as it was: %s", self.name, printable(str(error)), exc_info=trace)
             return
@@ -545,6 +614,7 @@ class Sheep:
         place = self._find_line(self.place)
         longest = self.context.clock.now() + self._longest_interval(place)
         self._delivery.place = place._replace(due=min(place.due, longest))
+        self._expect()
         if has_other_tokens(before, key):
             if self.is_penned:
                 self._leave_the_pen("its key file has changed")
@@ -554,15 +624,16 @@ class Sheep:
     def _obey(self, command: Command, delay: float) -> None:
         clock, delivery = self.context.clock, self._delivery
         is_from = command.verb is Verb.FROM
+        line_interval, poem_interval = self._intervals(delivery.place.recitations)
         given = orders.Circumstances(
             recite=self._recite,
-            line_interval=self.line_interval,
-            poem_interval=self.poem_interval,
+            line_interval=line_interval,
+            poem_interval=poem_interval,
             thread=self.key.thread or "line",
             now=clock.now(),
             wall=clock.wall(),
             delay=delay,
-            source=place_of_line(command.line or 1, self.key.poem_file, self.memory) if is_from else None,
+            source=self._place_of_line(command.line or 1) if is_from else None,
         )
         here = delivery.place
         step = orders.obey(command, here, self.standing, given)
@@ -572,6 +643,7 @@ class Sheep:
             self._tell(events.Declined, command=str(command), why=step.why)
             return
         self.standing, self._pieces = step.standing, None
+        self._expect()
         seconds = max(0.0, step.place.due - clock.now())
         self._tell(
             events.Obeyed,
@@ -581,6 +653,10 @@ class Sheep:
             why=self._hindrance,
         )
         self._go_on(here)
+
+    def _place_of_line(self, number: int) -> int | None:
+        key = self.key
+        return place_of_line(number, key.poem_file, self.memory, key.say, self.context.options.poem_format)
 
     def _can_obey(self, command: Command) -> bool:
         """Return whether it is known which bot this is, and no post may be out that the command would lose."""
@@ -621,6 +697,8 @@ class Sheep:
             earliest=self._delivery.looks_at,
         )
         self.standing = self.standing._replace(trouble=printable(self.standing.trouble))
+        if self.is_penned:
+            self._expect()
         if self.standing.strikes:
             self.standing = self.standing._replace(key_stamp=self._key_file.stamp)
         if isinstance(error, NetworkError):
@@ -717,6 +795,7 @@ class Sheep:
     def _move(self) -> None:
         """Go on at the place that the journal has for `bot`, or as a new bot; or stay if the journal fails."""
         before = self._delivery
+        self._pace.leave()
         self._be_born()
         self.standing = WELL
         try:
@@ -729,6 +808,7 @@ class Sheep:
     def _leave_the_pen(self, why: str) -> None:
         """Come out; the account gets as many tries as a new one."""
         self.standing = WELL
+        self._expect()
         self.api.service.doubt_no_more(self._app)
         self._tell(events.Released, why=why)
 

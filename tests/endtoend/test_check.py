@@ -202,7 +202,7 @@ def told(warning: Mapping[str, Any]) -> str:
     text: str = warning["text"]
     match warning["kind"]:
         case "heading":
-            return f"{warning['bots'][0]}: {text.rpartition(': ')[2]}"
+            return f"{warning['bots'][0]}: {text.partition('; ')[0].rpartition(': ')[2]}"
         case "key":
             return Path(text.partition(": ")[0]).name
         case "limit":
@@ -269,6 +269,31 @@ def test_caps_of_a_bot_and_of_the_flock_lower_the_cost(pen: Pen) -> None:
     assert 20 == posts()[0]
     assert [20, 50] == posts("--posts-per-day", "50")
     assert 30 == pytest.approx(sum(posts("--posts-per-day", "50", "--flock-posts-per-day", "30")), abs=0.1)
+
+
+def test_a_recitation_is_as_long_as_its_cap_makes_it(pen: Pen) -> None:
+    """Ten lines at two a day: five days, but for the time of the last one."""
+    pen.add("capped", plain(1, 10), posts_per_day=2)
+
+    spread, burst = (ask(pen, *options).found["bots"][0] for options in ([], ["--burst"]))
+
+    assert (2, 9 * 12 * 3600.0, 5 * 86400.0) == (
+        spread["posts_a_day"],
+        spread["recitation_seconds"],
+        spread["cycle_seconds"],
+    )
+    assert (2, 9 * 30.0) == (burst["posts_a_day"], burst["recitation_seconds"])
+
+
+def test_bots_that_share_a_cap_get_an_equal_share_of_it(pen: Pen) -> None:
+    """What a slow bot leaves is for the others."""
+    for name in ("first", "second"):
+        pen.add(name)
+    pen.add("slow", posts_per_day=2)
+
+    bots = ask(pen, "--flock-posts-per-day", "30").found["bots"]
+
+    assert [14, 14, 2] == [bot["posts_a_day"] for bot in bots]
 
 
 def test_practice_costs_nothing_and_reaches_no_limit(pen: Pen) -> None:

@@ -304,6 +304,58 @@ def mixed(home: Path, write_key: Callable[..., Path]) -> Path:
     return home / "keys"
 
 
+@pytest.mark.parametrize(
+    ("variables", "line"),
+    [
+        ({}, "FLOCK_CONSUMER_TOKEN_SECRET: missing; copy it from the developer portal, https://console.x.com"),
+        (
+            {"FLOCK_CONSUMER_TOKEN_SECRET": "a b"},
+            "FLOCK_CONSUMER_TOKEN_SECRET: found a text that is not a token",
+        ),
+    ],
+)
+def test_the_variable_that_is_wrong_is_named(home: Path, variables: dict[str, str], line: str) -> None:
+    """Not both; and a variable needs no quotes."""
+    command = ("new", "keys", "--network", "x", "--poem", "poems/a.txt")
+    found = run_keys(home, *command, FLOCK_CONSUMER_TOKEN="app-key", **variables)
+
+    assert (3, 1) == (found.returncode, len(found.stderr.splitlines()))
+    assert found.stderr.startswith(line)
+    assert "quotes" not in found.stderr
+
+
+@pytest.mark.parametrize("arguments", [("--poem", "poems/a.txt"), ("--network", "x")])
+def test_an_end_at_the_first_question_is_told(home: Path, arguments: tuple[str, ...]) -> None:
+    """No silence: somebody may wonder whether there is a key."""
+    found = run_keys(home, "new", "keys", *arguments)
+    assert (130, "no key is made") == (found.returncode, found.stderr.splitlines()[-1])
+
+
+def test_the_word_for_practice_is_no_server(home: Path) -> None:
+    """In a key file it is; the option for it is named."""
+    found = run_keys(home, "new", "keys", "--network", "mastodon", "--poem", "poems/a.txt", "--server", "pasture")
+    assert (2, True) == (found.returncode, found.stderr.strip().endswith("to practise, give --pasture"))
+
+
+@pytest.mark.parametrize("command", ["list", "verify"])
+def test_a_file_that_is_nearly_a_key_file_is_told(home: Path, mixed: Path, command: str) -> None:
+    """Beside those that are; otherwise a bot would be missing in silence, also where a program reads along."""
+    (mixed / "ram.json").rename(mixed / "ram.json.txt")
+    for json_too in ((), ("--json",)):
+        found = run_keys(home, command, "keys", *json_too)
+        line = "keys/ram.json.txt: left out, since its name does not end in .json; rename it to ram.json"
+        assert (0, f"flock: warning: {line}\n") == (found.returncode, found.stderr)
+
+
+def test_a_key_that_practises_is_not_said_to_be_on_its_network(home: Path, mixed: Path) -> None:
+    """It posts to the practice server, and nowhere else."""
+    ram = {"network": "mastodon", "server": "pasture", "screen_name": "ram", "access_token": "1"}
+    (mixed / "ram.json").write_text(json.dumps(ram | {"poem_file": "../poems/c.txt"}))
+
+    lines = run_keys(home, "verify", "keys").stdout.splitlines()
+    assert "keys/ram.json: can be used: ram on the pasture (Mastodon), poems/c.txt" == lines[-1]
+
+
 def run_keys(home: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*COMMAND, *arguments],
@@ -312,6 +364,7 @@ def run_keys(home: Path, *arguments: str, **environment: str) -> subprocess.Comp
         capture_output=True,
         text=True,
         check=False,
+        stdin=subprocess.DEVNULL,
         env={**os.environ, "COLUMNS": "80", **environment},
     )
 
@@ -327,6 +380,14 @@ def test_the_list_shows_bots_poems_and_problems(home: Path, mixed: Path) -> None
     for word in ("dolly.json", "practice", "ewe.json", "poems/a.txt", "ram.json", "others can read it"):
         assert word in found.stdout
     assert "sesame" not in found.stdout
+
+
+def test_reading_the_folder_says_whether_it_may_be_read(
+    flock_keys: Callable[..., Any], mixed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then one line says why not, with the exit code of bad keys, as in `flock run`, and no usage error."""
+    monkeypatch.setattr(os, "access", lambda *_, **__: False)
+    assert 0 == flock_keys("list", "keys").exit_code
 
 
 def test_the_list_is_json_for_programs(home: Path, mixed: Path) -> None:
@@ -373,6 +434,19 @@ def test_verify_online_asks_each_network(home: Path, mixed: Path, pasture: Pastu
     pasture.close()
     found = run_keys(home, "verify", "keys", "--online", "--base-url", pasture.url)
     assert (3, 2) == (found.returncode, found.stdout.count("takes no connection"))
+
+
+def test_verify_asks_no_network_for_a_flock_that_practises(home: Path, mixed: Path) -> None:
+    """As the variable of `flock run` says; X would bill each question."""
+    (mixed / "ram.json").unlink()
+    nowhere = {"HTTPS_PROXY": "http://127.0.0.1:9"}
+    found = run_keys(home, "verify", "keys", "--online", FLOCK_PASTURE="1", **nowhere)
+    says = "practises; no network knows it"
+    lines = [line.partition(": ")[2][: len(says)] for line in found.stdout.splitlines()]
+    assert (0, [says, says]) == (found.returncode, lines)
+    assert 3 == run_keys(home, "verify", "keys", "--online", **nowhere).returncode
+    both = run_keys(home, "verify", "keys", "--pasture", "--base-url", "http://127.0.0.1:9")
+    assert (2, True) == (both.returncode, "exclude each other" in both.stderr)
 
 
 @pytest.mark.parametrize(

@@ -104,6 +104,8 @@ def test_a_pasture_that_runs_alone_has_an_account_for_each_of_them(town: Town, s
     pasture = start("pasture", town.keys, "--port", "0")
     assert pasture.process.stdout is not None
     url = pasture.process.stdout.readline().split()[5].rstrip(":")
+    line = next(line for line in pasture.process.stdout if line.startswith("make keys for new accounts: "))
+    assert line.rstrip().endswith(f" keys new {town.keys} --app {town.keys / 'xavier.json'} --base-url {url}")
 
     found = requests.get(f"{url}/xrpc/com.atproto.identity.resolveHandle?handle=blue.test", timeout=10)
     token = {"Authorization": "Bearer sesame-mary"}
@@ -144,3 +146,32 @@ def test_the_posts_of_one_line_are_a_thread_on_each_network(town: Town, start: S
     mary = town.pasture.mastodon.statuses.newest(10)[::-1]
     assert [None, *(status.id for status in mary[:-1])] == [status.in_reply_to_id for status in mary]
     assert [4, 3, 2, 1] == [len(texts) for texts in town.said().values()]
+
+
+def test_a_poem_says_of_itself_how_it_is_posted(town: Town, start: Start) -> None:
+    """Stanzas with their line breaks, the language, and a warning, which counts as a part of each post there."""
+    stanza = "the fog comes\non little cat feet"
+    line = "over harbour and city"
+    long = "\n".join([line] * 22)  # 483 characters, of which the warning of 39 leaves 461
+    block = f"---\ntitle: Fog\nlanguage: en-GB\ncontent warning: {'fog ' * 10}\nsay: stanzas\n---\n"
+    for name in ("blue", "mary", "fred"):
+        (town.keys / f"{name}.txt").write_text(f"{block}{stanza}\n\n{long}\n")
+    (town.keys / "xavier.json").unlink()
+    pauses = ("--line-interval", "0.05", "--poem-interval", "60")
+
+    flock = start("run", town.keys, *pauses)
+    until("the poem on each", lambda: all(len(town.said()[name]) > 1 for name in ("bluesky", "mastodon", "feed")))
+    until("the last pieces", lambda: town.said()["mastodon"][-1].endswith("city"))
+    code, output, errors = flock.stop()
+
+    assert (0, "") == (code, errors)
+    assert "the fog comes / on little cat feet" in output
+    said = town.said()
+    assert [stanza, long] == said["feed"]
+    assert [stanza, "\n".join([line] * 20) + "…", "\n".join([line] * 2)] == said["mastodon"]
+    assert [stanza] == said["bluesky"][:1]
+    records = town.pasture.bluesky.repos.records(town.blue.did, POSTS, reverse=True)
+    assert all(["en-GB"] == record.value["langs"] for record in records)
+    mary = town.pasture.mastodon.statuses.newest(10)
+    assert {("fog " * 10).strip()} == {status.spoiler_text for status in mary}
+    assert {"en-GB"} == {status.language for status in mary}

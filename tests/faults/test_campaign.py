@@ -252,6 +252,7 @@ def carry_out(folder: Path, number: signal.Signals, *, once: bool) -> Run:
             *intervals,
             "--base-url",
             pasture.url,
+            "--burst",
             *(["--once"] if once else []),
         ]
 

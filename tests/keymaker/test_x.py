@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from flock.errors import BadKeys, BadPoem, KeyNotMade
 from flock.keymaker import App, Keymaker
-from flock.keymaker.apps import APP_FILE
+from flock.keys import APP_FILE
 from flock.networks.registry import Networks
 from flock.options import settle_options
 from flock.pasture import Pasture
@@ -117,6 +117,25 @@ def test_pins_that_are_all_wrong_end_the_flow(make: Make, poem: Path, keys: Path
     assert [] == [*keys.iterdir()]
 
 
+def test_no_new_address_is_announced_that_does_not_come(make: Make, poem: Path) -> None:
+    """After the last PIN, too."""
+    person = Person(["1"] * 9, accounts=["dolly"] * 3)
+    with pytest.raises(KeyNotMade):
+        make(person).new("x", poem)
+    assert (3, 2) == (len(person.visited), person.told.count("Here is a new address."))
+
+
+@pytest.mark.parametrize("key", ["not-a-real-consumer-token", "YOUR_API_KEY"])
+def test_placeholders_of_an_app_do_not_get_as_far_as_x(key: str, keys: Path, poem: Path) -> None:
+    """The line says which field, and in which file."""
+    app = App(SecretStr(key), SecretStr("0123456789abcdefghij"), "app.json")
+    with (
+        Keymaker(keys, Person(), app=app) as keymaker,
+        pytest.raises(KeyNotMade, match=r"app\.json: consumer_token: found a placeholder; copy the value"),
+    ):
+        keymaker.new("x", poem)
+
+
 def test_another_account_than_the_one_that_was_meant_is_not_taken(make: Make, poem: Path, keys: Path) -> None:
     """A person may sign in anew, and go on."""
     person = Person(accounts=["wolf", "Dolly"], yes=[True])
@@ -171,10 +190,33 @@ def test_force_replaces_the_tokens_and_keeps_the_rest(make: Make, poem: Path, pa
     assert ["my_bot.json"] == [each.name for each in own.parent.iterdir()]
 
 
+def test_force_keeps_fields_under_other_names_and_those_of_an_own_sheep(make: Make, poem: Path) -> None:
+    """A cap that is lost costs money. No token of before stays, whatever it was called and wherever it stood."""
+    file = make(Person()).new("x", poem).key.file
+    fields = json.loads(file.read_text())
+    boxed = {"key": fields.pop("consumer_token"), "secret": fields.pop("consumer_token_secret")}
+    fields |= {"twitter": {"consumer": boxed, "tweets_per_day": 48}, "username": fields.pop("screen_name")}
+    fields |= {"API Version": "1.1", "access_token_secret": "an-old-one", "humour": {"dry": True}}
+    del fields["oauth_token_secret"]
+    file.write_text(json.dumps(fields))
+
+    key = make(Person()).new("x", poem, force=True).key
+
+    assert (48, "1.1") == (key.posts_per_day, getattr(key.credentials, "api", None))
+    assert {"dry": True} == key.params["humour"]
+    assert not {"twitter", "username", "access_token_secret"} & {*key.params}
+    assert "an-old-one" not in file.read_text()
+
+
 def test_a_poem_that_cannot_be_read_is_told_before_anything_else(make: Make, keys: Path) -> None:
     """Not even the folder is made."""
-    with pytest.raises(BadPoem):
-        make(Person()).new("x", "no-such-poem.txt")
+    for path, line in (
+        ("no-such-poem.txt", "no such file: no-such-poem.txt; give the path of a text file"),
+        (".", ".: is a folder; give the path of one text file, or --poems for a key for each poem in it"),
+    ):
+        with pytest.raises(BadPoem) as caught:
+            make(Person()).new("x", path)
+        assert line == str(caught.value)
     assert not keys.exists()
 
 
@@ -293,6 +335,21 @@ def test_a_poem_each_gets_a_key_and_those_that_have_one_are_passed_over(
     assert [("ewe", "b.txt"), ("ram", "c.txt")] == [(key.screen_name, key.poem_file.name) for key in rest]
     assert [f"{poems / 'a.txt'}: passed over, since {keys / 'dolly.json'} has it"] == person.told[:1]
     assert [] == [*make(Person()).new_for_each("x", poems)]
+
+
+def test_a_poem_is_passed_over_on_its_own_network_alone(make: Make, tmp_path: Path) -> None:
+    """A key on another network, or one of a rehearsal on the practice server, is no key for this one."""
+    poems = tmp_path / "poems"
+    poems.mkdir()
+    (poems / "a.txt").write_text("the line of a\n")
+    assert ["dolly"] == [each.key.screen_name for each in make(Person()).new_for_each("x", poems)]
+    person = Person(accounts=["ram"])
+    assert ["ram"] == [each.key.screen_name for each in make(person).new_for_each("mastodon", poems)]
+    assert [] == [*make(Person()).new_for_each("mastodon", poems)]
+
+    for_real = Keymaker(tmp_path / "keys", server="https://127.0.0.1:9")
+    with for_real, pytest.raises(KeyNotMade, match="takes no connection"):
+        next(for_real.new_for_each("mastodon", poems))
 
 
 def test_one_account_for_two_poems_is_not_taken(make: Make, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from flock.errors import BadKeys
-from flock.keys import Key, read_keys, shared_poems
+from flock.keys import APP_FILE, Key, about_other_files, read_keys, shared_poems
 from tests.conftest import no_more_files
 from tests.keys.conftest import WriteKey, lines
 
@@ -150,6 +150,10 @@ def test_many_files_with_another_ending_are_counted(write_key: WriteKey) -> None
         (folder / f"{number}.yml").write_text("a: b")
     assert 4 == len(read_keys(folder).warnings)
     assert "6 more files are left out" in read_keys(folder).warnings[3]
+    for number in range(4, 9):
+        (folder / f"{number}.yml").unlink()
+    (line,) = about_other_files(folder)[3:]
+    assert line.endswith("1 more file is left out, since its name does not end in .json")
 
 
 def test_a_poem_of_two_accounts_is_told(write_key: WriteKey) -> None:
@@ -161,6 +165,8 @@ def test_a_poem_of_two_accounts_is_told(write_key: WriteKey) -> None:
     (line,) = shared_poems(keys)
     assert line.startswith(f"{first}: poem_file: the same poem as in {second}; X does not allow several accounts")
     assert [] == [*shared_poems([keys[0], keys[2]])]
+    (line,) = shared_poems([*keys[:2], keys[1]])
+    assert f"the same poem as in {second} and 1 more bot; " in line
     write_key("d.json", screen_name="d", oauth_token="d", network="pasture")
     assert 1 == len([*shared_poems(read_keys(third.parent).keys)])
 
@@ -188,6 +194,19 @@ def test_what_is_no_key_file_harms_no_other(write_key: WriteKey) -> None:
     assert [good] == [key.file for key in ring.keys]
     assert ["a", "b", "c", "d", "e", "f"] == [problem.file.stem for problem in ring.problems]
     assert 6 == len(lines(ring))
+
+
+def test_an_app_that_others_can_read_is_told(write_key: WriteKey) -> None:
+    """Whoever has its secret can act for it on X. It is no key file, and may be missing."""
+    folder = write_key().parent
+    assert () == read_keys(folder).warnings
+    app = folder / APP_FILE
+    app.write_text("{}")
+    app.chmod(0o600)
+    assert () == read_keys(folder).warnings
+    app.chmod(0o640)
+    line = f"{app}: others can read its secrets; run: chmod 600 {app}"
+    assert (line,) == read_keys(folder).warnings == about_other_files(folder)
 
 
 def test_keys_that_others_can_read_are_told_with_the_remedy(write_key: WriteKey) -> None:

@@ -14,9 +14,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from flock.errors import BadKeys
-from flock.keys import KeyRing, Params, XCredentials, find_poem, read_key, read_keys
+from flock.keys import KeyRing, Params, XCredentials, find_poem, read_key, read_keys, with_about
 from flock.keys.json_file import LARGEST
 from flock.keys.key import known_fields
+from flock.poem import About
 from tests.conftest import no_more_files
 from tests.keys.conftest import SECRET, WriteKey, all_that_shows, lines
 
@@ -426,3 +427,28 @@ def test_params_are_a_mapping_that_equals_its_fields() -> None:
     assert {"a": 1, "b": 2} == dict(Params({"a": 1, "b": 2}))
     with pytest.raises(KeyError):
         Params({})["a"]
+
+
+def test_what_the_poem_says_of_itself_holds_where_the_key_says_nothing(write_key: WriteKey) -> None:
+    """Where the network shows it: the language on Bluesky and Mastodon, the content warning on Mastodon."""
+    about = About(language="pt-BR", content_warning="night")
+    on_mastodon = {"network": "mastodon", "server": "pasture", "access_token": "sesame"}
+    on_bluesky = {"network": "bluesky", "screen_name": "dolly.test", "app_password": "sesame"}
+
+    def told(**fields: Any) -> tuple[Any, Any]:
+        own = with_about(read_key(write_key(**fields)), about).credentials
+        return getattr(own, "lang", "none"), getattr(own, "content_warning", "none")
+
+    assert ("pt-BR", "night") == told(**on_mastodon)
+    assert ("en", "day") == told(**on_mastodon, lang="en", content_warning="day")
+    assert ("pt-BR", "none") == told(**on_bluesky)
+    assert ("none", "none") == told()
+
+
+def test_a_key_says_how_its_poem_is_said(write_key: WriteKey) -> None:
+    """By any case of the word."""
+    assert "stanzas" == read_key(write_key(say="Stanzas")).say
+    assert "sentences" == read_key(write_key(poem_format="sentences")).say
+    assert read_key(write_key()).say is None
+    (line,) = lines(read_keys(write_key(say="verses").parent))
+    assert line.endswith("say: expected lines, stanzas or sentences")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import time
 import unicodedata
 
 import pytest
@@ -25,6 +26,7 @@ from flock.events import (
     NobodyQuiet,
     Obeyed,
     Out,
+    Paced,
     Penned,
     PickedUp,
     PoemChanged,
@@ -46,10 +48,17 @@ from flock.events import (
     Waiting,
 )
 from flock.observers.wording import JSON_ESCAPES, describe, harmless
+from flock.units import DAY
 
 AT = 1795455485.25
 ROUNDS = Rounds(at=AT, sheep=9, penned=(), waiting=0, in_trouble=0, alive=True)
 MARKS = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u2028\u2029"
+
+
+def clock(at: float, date: str = "") -> str:
+    """Return the local time of day."""
+    return time.strftime(f"{date}%H:%M %Z", time.localtime(at))
+
 
 SENTENCES = [
     (Said(at=AT, text="baa", n=4, line=1, lines=2, age=2.5, late=0.0, post_id="99"), "baa"),
@@ -88,8 +97,16 @@ SENTENCES = [
     ),
     (Trouble(at=AT, kind="ended", since=AT, whys=("stopped as asked",)), "the flock has ended: stopped as asked"),
     (BackingOff(at=AT, why="X is down", seconds=8, attempt=3), "tries again in 8s: X is down"),
-    (Waiting(at=AT, why="rate limit", seconds=900), "waits 15m: rate limit"),
-    (Waiting(at=AT, why="no credits", seconds=60, advice="top up"), "waits 1m: no credits; top up"),
+    (Waiting(at=AT, why="rate limit", seconds=900), f"waits until {clock(AT + 900)} (15m): rate limit"),
+    (
+        Waiting(at=AT, why="no credits", seconds=60, advice="top up"),
+        f"waits until {clock(AT + 60)} (1m): no credits; top up",
+    ),
+    (
+        Waiting(at=AT, why="a plan", seconds=2 * DAY),
+        f"waits until {clock(AT + 2 * DAY, '%Y-%m-%d ')} (2d): a plan",
+    ),
+    (Paced(at=AT, why="its 20 posts", seconds=4320), f"waits until {clock(AT + 4320)} (1.2h): its 20 posts"),
     (
         Penned(at=AT, why="suspended", advice="appeal"),
         "IS PENNED: suspended; appeal; then save its key file, or start the flock anew",
@@ -213,3 +230,14 @@ def test_json_escapes_what_a_terminal_would_obey(text: str) -> None:
     line = json.dumps(text, ensure_ascii=False).translate(JSON_ESCAPES)
     assert harmless(line) == line
     assert text == json.loads(line)
+
+
+def test_a_stanza_is_told_on_one_line() -> None:
+    """As people write verses in prose; a network's own words keep their marks."""
+    said = Said(
+        at=0.0, bot="dolly", text="the fog comes\non little cat feet", n=0, post_id=None, line=0, lines=1, piece=0,
+        pieces=1, age=0.0, late=0.0,
+    )  # fmt: skip
+    assert "the fog comes / on little cat feet" == harmless(describe(said))
+    skipped = Skipped(at=0.0, bot="dolly", text="a\nb", n=0, why="no\nreason")
+    assert "skips a line: no\ufffdreason: a / b" == harmless(describe(skipped))

@@ -205,7 +205,11 @@ def test_mentions_are_told_by_name(tmp_path: Path) -> None:
     [
         ('[\n "I saw the best minds",\n "destroyed by madness"\n]\n', f"the file is JSON, {STANDS}"),
         ('{\n "lines": ["I saw"]\n}\n', f"the file is JSON, {STANDS}"),
-        ("---\ntitle: Howl\n---\nI saw\n", f"line 1 begins a header (front matter), {STANDS}"),
+        (
+            "---\ntitle: Howl\ntags:\n  - best minds\n---\nI saw\n",
+            f"line 1 begins a header (front matter), {STANDS}; "
+            "write it as lines name: value between two --- lines (see docs/poems.md)",
+        ),
         (
             'id,line,author\n1,"I saw the best minds, again",AG\n2,"destroyed",AG\n',
             "the file is a table (CSV), and each line is posted with its ',': id,line,author",
@@ -220,6 +224,51 @@ def test_mentions_are_told_by_name(tmp_path: Path) -> None:
 def test_a_file_that_is_no_list_of_lines_is_told_as_a_whole(tmp_path: Path, text: str, expected: str) -> None:
     """Its brackets and separators would be posted."""
     assert expected in doubts_about(tmp_path, text)
+
+
+BLOCK = "write it into a block between two --- lines at the top of the file, which is not said"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "Title: Fog\nbaa\nboo\n",
+            f"line 1 is part of a licence or a header and not of the poem: Title: Fog; {BLOCK}",
+        ),
+        (
+            "---\ntitle: Fog\ndate: 1916\n---\nbaa\nboo\n",
+            "the block at the top has fields that mean nothing ('date'); see docs/poems.md",
+        ),
+    ],
+)
+def test_what_is_about_the_poem_is_told_with_where_to_write_it(tmp_path: Path, text: str, expected: str) -> None:
+    """It is said like all else, unless it is in the block."""
+    assert [expected] == doubts_about(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "---\ntitle: Fog\nauthor: Carl Sandburg\n---\nbaa\nboo\n",
+        "by the sea\nI sat\nand wept\n",
+        "baa\nboo\nby And By\nby Ann\n",
+        "THE FOG\nbaa\nboo\n",
+        "O!\n\nbaa\nboo\n",
+        "羊\n\n眠れぬ\n夜\n",
+    ],
+)
+def test_what_may_be_a_line_is_no_title(tmp_path: Path, text: str) -> None:
+    """Neither is what the block says."""
+    assert [] == doubts_about(tmp_path, text)
+
+
+def test_of_a_poem_in_stanzas_the_stanzas_are_compared_and_cut(tmp_path: Path) -> None:
+    """Two equal lines in one stanza are no duplicates; two equal stanzas are."""
+    text = "---\nsay: stanzas\n---\nbaa\nbaa\n\nboo\n\nboo\n\n" + "baa baa\n" * 200
+    first, second = doubts_about(tmp_path, text)
+    assert "line 11 makes 6 posts: baa baa\\nbaa" in first
+    assert "lines 7 and 9 are the same; X refuses the second: boo" == second
 
 
 def test_prose_with_commas_is_no_table(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flock.poem import find_again, is_alike
+from flock.poem import find_again, find_part, is_alike
 
 
 @pytest.mark.parametrize(
@@ -25,6 +25,29 @@ from flock.poem import find_again, is_alike
 def test_a_line_is_found_again_in_an_edited_poem(memory: list[str], at: int, text: str, expected: int) -> None:
     """The same text nearest to its place, else the line most like it, else the place, else the end."""
     assert expected == find_again(memory, at, text)
+
+
+LINES = ["O fog", "on little cat feet", "O fog", "over the harbour", "on little cat feet", "and then moves on"]
+STANZAS = ["\n".join(LINES[:2]), "\n".join(LINES[2:4]), "\n".join(LINES[4:])]
+
+
+@pytest.mark.parametrize(
+    ("memory", "text", "prior", "expected"),
+    [
+        *[
+            (STANZAS, LINES[line], LINES[line - 1], stanza)
+            for line, stanza in ((1, 0), (2, 1), (3, 1), (4, 2), (5, 2))
+        ],
+        *[(LINES, STANZAS[stanza], "", line) for stanza, line in enumerate((0, 2, 4))],
+        (STANZAS, "on little cat feet O fog over the harbour", "", 0),
+        (STANZAS, "O fog", "", None),
+        (STANZAS, "the moon goes on", "nobody minds", None),
+        ([], "the moon goes on", "", None),
+    ],
+)
+def test_a_line_is_found_in_its_stanza(memory: list[str], text: str, prior: str, expected: int | None) -> None:
+    """And a stanza by its first line, however short; a line that stands twice, by the line before it."""
+    assert expected == find_part(memory, text, prior)
 
 
 @given(st.lists(st.text(), min_size=1), st.integers(0, 50), st.text())

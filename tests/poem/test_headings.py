@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flock.poem import find_headings, read_poem_file
-from flock.poem.reading import NumberedLine, PoemFile
+from flock.poem.about import About
+from flock.poem.reading import PoemFile
+from flock.poem.saying import NumberedLine
 
 VERSE = "the ram goes up the hill,\nand down again at night,\nhe never asks the mill,\nfor water or for light."
 POEMS = sorted((Path(__file__).parents[2] / "poems").glob("*.txt"))
@@ -48,6 +50,7 @@ def test_a_heading_is_told(tmp_path: Path, text: str, expected: list[str]) -> No
     "text",
     [
         VERSE,
+        f"---\ntitle: The Ram\nauthor: Ada Shepherd\n---\n{VERSE}",
         f"The ram came at dusk\n\n{VERSE}",
         f"The Ram Upon the Hill,\n\n{VERSE}",
         f"Listen,\n\n{VERSE}",
@@ -73,6 +76,6 @@ def test_the_shipped_poems_have_no_headings(poem: Path) -> None:
 def test_any_text_can_be_looked_at(texts: list[str]) -> None:
     lines = tuple(NumberedLine(number, text) for number, text in enumerate(texts, start=1))
 
-    for told in find_headings(PoemFile(lines, ())):
+    for told in find_headings(PoemFile(About(), lines, (), lines)):
         assert told.startswith("line ")
         assert told.isprintable()

@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -93,8 +94,9 @@ def test_a_post_under_way_is_still_to_come(kept: World) -> None:
 
 def test_posts_of_the_last_day_count_towards_a_cap(kept: World) -> None:
     """Three a day, of which two are made: one now, and the next a day after the first."""
-    sheep = kept.raise_sheep(line_interval=60, poem_interval=600, posts_per_day=3)
+    sheep = kept.raise_sheep(line_interval=60, poem_interval=600)
     kept.live(70, sheep)
+    kept.options = replace(kept.options, posts_per_day=3, burst=True)
 
     (soon, first), (later, second) = rehearse(kept, posts=2)[0]
 

@@ -252,7 +252,7 @@ def test_the_summary_tells_of_each_bot(make_folder: Make, start: Start) -> None:
         (["--posts", "29"], "222.7 posts a day, $3.34"),
         (["--at-age", "2.5", "--posts", "25"], "222.7 posts a day, $3.34"),
         (["--days", "9"], "222.7 posts a day, $3.34"),
-        (["--days", "9", "--posts-per-day", "20"], "20.0 posts a day, $0.30"),
+        (["--days", "9", "--posts-per-day", "20"], "19.9 posts a day, $0.30"),
         (["--posts", "15", "--flock-posts-per-day", "7"], "7.0 posts a day, $0.10"),
         (["--posts", "14"], None),
         (["--at-age", "0.5"], None),

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from flock.clock import VirtualClock
 from flock.journal import MemoryJournal, Outcome, Place, Settlement, SqliteJournal
-from flock.sheep.allowance import Allowance, allowance, take_from_all
+from flock.sheep.allowance import Allowance, allowance, fair_share
 from flock.units import DAY, HOUR
 
 
@@ -115,15 +117,74 @@ def test_each_thread_gives_back_its_own_post() -> None:
     assert flock.take(40.0) == 10.0 + DAY
 
 
-def test_a_post_is_taken_from_every_allowance_or_from_none() -> None:
-    """The flock's posts of the day are used up: the bot's own are not touched."""
-    own, flock = Allowance(1), Allowance(1)
-    assert flock.take(10.0) is None
+@given(cap=st.integers(1, 9), lines=st.lists(st.tuples(st.integers(0, int(DAY)), st.integers(1, 4)), max_size=30))
+def test_a_line_begins_when_all_of_its_posts_may_be_made(cap: int, lines: list[tuple[int, int]]) -> None:
+    """So that it is not held up, unless it is longer than the cap; which is never exceeded."""
+    posts_a_day, now = Allowance(cap), 0.0
+    made: list[float] = []
+    for pause, posts in lines:
+        now += pause
+        if (again := posts_a_day.take(now, posts=posts)) is not None:
+            assert now < again <= now + DAY
+            continue
+        made.append(now)
+        for piece in range(1, posts):
+            again = posts_a_day.take(now + 3 * piece, posts=posts, begins=False)
+            assert again is None or posts > cap
+            if again is None:
+                made.append(now + 3 * piece)
+        now = made[-1]
+    assert all(later - before >= DAY for before, later in zip(made, made[cap:], strict=False))
 
-    assert 10.0 + DAY == take_from_all([own, flock], 20.0)
-    assert own.take(20.0) is None
+
+@given(st.integers(0, 50), st.lists(st.floats(0, 100) | st.just(math.inf), max_size=20))
+def test_what_a_slow_bot_leaves_is_shared_out_among_the_others(cap: int, rates: list[float]) -> None:
+    """All together use the cap, where they would use more; else each has its own rate."""
+    share = fair_share(cap, rates)
+    together = sum(min(share, rate) for rate in rates)
+    assert together == pytest.approx(min(cap, sum(rates)))
 
 
-def test_without_a_cap_nothing_is_taken() -> None:
-    """A bot without allowances may always post."""
-    assert take_from_all([], 0.0) is None
+def test_bots_that_share_a_cap_begin_one_after_the_other() -> None:
+    """Half of 24 h / cap apart, in the order in which they ask. None of them asks in vain a second time."""
+    flock = Allowance(24)
+    for bot in ("ann", "ben", "cat"):
+        flock.expect(bot, 100.0)
+
+    assert 8.0 == flock.share
+    assert [None, HOUR / 2, HOUR] == [flock.take(0.0, bot) for bot in ("ann", "ben", "cat")]
+    assert 1.5 * HOUR == flock.take(60.0, "ann")
+    assert HOUR / 2 == flock.take(120.0, "ben")
+    assert flock.take(HOUR, "cat") is None
+    assert flock.take(HOUR, "ben") is None
+
+
+def test_a_turn_whose_post_was_not_made_stays_the_bots_own() -> None:
+    """A bot that tries again after an outage does not wait for half an hour."""
+    flock = Allowance(24)
+    flock.expect("ann", 100.0)
+    assert flock.take(0.0, "ann") is None
+    flock.give_back(0.0, "ann")
+
+    assert flock.take(1.0, "ann") is None
+    assert HOUR / 2 == flock.take(2.0, "ann")
+
+
+def test_turns_go_on_after_a_restart() -> None:
+    """The latest post of the flock is known from the journal."""
+    flock = Allowance(24, [0.0, 100.0])
+    flock.expect("ann", 100.0)
+    assert 100.0 + HOUR / 2 == flock.take(200.0, "ann")
+
+
+def test_bots_that_post_less_than_the_cap_need_no_turns() -> None:
+    """Nor do they when another one has left."""
+    flock = Allowance(24)
+    flock.expect("ann", 14.0)
+    flock.expect("ben", 14.0)
+    assert 12.0 == flock.share
+
+    flock.forget("ben")
+
+    assert math.inf == flock.share
+    assert [None] * 3 == [flock.take(now, "ann") for now in (0.0, 1.0, 2.0)]

@@ -135,3 +135,27 @@ def test_a_second_edit_finds_the_place_that_the_first_one_led_to() -> None:
     here = onward(here, post_id=None, pieces=1, recite=lambda _: recitation, due=0.0)
 
     assert "not at all the same" == second[found_again(here, second).line]
+
+
+STANZAS = ["\n".join(OLD[:2]), "\n".join(OLD[2:])]
+SENTENCES = [" ".join(OLD)]
+
+
+@pytest.mark.parametrize(
+    ("before", "at", "after", "expected"),
+    [
+        *[(OLD, line, STANZAS, stanza) for line, stanza in ((1, 0), (2, 1), (3, 1))],
+        *[(STANZAS, stanza, OLD, line) for stanza, line in ((0, 0), (1, 2))],
+        (OLD, 2, SENTENCES, 0),
+        (SENTENCES, 0, STANZAS, 0),
+    ],
+)
+def test_a_poem_that_is_said_in_another_format_goes_on_where_it_was(
+    before: list[str], at: int, after: list[str], expected: int
+) -> None:
+    """Its next line is in there, so it is no other poem."""
+    here = Place(n=9, line=at, recitations=3, next_line=before[at], prior_line=before[at - 1])
+
+    assert not is_another(here, after)
+    there = found_again(here, after)
+    assert (expected, after[expected], 3) == (there.line, there.next_line, there.recitations)

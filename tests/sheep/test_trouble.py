@@ -726,9 +726,9 @@ def test_a_post_that_cannot_be_settled_is_settled_before_the_next(make_world: Ca
     assert 1 == len(world.told(Birthday))
 
 
-def test_a_cap_holds_for_the_bot_over_restarts(make_world: Callable[..., World]) -> None:
+def test_capped_posts_that_are_not_spread_keep_to_the_cap_over_restarts(make_world: Callable[..., World]) -> None:
     """Ten posts in any 24 hours, also where each process runs for nine."""
-    world = make_world(options=Options(posts_per_day=10))
+    world = make_world(options=Options(posts_per_day=10, burst=True))
     for _ in range(5):
         world.live(9 * 3600, world.raise_sheep(lines=1000))
         world.anew()
@@ -736,11 +736,12 @@ def test_a_cap_holds_for_the_bot_over_restarts(make_world: Callable[..., World])
     times = world.stage().times
     assert 20 == len(times)
     assert all(later - before >= 86400 for before, later in zip(times, times[10:], strict=False))
+    assert 9 * 60 == times[9] - times[0]
 
 
-def test_the_flocks_cap_holds_for_all_bots_together(make_world: Callable[..., World]) -> None:
+def test_the_flocks_posts_that_are_not_spread_are_for_all_bots_together(make_world: Callable[..., World]) -> None:
     """Thirty posts a day by both, of which one bot's key allows it five."""
-    world = make_world(options=Options(flock_posts_per_day=30))
+    world = make_world(options=Options(flock_posts_per_day=30, burst=True))
     flock = [world.raise_sheep("ann", lines=1000, posts_per_day=5), world.raise_sheep("ben", lines=1000)]
 
     world.live(86400 - 1, *flock)
@@ -751,7 +752,7 @@ def test_the_flocks_cap_holds_for_all_bots_together(make_world: Callable[..., Wo
 
 def test_a_post_that_was_not_made_does_not_count_against_the_cap(make_world: Callable[..., World]) -> None:
     """Neither one that did not get through nor one that was refused."""
-    world = make_world(options=Options(posts_per_day=2))
+    world = make_world(options=Options(posts_per_day=2, burst=True))
     sheep = world.raise_sheep(lines=1000)
     world.stage().trouble = [Unavailable("503"), Unavailable("503"), TooLong("186"), Unavailable("503")]
 
@@ -765,7 +766,7 @@ def test_a_post_that_is_repeated_counts_once_against_the_cap(
     make_world: Callable[..., World], *, restarts: bool
 ) -> None:
     """Its first attempt may be out, so that the first attempt counts; also after a restart."""
-    world = make_world(options=Options(posts_per_day=2))
+    world = make_world(options=Options(posts_per_day=2, burst=True))
     sheep = world.raise_sheep(lines=1000)
     world.stage().trouble = [OutcomeUnknown("no answer")]
     world.live(0, sheep)

@@ -1,14 +1,14 @@
-"""Pace: how many posts a day a bot makes in the long run, by the whole recitations of a rehearsal."""
+"""Measured: how many posts a day a bot makes in the long run, by the whole recitations of a rehearsal."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flock.units import DAY
+from flock.rates import posts_a_day
 
 
 @dataclass(slots=True)
-class Pace:
+class Measured:
     """Counts the posts of one bot's whole recitations, and the time that these take, each with the rest after it.
 
     A part of a recitation would mislead: within a poem a bot posts every half minute, and then rests for hours.
@@ -42,6 +42,5 @@ class Pace:
         if self._whole is None or not self._whole[2]:
             return None
         posts, dollars, seconds = self._whole
-        rate = posts / seconds * DAY
-        share = 1.0 if self.cap is None or rate <= self.cap else self.cap / rate
-        return rate * share, dollars / seconds * DAY * share
+        rate = posts_a_day(posts, seconds, self.cap)
+        return rate, dollars / posts * rate if posts else 0.0
