@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import ClassVar
 from benchmarks.evidence import Evidence, noted_in
 from tests.endtoend.conftest import Flock, start_flock, write_key
 from tests.faults.campaign import Memory
-from tests.faults.hostile import Act, HostileServer
+from tests.faults.hostile import Act, HostileServer, Weather, no_weather
 from tests.faults.modes import GROUPS
 from tests.faults.stands import Outlived
 
@@ -119,10 +119,10 @@ class Unsteady:
         self.names = {mode.act: name for mode, name in named}
         self.calm = False
 
-    def __call__(self, method: str) -> tuple[Act, bool] | None:
+    def __call__(self, method: str, posts: int) -> tuple[Act, bool] | None:
         if self.calm or self._chance.random() < 0.75:
             return None
-        mode = self._chance.choice(self._modes[method])
+        mode = self._chance.choice([mode for mode in self._modes[method] if mode.spares <= posts])
         return mode.act, self._chance.choice(mode.lands)
 
 
@@ -208,9 +208,7 @@ def stop(flock: Flock, row: Row) -> None:
 
 
 @contextmanager
-def pen(
-    folder: Path, bots: int, weather: Callable[[str], tuple[Act, bool] | None] = lambda _: None
-) -> Iterator[Pen]:
+def pen(folder: Path, bots: int, weather: Weather = no_weather) -> Iterator[Pen]:
     """Make bots, and a network for them."""
     poems = write_bots(folder, bots)
     with HostileServer(weather=weather) as network:

@@ -65,6 +65,11 @@ class Request(NamedTuple):
 
 
 Act = Callable[["Exchange"], Then]
+Weather = Callable[[str, int], tuple[Act, bool] | None]
+
+
+def no_weather(method: str, posts: int) -> None:
+    """Let every request be answered well."""
 
 
 class Met(NamedTuple):
@@ -157,7 +162,8 @@ class HostileServer:
     `greeting` before anything is read, and their first request is swallowed; without a greeting they are closed
     unread. With `closing` every answer is the
     last one of its connection. For the bots without a fate, `refuses` says whether duplicates are refused, and
-    `weather` is asked at each POST and GET what act is met, if any, and whether the post lands.
+    `weather` is asked at each POST and GET, with how many posts the bot has, what act is met, if any, and whether
+    the post lands.
     """
 
     def __init__(
@@ -169,7 +175,7 @@ class HostileServer:
         greeted: int = 0,
         closing: bool = False,
         refuses: bool = False,
-        weather: Callable[[str], tuple[Act, bool] | None] = lambda _: None,
+        weather: Weather = no_weather,
     ) -> None:
         self.fates = dict(fates or {})
         self.landed: defaultdict[str, list[Landed]] = defaultdict(list)
@@ -288,7 +294,7 @@ class HostileServer:
         """Return what the request meets, if anything, and whether a post lands."""
         fate = self.fates.get(request.bot)
         if fate is None:
-            return self._weather(request.method) or (None, True)
+            return self._weather(request.method, len(self.landed[request.bot])) or (None, True)
         if request.method == "POST" and fate.unanswered:
             fate.unanswered -= 1
             return (lambda _: Then.CLOSE), fate.lands
