@@ -8,7 +8,7 @@ import sqlite3
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -67,9 +67,9 @@ class Evidence:
     """
 
     noted: Mapping[str, Sequence[Noted]]
-    met: Mapping[str, Sequence[Met]]
-    kills: Sequence[float]
-    names: Mapping[Act, str]
+    met: Mapping[str, Sequence[Met]] = field(default_factory=dict)
+    kills: Sequence[float] = ()
+    names: Mapping[Act, str] = field(default_factory=dict)
 
     def about(self, bot: str, text: str) -> list[str]:
         """Return what happened to a line of a bot, and a second before and after, in lines with times.

@@ -19,6 +19,7 @@ from tests.faults.hostile import Act, HostileServer, Weather, no_weather
 from tests.faults.modes import GROUPS
 from tests.faults.stands import Outlived
 
+JOURNAL = Path("state", "flock", "flock.db")  # in the folder of a flock
 _UNSTEADY = {  # the groups that take no time; a timeline that lies is another matter
     "POST": ("closes", "framing", "answers", "statuses", "shapes", "extras"),
     "GET": ("closes", "framing", "statuses", "shapes"),
@@ -85,8 +86,11 @@ class NetworkRow(Row):
 
     def add(self, done: Outlived) -> None:
         """Count what came of one flock."""
-        for posts in done.said.values():
-            self.count(done.poem, posts)
+        evidence = Evidence(noted=noted_in(done.folder / JOURNAL))
+        for bot, posts in done.said.items():
+            for text in self.count(done.poem, posts):
+                self.evidence += [f"{done.folder.name}, {bot}: {text!r}", *evidence.about(bot, text)]
+                self.evidence += [f"on the server: {post}" for post in done.posts.get(bot, ()) if post[1] == text]
         self.bad += done.bad
         self.met += sum(done.met.values())
         if done.overwrites is not None:
@@ -188,7 +192,7 @@ class Pen:
 
     def count(self, row: Row) -> None:
         """Count what landed, and tell what happened around each line that came twice or not at all."""
-        noted = noted_in(self.folder / "state" / "flock" / "flock.db")
+        noted = noted_in(self.folder / JOURNAL)
         evidence = Evidence(noted=noted, met=self.network.met, kills=self.kills, names=self.names)
         for bot, poem in self.poems.items():
             past = [each.text for each in noted.get(bot, ()) if each.is_over]

@@ -332,6 +332,14 @@ def test_what_came_of_kills_on_a_network_is_added_up() -> None:
     assert "| feed | 2 |  | 0 | 0 | 0 |  |  | 0 |" == str(unsteady.NetworkRow("feed", "2"))
 
 
+def test_kills_on_a_network_tell_what_the_server_has_of_a_line_that_came_twice() -> None:
+    """By its ids, since its posts may differ by nothing else."""
+    row = unsteady.NetworkRow("X", "2")
+    said, posts = {"bot": ["a", "b", "b"]}, {"bot": [("1", "a"), ("2", "b"), ("3", "b")]}
+    row.add(Outlived(folder=Path("X0"), poem="abcd", said=said, posts=posts))
+    assert ["X0, bot: 'b'", "on the server: ('2', 'b')", "on the server: ('3', 'b')"] == row.evidence
+
+
 def test_each_network_is_held_against_x() -> None:
     """By the medians of its runs, and by what a sheep adds to the process with one."""
 
