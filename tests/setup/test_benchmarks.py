@@ -9,6 +9,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,6 +25,8 @@ from flock.events import Event, Out, Said
 from flock.journal import Outcome, Place, Settlement, SqliteJournal
 from flock.keys import read_keys
 from flock.observers.console import Console
+from tests.faults.hostile import Landed, Met, Request
+from tests.faults.modes import GROUPS
 from tests.faults.stands import Outlived
 
 TIMEOUT = 30  # seconds: far more than anything here takes
@@ -267,6 +270,54 @@ def test_a_campaign_counts_what_came_twice_and_what_was_lost(posts: str, twice: 
     assert (twice, lost) == (row.twice, row.lost)
 
 
+def test_a_last_line_that_is_over_and_never_came_is_lost() -> None:
+    """The posts alone do not show it. A line that is still under way is not lost."""
+    row = unsteady.Row("a campaign", "once")
+    assert ["c"] == row.count("abcd", "ab", noted="abc")
+    assert [] == row.count("abcd", "ab", noted="ab")
+    assert (0, 1) == (row.twice, row.lost)
+
+
+def test_a_campaign_tells_what_happened_around_a_lost_line(tmp_path: Path) -> None:
+    """The journal says that the second line was said; the server, that its post did not land, and what it met."""
+    row = unsteady.Row("a campaign", "once")
+    with unsteady.pen(tmp_path, 1, unsteady.Unsteady(1)) as home:
+        (tmp_path / "state" / "flock").mkdir(parents=True)
+        with closing(SqliteJournal(tmp_path / "state" / "flock" / "flock.db")) as journal:
+            journal.claim(["x:bot0"])
+            for n in range(4):
+                journal.intend("x:bot0", Place(n=n, intended=1000.0 + 5 * n), f"line {n}")
+                done = Settlement(n, 0, Outcome.SAID, 1000.5 + 5 * n, str(n + 90))
+                journal.settle("x:bot0", done, Place(n=n + 1))
+        dropped = GROUPS["closes"]["within the body"].act
+        for n in range(4):
+            request = Request("POST", "/2/tweets", "bot0", f"line {n}")
+            met = Met(1000.1 + 5 * n, 4321, request, *((dropped, b"{}") if n == 1 else (None, b"{}", str(n))))
+            home.network.met["bot0"].append(met)
+            home.network.landed["bot0"] += [Landed(str(n), request.text, 0.0)] * (n != 1)
+        home.kills.append(1004.5)
+        home.count(row)
+
+    assert (3, 0, 1) == (row.posts, row.twice, row.lost)
+    assert [
+        f"{tmp_path.name}, bot0: 'line 1'",
+        "00:16:44.500 kill -9",
+        "00:16:45.000 journal: 1, 'line 1' intended",
+        "00:16:45.100 server, port 4321: bot0 POST 'line 1' did not land,"
+        " met closes: within the body, not the answer {}",
+        "00:16:45.500 journal: 1, 'line 1' said 91",
+    ] == row.evidence
+
+
+def test_an_unsteady_network_lies_about_earlier_posts_only_where_there_are_some() -> None:
+    """A flock cannot see of its first post that an answer is an earlier post's."""
+    weather = unsteady.Unsteady(1)
+    lies = {mode.act for modes in GROUPS.values() for mode in modes.values() if mode.spares}
+    first, second = ({found[0] for _ in range(20_000) if (found := weather("POST", posts))} for posts in (0, 1))
+    assert lies
+    assert lies == second - first
+
+
 def test_what_came_of_kills_on_a_network_is_added_up() -> None:
     """A post that would have replaced another one, one that was put again, and one that is unknown end badly."""
     row = unsteady.NetworkRow("Bluesky", "2")
@@ -279,6 +330,14 @@ def test_what_came_of_kills_on_a_network_is_added_up() -> None:
     row.add(replace(good, overwrites=4, repeats=1, outcomes=Counter(said=1, unknown=1)))
     assert "| Bluesky | 2 | 6 | 4 | 0 | 0 | 4 | 2 | 3 |" == str(row)
     assert "| feed | 2 |  | 0 | 0 | 0 |  |  | 0 |" == str(unsteady.NetworkRow("feed", "2"))
+
+
+def test_kills_on_a_network_tell_what_the_server_has_of_a_line_that_came_twice() -> None:
+    """By its ids, since its posts may differ by nothing else."""
+    row = unsteady.NetworkRow("X", "2")
+    said, posts = {"bot": ["a", "b", "b"]}, {"bot": [("1", "a"), ("2", "b"), ("3", "b")]}
+    row.add(Outlived(folder=Path("X0"), poem="abcd", said=said, posts=posts))
+    assert ["X0, bot: 'b'", "on the server: ('2', 'b')", "on the server: ('3', 'b')"] == row.evidence
 
 
 def test_each_network_is_held_against_x() -> None:
