@@ -11,6 +11,9 @@ import numpy as np
 import pytest
 import simplejson as json
 
+from flock.events import Said
+from flock.rehearsal.plots import AgingPlot
+from flock.temperament import TEMPERAMENTS
 from tests.endtoend.conftest import Flock, Folder
 
 Make = Callable[..., Folder]
@@ -125,3 +128,31 @@ def test_what_cannot_be_drawn_is_one_line(
     assert 2 == code
     assert words in errors.splitlines()[-1]
     assert "Traceback" not in errors
+
+
+def test_a_line_of_several_posts_is_said_once() -> None:
+    """The heat map counts lines, not posts."""
+    plot = AgingPlot({"dolly": TEMPERAMENTS["steadfast"]})
+    for piece in range(3):
+        plot.hear(said(line=0, piece=piece))
+    plot.hear(said(line=1))
+
+    (heat_map,) = (image for axes in plot._draw().axes for image in axes.images)
+    assert [[1], [1]] == np.asarray(heat_map.get_array()).tolist()
+
+
+def said(line: int, piece: int = 0) -> Said:
+    """Return the event of a post of a poem of two lines."""
+    return Said(
+        at=float(line),
+        bot="dolly",
+        text="baa",
+        n=line,
+        line=line,
+        lines=2,
+        piece=piece,
+        age=line / 2,
+        late=0.0,
+        post_id=None,
+        source=line,
+    )
