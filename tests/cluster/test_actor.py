@@ -14,8 +14,8 @@ from flock.cluster.actor import PlacedHerd
 from flock.cluster.slices import deal, pack
 from flock.keys import read_keys
 from flock.options import settle_options
+from tests.cluster.conftest import Folder, WatchedPasture, recital
 from tests.conftest import until
-from tests.endtoend.conftest import Folder, WatchedPasture, recital
 
 Place = Callable[[], PlacedHerd]
 

@@ -1,0 +1,254 @@
+"""flock cluster: herds on several machines, which Ray places and starts anew."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from flock.cli import options
+from flock.cli.exits import EXIT_CODES, NamedExits
+
+if TYPE_CHECKING:
+    from flock.keys import Key
+    from flock.observers.console import LogFormat
+    from flock.options import Options
+
+log = logging.getLogger(__name__)
+
+_NODES = 3
+_LOOK = 0.5  # seconds between two looks at the nodes
+_OUT = 60.0  # seconds until the herds on other machines should be out
+_COLUMNS = ("herd", "state", "bots", "penned", "node", "pid")
+
+address = click.option(
+    "--address",
+    metavar="ADDRESS",
+    envvar="FLOCK_ADDRESS",
+    show_envvar=True,
+    help="A Ray cluster that runs: ray://HOST:10001, or HOST:6379 on one of its machines.",
+)
+herds = click.option(
+    "--herds",
+    type=click.IntRange(1, 9999),
+    metavar="H",
+    envvar="FLOCK_HERDS",
+    show_envvar=True,
+    help="Number of herds.  [default: one for each node]",
+)
+
+
+@click.group()
+def cluster() -> None:
+    """Run herds on several machines: Ray places them and starts them anew; the journal is in PostgreSQL.
+
+    It needs more packages; type: pip install 'poem-flock[cluster]'
+    """
+
+
+@cluster.command(epilog=EXIT_CODES)
+@click.argument("keys", type=click.Path(path_type=Path, readable=False))
+@address
+@click.option(
+    "--nodes",
+    type=click.IntRange(1, 200),
+    metavar="N",
+    envvar="FLOCK_NODES",
+    show_envvar=True,
+    help=f"Without --address: number of nodes on this machine.  [default: {_NODES}]",
+)
+@herds
+@options.line_interval
+@options.poem_interval
+@options.pasture
+@options.option("dry_run", "", "Not with a cluster: see flock run.", hidden=True)
+@options.base_url
+@options.api
+@options.state
+@options.keep_history
+@options.sheep
+@options.skip_bad
+@options.seed
+@options.temperament
+@options.poem_format
+@options.posts_per_day
+@options.flock_posts_per_day
+@options.yes_really
+@options.burst
+@options.log_format
+@options.verbose
+@options.quiet
+def run(
+    keys: Path,
+    *,
+    address: str | None,
+    nodes: int | None,
+    herds: int | None,
+    log_format: LogFormat,
+    verbose: bool,
+    quiet: bool,
+    **given: Any,
+) -> None:
+    """Run the bots of the folder KEYS as herds on a Ray cluster.
+
+    Without --address, a cluster of N nodes is started on this machine, and SIGTERM or Ctrl-C ends all of it. With
+    --address, the herds are placed on that cluster and stay there; they run until they are killed. The keys are
+    checked here, and each herd gets those of its own bots.
+    """
+    if address and nodes:
+        raise click.UsageError("--address and --nodes exclude each other; give one")
+    level = options.log_level(verbose=verbose, quiet=quiet)
+    with NamedExits():
+        chosen = options.chosen(given)
+        from flock.cli.run import keep_secrets_in  # noqa: PLC0415
+        from flock.cluster.checking import checked_keys  # noqa: PLC0415 - what --help can do without
+        from flock.cluster.placing import connected, require  # noqa: PLC0415
+        from flock.observers.logs import log_to_stderr  # noqa: PLC0415
+
+        keep_secrets_in()
+        log_to_stderr(log_format, level)
+        require()
+        checked = checked_keys(keys, chosen)
+        asked = _Asked(checked, chosen, herds, log_format, level)
+        if address:
+            with connected(address) as ray:
+                asked.place(ray, sum(node["Alive"] for node in ray.nodes()))
+                _tell(ray, asked.count)
+        else:
+            _run_here(asked, nodes or _NODES)
+
+
+class _Asked:
+    """What the herds are made of, until the number of nodes is known."""
+
+    def __init__(
+        self, keys: Sequence[Key], chosen: Options, herds: int | None, log_format: LogFormat, level: int
+    ) -> None:
+        self.keys = keys
+        self.options = chosen
+        self._herds = herds
+        self._log = (log_format, level)
+        self.count = 0
+
+    def place(self, ray: Any, nodes: int) -> None:
+        from flock.cluster.placing import place  # noqa: PLC0415
+        from flock.cluster.slices import deal  # noqa: PLC0415
+
+        log_format, level = self._log
+        slices = deal(self.keys, self._herds or nodes, self.options, log_format=log_format, level=level)
+        place(ray, slices)
+        self.count = len(slices)
+
+
+def _tell(ray: Any, count: int) -> None:
+    """Wait until the herds are out, and say how they are."""
+    from flock.cluster.placing import wait_until_out  # noqa: PLC0415
+
+    reports = wait_until_out(ray, count, _OUT)
+    out = [report for report in reports if report["state"] == "out"]
+    bots = sum(report["bots"] for report in out)
+    click.echo(f"{len(out)} of {count} herds are out, with {bots} bots")
+    for report in reports:
+        if report["state"] != "out":
+            click.echo(f"{report['herd']}: {report['state']}: {report['why']}", err=True)
+
+
+def _run_here(asked: _Asked, nodes: int) -> None:
+    """Run a cluster on this machine until it is told to stop."""
+    from flock.cluster.local import HEAD, LocalRay  # noqa: PLC0415
+    from flock.cluster.placing import connected, stop  # noqa: PLC0415
+    from flock.errors import ClusterError  # noqa: PLC0415
+
+    stopped = threading.Event()
+    _listen(stopped)
+    log.info("a Ray cluster of %d nodes starts on this machine", nodes)
+    try:
+        with (
+            LocalRay(nodes, _file(asked.options), stopped.is_set) as local,
+            connected(local.address, HEAD, shows_output=True) as ray,
+        ):
+            _listen(stopped)  # Ray has handlers of its own
+            local.wait_for_nodes(ray)
+            asked.place(ray, nodes)
+            log.info("%d bots go out in %d herds; Ctrl-C ends all of it", len(asked.keys), asked.count)
+            while not stopped.wait(_LOOK):
+                for node in local.look_after():
+                    if node == HEAD:
+                        raise ClusterError("the head of the Ray cluster has ended; start the cluster anew")
+                    log.warning("the node %s is gone; its herds go out again on the others", node)
+            log.info("stopping: herds end after their posts under way")
+            stop(ray)
+    except (ClusterError, KeyboardInterrupt):
+        if not stopped.is_set():
+            raise
+    log.info("stopped; the Ray cluster is gone")
+
+
+def _listen(stopped: threading.Event) -> None:
+    """Let SIGTERM, SIGINT and SIGHUP set the event; a second raises KeyboardInterrupt; others are ignored."""
+    numbers = [
+        number
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+        if signal.getsignal(number) is not signal.SIG_IGN  # under nohup it stays ignored
+    ]
+
+    def heed(*_: object) -> None:
+        if stopped.is_set():
+            for number in numbers:
+                signal.signal(number, signal.SIG_IGN)
+            raise KeyboardInterrupt
+        stopped.set()
+
+    for number in numbers:
+        signal.signal(number, heed)
+
+
+def _file(chosen: Options) -> Path:
+    """Return the file that tells of the cluster on this machine."""
+    file = chosen.state_file
+    return file.with_name(f"{file.name}.cluster")
+
+
+@contextmanager
+def _reached(address: str | None, given: dict[str, Any]) -> Iterator[Any]:
+    """Connect to the cluster at the address, or to the one on this machine."""
+    from flock.cluster.local import HEAD, found  # noqa: PLC0415
+    from flock.cluster.placing import connected  # noqa: PLC0415
+
+    node = None
+    if not address:
+        address, node = found(_file(options.chosen(given)))["address"], HEAD
+    with connected(address, node) as ray:
+        yield ray
+
+
+@cluster.command(epilog=EXIT_CODES)
+@address
+@options.state
+@options.as_json
+def status(*, address: str | None, as_json: bool, **given: Any) -> None:
+    """Show each herd: whether it is out, where, and with how many bots.
+
+    `flock status` shows the bots, from the journal.
+    """
+    with NamedExits():
+        from flock.cli.tables import print_json, print_table  # noqa: PLC0415
+        from flock.cluster.placing import reports  # noqa: PLC0415
+        from flock.observers.wording import harmless  # noqa: PLC0415
+
+        with _reached(address, given) as ray:
+            found = reports(ray)
+        if as_json:
+            print_json({"herds": found})
+            return
+        rows = [[report.get(column, "") for column in _COLUMNS] for report in found]
+        print_table(_COLUMNS, rows, numbers=("bots", "penned", "pid"))
+        for report in found:
+            if report["why"]:
+                click.echo(harmless(f"{report['herd']}: {report['why']}"))

@@ -1,0 +1,167 @@
+"""Ray, as far as herds need it: a connection, and the actors of the herds, by their names.
+
+Ray says on which machine a herd runs, and starts it anew. It is never asked whether a herd still runs before
+another may speak for its bots: the leases in the journal say that.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from importlib.util import find_spec
+from typing import Any
+
+from flock.cluster.actor import PlacedHerd
+from flock.cluster.slices import Slice, pack
+from flock.errors import BadOption, ClusterError
+
+log = logging.getLogger(__name__)
+
+NAMESPACE = "flock"
+RESOURCE = "herd"  # of which each herd takes one, where the nodes of the cluster have it
+ANSWER = 5.0  # seconds that a herd has for an answer
+_END = 30.0  # seconds that a herd has to end
+_INSTALL = "type: pip install 'poem-flock[cluster]'"
+
+
+def require() -> None:
+    """Raise BadOption where Ray is not installed. Ray is not imported: it reads its token then, once for all."""
+    if find_spec("ray") is None:
+        raise BadOption(f"flock cluster: Ray is not installed; {_INSTALL}")
+
+
+def imported() -> Any:
+    """Return Ray. Raises BadOption where it is not installed."""
+    require()
+    for name in ("RAY_DEDUP_LOGS", "RAY_COLOR_PREFIX", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"):
+        os.environ.setdefault(name, "0")
+    import ray  # noqa: PLC0415 - an extra
+
+    return ray
+
+
+@contextmanager
+def connected(address: str, node: str | None = None, *, shows_output: bool = False) -> Iterator[Any]:
+    """Connect to the Ray cluster at `address` as its node with the address `node`, and yield Ray.
+
+    With `shows_output`, what the herds print is printed here, too. Raises BadOption when no cluster answers there,
+    and ClusterError when Ray fails meanwhile.
+    """
+    ray = imported()
+    given = {"_node_ip_address": node} if node else {}
+    try:
+        ray.init(
+            address=address,
+            namespace=NAMESPACE,
+            logging_level=logging.ERROR,
+            log_to_driver=shows_output,
+            **given,
+        )
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        first = str(error).strip().partition("\n")[0]
+        raise BadOption(
+            f"--address {address}: no Ray cluster answers there ({first}); check that it runs"
+        ) from None
+    try:
+        yield ray
+    except ray.exceptions.RayError as error:
+        first = str(error).strip().partition("\n")[0]
+        raise ClusterError(f"Ray does not answer as it should: {type(error).__name__}: {first}") from None
+    finally:
+        ray.shutdown()
+
+
+def place(ray: Any, slices: Sequence[Slice]) -> None:
+    """Make an actor for each slice, spread over the nodes, which Ray starts anew for ever.
+
+    Raises BadOption when one of the herds is there already, or a slice is too large.
+    """
+    packed = {each.herd: pack(each) for each in slices}
+    if there := names(ray):
+        raise BadOption(f"{', '.join(there[:3])} is there already; end these herds first")
+    has_resource = RESOURCE in ray.cluster_resources()
+    actor = ray.remote(PlacedHerd)
+    for name, parts in packed.items():
+        actor.options(
+            name=name,
+            namespace=NAMESPACE,
+            lifetime="detached",
+            num_cpus=0,
+            resources={RESOURCE: 1} if has_resource else {},
+            max_restarts=-1,
+            max_task_retries=-1,
+            max_concurrency=4,
+            scheduling_strategy="SPREAD",
+        ).remote(*parts)
+
+
+def names(ray: Any) -> list[str]:
+    """Return the names of the herds, those too that are just being started anew."""
+    found = ray.util.list_named_actors(all_namespaces=True)
+    return sorted(each["name"] for each in found if each["namespace"] == NAMESPACE)
+
+
+def reports(ray: Any) -> list[dict[str, Any]]:
+    """Return how each herd is doing, and the address of its node; "no answer" for those that give none in time."""
+    asked = {}
+    for name in names(ray):
+        with suppress(ValueError):  # it has ended meanwhile
+            asked[name] = ray.get_actor(name, namespace=NAMESPACE).__ray_call__.remote(_reported)
+    done, _ = ray.wait([*asked.values()], num_returns=len(asked), timeout=ANSWER) if asked else ([], [])
+    found = []
+    for name, answer in asked.items():
+        report = None
+        if answer in done:
+            with suppress(ray.exceptions.RayError):
+                report = ray.get(answer)
+        found.append(report or {"herd": name, "state": "no answer", "why": "it is being started anew"})
+    return found
+
+
+def _reported(herd: PlacedHerd) -> dict[str, Any]:
+    return {**herd.report(), "node": imported().util.get_node_ip_address()}
+
+
+def wait_until_out(ray: Any, herds: int, patience: float) -> list[dict[str, Any]]:
+    """Wait until so many herds are out, or have said why not; return what they report."""
+    deadline = time.monotonic() + patience
+    while True:
+        found = reports(ray)
+        if sum(each["state"] not in ("starting", "no answer") for each in found) >= herds:
+            return found
+        if time.monotonic() > deadline:
+            return found
+        time.sleep(0.2)
+
+
+def stop(ray: Any) -> int:
+    """End all herds after their posts under way, and return how many there were.
+
+    Raises ClusterError for those that have not ended by themselves; they are killed.
+    """
+    handles = _handles(ray)
+    asked = {name: handle.stop.remote() for name, handle in handles.items()}
+    done, _ = ray.wait([*asked.values()], num_returns=len(asked), timeout=_END) if asked else ([], [])
+    late = []
+    for name, answer in asked.items():
+        has_ended = False
+        if answer in done:
+            with suppress(ray.exceptions.RayError):
+                has_ended = ray.get(answer)
+        if not has_ended:
+            late.append(name)
+        ray.kill(handles[name], no_restart=True)
+    if late:
+        raise ClusterError(f"{', '.join(late)} had posts under way for too long, or did not answer; killed")
+    return len(handles)
+
+
+def _handles(ray: Any) -> dict[str, Any]:
+    found = {}
+    for name in names(ray):
+        with suppress(ValueError):  # it has ended meanwhile
+            found[name] = ray.get_actor(name, namespace=NAMESPACE)
+    return found

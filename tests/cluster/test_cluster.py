@@ -1,0 +1,127 @@
+"""Herds on a real Ray cluster of three nodes on this machine, with a real PostgreSQL: killed, dealt out anew, and
+ended. Each line is said once, and in its order, and nothing is left behind.
+
+The tests share one cluster, because its start takes most of their time; the last one ends it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+import simplejson as json
+
+from tests.cluster.conftest import Flock, Folder, WatchedPasture, make_keys, recital, start_flock
+from tests.postgres import PASSWORD, PostgresServer
+
+BOTS, LINES = 6, 4000  # more lines than are said here, so that no line comes again
+PATIENCE = 150.0  # seconds; Ray starts slowly on a busy machine
+
+
+class Cluster:
+    """A `flock cluster run` in a process of its own, with folders of its own for all that it writes."""
+
+    def __init__(self, folder: Path, url: str, keys: Folder, pasture: WatchedPasture) -> None:
+        self.keys, self.pasture = keys, pasture
+        self.known: dict[str, dict[str, Any]] = {}
+        self.temporary = Path(tempfile.mkdtemp(prefix="r", dir="/tmp"))  # short, as paths of sockets must be
+        self.home = folder / "home"
+        self.home.mkdir()
+        self._folder, self._url = folder, url
+        options = ("--line-interval", "0.2", "--base-url", self.pasture.url, "--nodes", "3")
+        self.run = self.command("run", self.keys.path, *options)
+
+    def command(self, *arguments: str | Path) -> Flock:
+        """Start a `flock cluster` command that finds this cluster."""
+        variables = {"TMPDIR": str(self.temporary), "HOME": str(self.home), "FLOCK_STATE": self._url}
+        return start_flock(self._folder, "cluster", *arguments, **variables)
+
+    def herds(self) -> dict[str, dict[str, Any]]:
+        """Return what `flock cluster status` says of each herd. `known` is what it said the last time."""
+        code, output, errors = self.command("status", "--json").end(PATIENCE)
+        assert code == 0, errors
+        self.known = {each["herd"]: each for each in json.loads(output)["herds"]}
+        return self.known
+
+    def wait_for_more(self, lines: int = 2) -> None:
+        """Wait until each bot has said so many more lines than now."""
+        wanted = {name: len(self.pasture.said(name)) + lines for name in self.keys.poems}
+        deadline = time.monotonic() + PATIENCE
+        while missing := [name for name, count in wanted.items() if len(self.pasture.said(name)) < count]:
+            assert self.run.process.poll() is None, self.run.end()
+            assert time.monotonic() < deadline, f"no more lines of {missing}"
+            threading.Event().wait(0.05)
+
+    def assert_each_line_is_said_once(self) -> None:
+        for name, poem in self.keys.poems.items():
+            said = self.pasture.said(name)
+            assert recital(poem, len(said)) == said
+
+    def processes(self) -> set[int]:
+        """Return the processes that have a file or an argument in the cluster's own folder, and their sessions."""
+        found = set()
+        for process in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                if (
+                    str(self.temporary).encode()
+                    in (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
+                ):
+                    found.add(int(process.name))
+        return found - {os.getpid()}
+
+
+@pytest.fixture(scope="module")
+def cluster(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """Return a cluster whose bots all post."""
+    folder = tmp_path_factory.mktemp("cluster")
+    keys = make_keys(folder, BOTS, LINES)
+    with WatchedPasture(keys.accounts) as pasture:
+        cluster = Cluster(folder, postgres.new_database(), keys, pasture)
+        try:
+            cluster.wait_for_more()
+            yield cluster
+        finally:
+            if cluster.run.process.poll() is None:
+                cluster.run.stop(signal.SIGTERM)
+            shutil.rmtree(cluster.temporary, ignore_errors=True)
+
+
+def test_its_herds_are_spread_over_the_nodes(cluster: Cluster) -> None:
+    herds = cluster.herds()
+    assert ["herd-0001", "herd-0002", "herd-0003"] == sorted(herds)
+    assert [("out", 2)] * 3 == [(each["state"], each["bots"]) for each in herds.values()]
+    assert 3 == len({each["node"] for each in herds.values()})
+
+
+def test_ray_writes_down_no_secret(cluster: Cluster) -> None:
+    """Neither of the keys nor of the database, in any of its files. The lines of the poems are there: its log has
+    them."""
+    secrets = [each.token_secret.get_secret_value().encode() for each in cluster.keys.accounts]
+    secrets += [PASSWORD.encode(), b"secret-of-the-app"]
+    content = b"".join(file.read_bytes() for file in cluster.temporary.rglob("*") if file.is_file())
+    assert b"what bot0 has to say" in content
+    assert [] == [secret for secret in secrets if secret in content]
+
+
+def test_control_c_ends_all_of_it(cluster: Cluster) -> None:
+    """No process, no file of Ray's or of the herds', and no line that is said twice."""
+    assert cluster.processes()
+    code, output, errors = cluster.run.stop(signal.SIGINT)
+    assert code == 0, errors
+    assert errors.endswith("stopped; the Ray cluster is gone\n")
+    assert set() == cluster.processes()
+    assert [] == list(cluster.temporary.iterdir())
+    assert [] == list(cluster.home.iterdir())
+    assert PASSWORD not in output + errors
+    cluster.assert_each_line_is_said_once()
+    code, _, errors = cluster.command("status").end()
+    assert (74, "flock: no cluster runs on this machine; give --address\n") == (code, errors)
