@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +27,7 @@ log = logging.getLogger(__name__)
 _NODES = 3
 _LOOK = 0.5  # seconds between two looks at the nodes
 _OUT = 60.0  # seconds until the herds on other machines should be out
+_END = 60.0  # seconds for the end of a cluster on this machine
 _COLUMNS = ("herd", "state", "bots", "penned", "node", "pid")
 
 address = click.option(
@@ -98,7 +101,7 @@ def run(
     """Run the bots of the folder KEYS as herds on a Ray cluster.
 
     Without --address, a cluster of N nodes is started on this machine, and SIGTERM or Ctrl-C ends all of it. With
-    --address, the herds are placed on that cluster and stay there; they run until they are killed. The keys are
+    --address, the herds are placed on that cluster and stay there; `flock cluster stop` ends them. The keys are
     checked here, and each herd gets those of its own bots.
     """
     if address and nodes:
@@ -252,3 +255,44 @@ def status(*, address: str | None, as_json: bool, **given: Any) -> None:
         for report in found:
             if report["why"]:
                 click.echo(harmless(f"{report['herd']}: {report['why']}"))
+
+
+@cluster.command(epilog=EXIT_CODES)
+@address
+@options.state
+def stop(*, address: str | None, **given: Any) -> None:
+    """End all herds after their posts under way; of a cluster on this machine, all of it.
+
+    Their bots can then be run by another flock at once.
+    """
+    with NamedExits():
+        from flock.cluster.local import found  # noqa: PLC0415
+        from flock.cluster.placing import connected  # noqa: PLC0415
+        from flock.cluster.placing import stop as stop_herds  # noqa: PLC0415
+        from flock.errors import ClusterError  # noqa: PLC0415
+
+        if address:
+            with connected(address) as ray:
+                click.echo(f"{stop_herds(ray)} herds have ended")
+            return
+        file = _file(options.chosen(given))
+        os.kill(found(file)["pid"], signal.SIGTERM)
+        deadline = time.monotonic() + _END
+        while file.exists():
+            if time.monotonic() > deadline:
+                raise ClusterError("the cluster on this machine has not ended in a minute")
+            time.sleep(0.1)
+        click.echo("the cluster on this machine has ended")
+
+
+@cluster.command(epilog=EXIT_CODES)
+@click.argument("number", metavar="H", type=click.IntRange(1, 9999))
+@address
+@options.state
+def scale(number: int, *, address: str | None, **given: Any) -> None:
+    """Deal the bots out to H herds anew. For some seconds no bot posts; no line is lost or said twice."""
+    with NamedExits():
+        from flock.cluster.placing import scale as deal_anew  # noqa: PLC0415
+
+        with _reached(address, given) as ray:
+            _tell(ray, deal_anew(ray, number))

@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from flock.cluster.actor import PlacedHerd
-from flock.cluster.slices import Slice, pack
+from flock.cluster.slices import Slice, deal_anew, pack, unpack
 from flock.errors import BadOption, ClusterError
 
 log = logging.getLogger(__name__)
@@ -81,7 +81,7 @@ def place(ray: Any, slices: Sequence[Slice]) -> None:
     """
     packed = {each.herd: pack(each) for each in slices}
     if there := names(ray):
-        raise BadOption(f"{', '.join(there[:3])} is there already; end these herds first")
+        raise BadOption(f"{', '.join(there[:3])} is there already; type first: flock cluster stop")
     has_resource = RESOURCE in ray.cluster_resources()
     actor = ray.remote(PlacedHerd)
     for name, parts in packed.items():
@@ -159,9 +159,40 @@ def stop(ray: Any) -> int:
     return len(handles)
 
 
+def scale(ray: Any, herds: int) -> int:
+    """Deal the bots of all herds out to so many herds anew; return how many there are then.
+
+    The bots are given back before their new herds take them, so that nothing is said twice. Raises BadOption when
+    there is no herd, or when one does not answer.
+    """
+    slices = [_fetched(ray, name, handle) for name, handle in _handles(ray).items()]
+    if not slices:
+        raise BadOption("there is no herd; type first: flock cluster run")
+    dealt = deal_anew(slices, herds)
+    for each in dealt:
+        pack(each)  # before the others are stopped: it may be too large
+    stop(ray)
+    deadline = time.monotonic() + ANSWER
+    while names(ray) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    place(ray, dealt)
+    return len(dealt)
+
+
 def _handles(ray: Any) -> dict[str, Any]:
     found = {}
     for name in names(ray):
         with suppress(ValueError):  # it has ended meanwhile
             found[name] = ray.get_actor(name, namespace=NAMESPACE)
     return found
+
+
+def _fetched(ray: Any, name: str, handle: Any) -> Slice:
+    """Ask a herd for its slice, part by part: a large answer would go into Ray's object store."""
+    parts: list[bytes] = []
+    try:
+        while (part := ray.get(handle.part.remote(len(parts)), timeout=ANSWER)) is not None:
+            parts.append(part)
+    except (ray.exceptions.RayError, TimeoutError):
+        raise BadOption(f"{name} does not answer: it is being started anew; try again in some seconds") from None
+    return unpack(parts)

@@ -112,6 +112,13 @@ def test_ray_writes_down_no_secret(cluster: Cluster) -> None:
     assert [] == [secret for secret in secrets if secret in content]
 
 
+def test_its_bots_can_be_dealt_out_anew(cluster: Cluster) -> None:
+    code, output, errors = cluster.command("scale", "2").end(PATIENCE)
+    assert (0, "2 of 2 herds are out, with 6 bots\n") == (code, output), errors
+    cluster.wait_for_more()
+    cluster.assert_each_line_is_said_once()
+
+
 def test_control_c_ends_all_of_it(cluster: Cluster) -> None:
     """No process, no file of Ray's or of the herds', and no line that is said twice."""
     assert cluster.processes()

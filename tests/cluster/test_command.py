@@ -33,7 +33,7 @@ def test_an_address_and_nodes_exclude_each_other(start: Start, make_folder: Make
     assert "--address and --nodes exclude each other; give one" in errors
 
 
-@pytest.mark.parametrize("arguments", [("status",)], ids=lambda each: each[0])
+@pytest.mark.parametrize("arguments", [("status",), ("stop",), ("scale", "2")], ids=lambda each: each[0])
 def test_without_a_cluster_the_other_commands_say_so(start: Start, arguments: tuple[str, ...]) -> None:
     code, output, errors = start("cluster", *arguments).end()
     assert (74, "", "flock: no cluster runs on this machine; give --address\n") == (code, output, errors)
