@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from typing import Any
+from urllib.parse import urlsplit
 
 from flock.cluster.actor import PlacedHerd
 from flock.cluster.slices import Slice, deal_anew, pack, unpack
-from flock.errors import BadOption, ClusterError
+from flock.errors import BadOption, ClusterError, printable
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +52,10 @@ def connected(address: str, node: str | None = None, *, shows_output: bool = Fal
     With `shows_output`, what the herds print is printed here, too. Raises BadOption when no cluster answers there,
     and ClusterError when Ray fails meanwhile.
     """
+    if not _listens(address):
+        raise BadOption(
+            f"--address {printable(address)}: nothing listens there; check the address, and that Ray runs"
+        )
     ray = imported()
     given = {"_node_ip_address": node} if node else {}
     try:
@@ -72,6 +78,16 @@ def connected(address: str, node: str | None = None, *, shows_output: bool = Fal
         raise ClusterError(f"Ray does not answer as it should: {type(error).__name__}: {first}") from None
     finally:
         ray.shutdown()
+
+
+def _listens(address: str) -> bool:
+    """Return whether a connection to the address can be made: Ray itself would try for minutes."""
+    parts = urlsplit(address if "://" in address else f"//{address}")
+    try:
+        socket.create_connection((parts.hostname or "", parts.port or 0), timeout=ANSWER).close()
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def place(ray: Any, slices: Sequence[Slice]) -> None:

@@ -33,6 +33,14 @@ def test_an_address_and_nodes_exclude_each_other(start: Start, make_folder: Make
     assert "--address and --nodes exclude each other; give one" in errors
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1", "nonsense", "a:b:c"])
+def test_an_address_where_nothing_listens_is_told_at_once(start: Start, address: str) -> None:
+    """Ray would try for minutes."""
+    code, _, errors = start("cluster", "status", "--address", address).end()
+    told = f"flock: --address {address}: nothing listens there; check the address, and that Ray runs\n"
+    assert (2, told) == (code, errors)
+
+
 @pytest.mark.parametrize("arguments", [("status",), ("stop",), ("scale", "2")], ids=lambda each: each[0])
 def test_without_a_cluster_the_other_commands_say_so(start: Start, arguments: tuple[str, ...]) -> None:
     code, output, errors = start("cluster", *arguments).end()
