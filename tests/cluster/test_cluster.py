@@ -112,6 +112,32 @@ def test_ray_writes_down_no_secret(cluster: Cluster) -> None:
     assert [] == [secret for secret in secrets if secret in content]
 
 
+def test_a_herd_that_is_killed_is_out_again(cluster: Cluster) -> None:
+    killed = (cluster.known or cluster.herds())["herd-0001"]
+    os.kill(killed["pid"], signal.SIGKILL)
+    cluster.wait_for_more()
+
+    herd = cluster.herds()["herd-0001"]
+    assert ("out", 2) == (herd["state"], herd["bots"])
+    assert herd["pid"] != killed["pid"]
+    cluster.assert_each_line_is_said_once()
+
+
+def test_the_herd_of_a_node_that_is_killed_is_out_on_another(cluster: Cluster) -> None:
+    killed = (cluster.known or cluster.herds())["herd-0002"]
+    session = os.getsid(killed["pid"])
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if os.getsid(int(process.name)) == session:
+                os.kill(int(process.name), signal.SIGKILL)
+    cluster.wait_for_more()
+
+    herds = cluster.herds()
+    assert [("out", 2)] * 3 == [(each["state"], each["bots"]) for each in herds.values()]
+    assert killed["node"] not in {each["node"] for each in herds.values()}
+    cluster.assert_each_line_is_said_once()
+
+
 def test_its_bots_can_be_dealt_out_anew(cluster: Cluster) -> None:
     code, output, errors = cluster.command("scale", "2").end(PATIENCE)
     assert (0, "2 of 2 herds are out, with 6 bots\n") == (code, output), errors
