@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import matplotlib.image
@@ -11,6 +12,9 @@ import numpy as np
 import pytest
 import simplejson as json
 
+from flock.events import Said
+from flock.rehearsal.plots import AgingPlot
+from flock.temperament import Character
 from tests.endtoend.conftest import Flock, Folder
 
 Make = Callable[..., Folder]
@@ -54,6 +58,24 @@ def test_an_svg_names_the_bots_and_what_is_drawn(make_folder: Make, start: Start
     assert {2} == {text.count(f"<!-- {name} -->") for name in names}  # in the legend, and over its heat map
     assert 1 == text.count("<!-- bot1 (forget=0.4,maturity=30) -->")  # over the heat map it is on two lines
     assert "<!-- Entropy is how much the age of a sheep shows: 0 at birth, " in text
+
+
+def said(line: int, piece: int, age: float) -> Said:
+    """Return one post of two lines, of which the second makes three posts."""
+    more: dict[str, Any] = {"pieces": 3, "n": 0, "lines": 2, "late": 0.0, "post_id": None}
+    return Said(bot="dolly", at=60 * age, text="baa", line=line, source=line, piece=piece, age=age, **more)
+
+
+def test_a_line_of_several_posts_is_said_once() -> None:
+    """Otherwise it looks like one that the sheep is fixated on; a line that begins before the plot counts, too."""
+    plot = AgingPlot({"dolly": Character()})
+    for line, piece, age in ((1, 1, 0.5), (1, 2, 0.9), (0, 0, 1.0), (1, 0, 1.5), (1, 1, 1.6), (1, 2, 1.7)):
+        plot.hear(said(line, piece, age))
+
+    figure = plot._draw()
+
+    (heat_map,) = [image for axes in figure.subfigs[1].axes for image in axes.images]
+    assert [[0, 1], [1, 1]] == np.asarray(heat_map.get_array()).tolist()
 
 
 @pytest.mark.parametrize("name", ["age.png", "age.svg"])
