@@ -86,7 +86,7 @@ def forecast(flock: Sequence[Sheep], networks: Networks, options: Options) -> li
         for sheep, recital in zip(flock, found, strict=True)
     ]
     alone = [cycle.a_day(sheep.posts_per_day) for sheep, cycle in zip(flock, plain, strict=True)]
-    rates = _under_the_cap(alone, options)
+    rates = _under_the_cap(alone, [cycle.a_day() for cycle in plain], options)
     return [
         Forecast(
             sheep=sheep,
@@ -103,11 +103,14 @@ def forecast(flock: Sequence[Sheep], networks: Networks, options: Options) -> li
     ]
 
 
-def _under_the_cap(alone: Sequence[float], options: Options) -> list[float]:
-    """Return what each bot posts a day under the flock's cap, of what it would post without it."""
+def _under_the_cap(alone: Sequence[float], uncapped: Sequence[float], options: Options) -> list[float]:
+    """Return what each bot posts a day under the flock's cap, of what it would post without it, or without caps.
+
+    In bursts the posts of a day are made by the bots' own intervals: the faster bot makes more of them.
+    """
     cap = options.flock_posts_per_day
     if cap is None or options.burst:
-        return under_one_cap(alone, cap)
+        return under_one_cap(uncapped, cap, alone)
     share = fair_share(cap, alone)
     return [min(rate, share) for rate in alone]
 
