@@ -1,10 +1,10 @@
-"""Where the CPU of a tweet and the memory of a sheep go.
+"""Where the CPU of a post and the memory of a sheep go.
 
     .venv/bin/python benchmarks/anatomy.py      a minute
 
 The CPU is that of one sheep, which posts over TLS with journal and log and has the process to itself: what threads
 cost by getting in each other's way comes on top (`scripts/bench` measures it). It is measured twice, with the
-tweets back to back, and with a rest before each, in which the processor turns to others. The memory is that of a
+posts back to back, and with a rest before each, in which the processor turns to others. The memory is that of a
 thousand sheep.
 """
 
@@ -36,12 +36,12 @@ from flock.options import Options, settle_options
 from flock.sheep.sheep import Sheep
 from flock.shepherd import Shepherd
 
-WARM_UP = 50  # tweets
-RESTS = (0.0, 0.005)  # seconds before each tweet: none; as many as a thousand sheep leave at 5 s
+WARM_UP = 50  # posts
+RESTS = (0.0, 0.005)  # seconds before each post: none; as many as a thousand sheep leave at 5 s
 STACK, GUARD = 8 << 20, 64 << 10  # bytes that the system sets aside for each thread, and what is taken off at most
 # How deep a part stands in the one before, what it is, and the function that does it with all that it calls.
 PARTS: tuple[tuple[int, str, Any, str], ...] = (
-    (0, "a tweet", Sheep, "beat"),
+    (0, "a post", Sheep, "beat"),
     (1, "posting it", X, "post"),
     (2, "making and sending the request", Session, "_send_json"),
     (3, "signing it", Signature, "headers_for"),
@@ -58,7 +58,7 @@ PACKAGES = (
 )
 
 
-def cpu(land: Ground, tweets: int) -> Iterator[str]:
+def cpu(land: Ground, posts: int) -> Iterator[str]:
     """Yield the lines of the first table: milliseconds of CPU by part, for each of the rests."""
     with land.server() as server, (land.folder / "anatomy.log").open("w") as log:
         options = Options(base_url=server.url, state=land.folder / "anatomy.db", line_interval=0, poem_interval=0)
@@ -66,21 +66,21 @@ def cpu(land: Ground, tweets: int) -> Iterator[str]:
         context = open_context(options, Events([Console(log, log_format="json")]))
         (sheep,) = Shepherd(land.keys(1), 0, 0, options=options, context=context).all_sheep
         _say(sheep, WARM_UP, rest=0)
-        found = [_seconds_by_part(sheep, tweets, rest=rest) for rest in RESTS]
+        found = [_seconds_by_part(sheep, posts, rest=rest) for rest in RESTS]
         context.close()
     for depth, name, *_ in PARTS:
-        yield f"{'  ' * depth + name:<40}" + "".join(f"{seconds[name] / tweets * 1000:12.2f}" for seconds in found)
+        yield f"{'  ' * depth + name:<40}" + "".join(f"{seconds[name] / posts * 1000:12.2f}" for seconds in found)
 
 
-def _seconds_by_part(sheep: Sheep, tweets: int, *, rest: float) -> dict[str, float]:
-    """Return the CPU seconds of each part of so many tweets, with a little for the stopwatches."""
+def _seconds_by_part(sheep: Sheep, posts: int, *, rest: float) -> dict[str, float]:
+    """Return the CPU seconds of each part of so many posts, with a little for the stopwatches."""
     with _watches(PARTS) as seconds:
-        _say(sheep, tweets, rest=rest)
+        _say(sheep, posts, rest=rest)
     return seconds
 
 
-def _say(sheep: Sheep, tweets: int, *, rest: float) -> None:
-    for _ in range(tweets):
+def _say(sheep: Sheep, posts: int, *, rest: float) -> None:
+    for _ in range(posts):
         time.sleep(rest)
         sheep.beat()
 
@@ -157,13 +157,13 @@ def _objects(land: Ground, sheep: int) -> Iterator[tuple[str, float]]:
 def main() -> None:
     """Print both tables."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--tweets", type=int, default=2000, help="that the first table is made of")
+    parser.add_argument("--posts", type=int, default=2000, help="that the first table is made of")
     parser.add_argument("--sheep", type=int, default=1000, help="that the second one is made of")
     wanted = parser.parse_args()
     with ground() as land:
         os.environ["REQUESTS_CA_BUNDLE"] = str(land.bundle)
         rests = "".join(f"{f'rests {rest * 1000:g} ms' if rest else 'ms':>12}" for rest in RESTS)
-        print(f"{'CPU of a tweet':<40}{rests}", *cpu(land, wanted.tweets), sep="\n")
+        print(f"{'CPU of a post':<40}{rests}", *cpu(land, wanted.posts), sep="\n")
         print(f"\n{'memory of a sheep':<40}{'KB':>8}", *memory(land, wanted.sheep), sep="\n")
 
 

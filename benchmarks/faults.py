@@ -30,6 +30,7 @@ from random import Random
 
 import simplejson as json
 
+from benchmarks.evidence import keep
 from benchmarks.gauges import Machine
 from benchmarks.ground import make_certificate
 from benchmarks.unsteady import NetworkRow, Pen, Row, Unsteady, pen, stop, write_bots
@@ -96,7 +97,7 @@ def kills(folder: Path, size: Size) -> Iterator[Row]:
                 for _ in range(share):
                     flock = home.start()
                     home.live_on(flock, chance)
-                    flock.process.kill()
+                    home.kill(flock)
                     row.check(flock, "".join(flock.end()[1:]), -signal.SIGKILL)
                 weather.calm = True
                 home.finish(row)
@@ -334,8 +335,10 @@ def main() -> int:
             for row in CAMPAIGNS[campaign](Path(name), size):
                 rows.append(row)
                 print(row, flush=True)
-                for problem in row.bad:
+                for problem in (*row.bad, *row.evidence):
                     print(f"    {problem}", file=sys.stderr, flush=True)
+                if row.twice or row.lost:
+                    print(f"    keys and journals: {keep(Path(name))}", file=sys.stderr, flush=True)
     print(f"\n{Machine.this()}; {(time.monotonic() - began) / 60:.0f} minutes")
     return 1 if any(row.bad or row.twice or row.lost for row in rows) else 0
 

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event, Thread
 
-from benchmarks.tweets import percentile
+from benchmarks.posts import percentile
 
 _CPU_CLOCK = 2  # CPUCLOCK_SCHED of the kernel: what has run, in ns, where /proc/PID/stat counts ticks of 10 ms
 
@@ -63,7 +63,7 @@ class Noise:
 
 
 class Disk:
-    """Flushes a few bytes now and then, as a journal does: no tweet is faster than the disk it is noted on."""
+    """Flushes a few bytes now and then, as a journal does: no post is faster than the disk it is noted on."""
 
     _PAUSE = 0.1  # seconds
 

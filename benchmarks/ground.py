@@ -22,7 +22,7 @@ from typing import IO, Literal, NamedTuple, NoReturn
 import certifi
 import simplejson as json
 
-from benchmarks.tweets import Tweet, hear_flock, hear_yardstick
+from benchmarks.posts import Post, hear_flock, hear_yardstick
 
 HERE = Path(__file__).parent
 FLOCK = HERE.parent / "scripts" / "flock"
@@ -46,9 +46,9 @@ class Failed(Exception):
 
 
 class Program:
-    """One that is under way. `log` is the file that it writes to, `hear` finds the tweet in a line of it."""
+    """One that is under way. `log` is the file that it writes to, `hear` finds the post in a line of it."""
 
-    def __init__(self, process: subprocess.Popen[str], log: Path, hear: Callable[[bytes], Tweet | None]) -> None:
+    def __init__(self, process: subprocess.Popen[str], log: Path, hear: Callable[[bytes], Post | None]) -> None:
         self.started = time.monotonic()
         self.pid = process.pid
         self.state = log.with_name("flock.db")
@@ -57,14 +57,14 @@ class Program:
         self._hear = hear
         self._read = 0
 
-    def said(self) -> list[Tweet]:
-        """Return the tweets that have come to the log since this was asked last."""
+    def said(self) -> list[Post]:
+        """Return the posts that have come to the log since this was asked last."""
         with self._log.open("rb") as log:
             log.seek(self._read)
             come = log.read()
         whole = come[: come.rfind(b"\n") + 1]
         self._read += len(whole)
-        return [tweet for line in whole.splitlines() if (tweet := self._hear(line))]
+        return [post for line in whole.splitlines() if (post := self._hear(line))]
 
     def wait_until_out(self, sheep: int, interval: float) -> float | None:
         """Wait until every sheep has said its first line.
@@ -76,7 +76,7 @@ class Program:
             if time.monotonic() - self.started > START_TIMEOUT + interval:
                 return None
             self.live_on(_LOOK)
-            heard.update(tweet.bot for tweet in self.said())
+            heard.update(post.bot for post in self.said())
         return time.monotonic() - self.started
 
     def live_on(self, seconds: float) -> None:

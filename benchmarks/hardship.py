@@ -24,16 +24,16 @@ import simplejson as json
 from benchmarks import gauges
 from benchmarks.gauges import Machine
 from benchmarks.ground import START_TIMEOUT, Failed, Ground, Program, ground
-from benchmarks.tweets import half_way
+from benchmarks.posts import half_way
 
 HARDSHIPS = {
     "stopped": "the flock's process is stopped (SIGSTOP) and continued, so that all sheep are late at once",
     "refused": "the server is gone, and connections are refused",
     "silent": "the server is stopped (SIGSTOP), and answers nothing",
 }
-AT_ITS_PACE = 0.9  # of the tweets that are due
+AT_ITS_PACE = 0.9  # of the posts that are due
 _HEAD = (
-    f"{'':<10}{'tweets/s':>9}{'cores':>7}{'MB':>7}{'after it, tweets/s':>20}{'at its pace after s':>21}"
+    f"{'':<10}{'posts/s':>9}{'cores':>7}{'MB':>7}{'after it, posts/s':>20}{'at its pace after s':>21}"
     f"{'MB':>7}{'stop s':>8}{'exit':>6}{'half-way':>10}"
 )
 
@@ -50,7 +50,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """How a flock got through a hardship; rates are in tweets a second, `cores` in CPU seconds a second.
+    """How a flock got through a hardship; rates are in posts a second, `cores` in CPU seconds a second.
 
     `pace_seconds` is None when the flock was not back at its pace in the time that it was given.
     """
@@ -156,7 +156,7 @@ def _rate(flock: Program, seconds: float) -> float:
 
 
 def _recover(flock: Program, asked: Asked) -> tuple[float, float | None]:
-    """Return the tweets a second just after a hardship, and after how many seconds the flock was at its pace."""
+    """Return the posts a second just after a hardship, and after how many seconds the flock was at its pace."""
     enough = AT_ITS_PACE * asked.sheep / asked.interval
     rates: list[float] = []
     began = time.monotonic()

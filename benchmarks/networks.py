@@ -32,7 +32,7 @@ class Found:
 
     def cpu(self) -> float:
         """Return the CPU of a post in ms, the median of all runs."""
-        return median(run.cpu_ms_per_tweet or 0.0 for run in self.flock)
+        return median(run.cpu_ms_per_post or 0.0 for run in self.flock)
 
     def memory(self) -> float:
         """Return the memory of the flock in MB."""
@@ -49,7 +49,7 @@ def table(found: Mapping[Network, Found]) -> Iterator[str]:
     on_x = found["X"]
     yield HEAD
     for network, its in found.items():
-        rate = median(run.tweets_per_second for run in its.flock)
+        rate = median(run.posts_per_second for run in its.flock)
         yield (
             f"{network:<10}{its.flock[0].sheep:>6}{rate:>9.1f}{its.cpu():>13.2f}{its.cpu() / on_x.cpu():>6.2f}"
             f"{its.memory():>8.1f}{its.weight():>10.1f}{its.weight() / on_x.weight():>6.2f}"

@@ -14,7 +14,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from benchmarks.ground import WHO, Who
 from benchmarks.runs import Run
 
-KB_PER_SHEEP, CPU_MS_PER_TWEET = 45.0, 2.0  # the targets
+KB_PER_SHEEP, CPU_MS_PER_POST = 45.0, 2.0  # the targets
 COLOURS = {"yardstick": "tab:orange", "flock": "tab:blue"}
 _STEPS = [step * 10.0**power for power in range(-2, 6) for step in (1, 1.5, 2, 3, 5, 7)]
 
@@ -28,13 +28,13 @@ def draw(runs: Sequence[Run], file: Path) -> None:
     figure = Figure(figsize=(10, 4.6), layout="constrained")
     memory, cpu = figure.subplots(1, 2)
     _plot(memory, curves, lambda run: run.rss_mb)
-    _plot(cpu, curves, lambda run: run.cpu_ms_per_tweet)
+    _plot(cpu, curves, lambda run: run.cpu_ms_per_post)
     sizes = sorted({run.sheep for curve in curves.values() for run in curve})
     across = np.geomspace(sizes[0], sizes[-1])
     _target(memory, across, empty + KB_PER_SHEEP / 1000 * across, f"{KB_PER_SHEEP:g} KB a sheep")
-    _target(cpu, across, np.full_like(across, CPU_MS_PER_TWEET), f"{CPU_MS_PER_TWEET:.1f} ms")
+    _target(cpu, across, np.full_like(across, CPU_MS_PER_POST), f"{CPU_MS_PER_POST:.1f} ms")
     _finish(memory, sizes, "resident memory, MB")
-    _finish(cpu, sizes, "CPU a tweet, ms")
+    _finish(cpu, sizes, "CPU a post, ms")
     figure.legend(handles=memory.get_lines()[: len(WHO)], loc="outside lower center", ncols=len(WHO))
     figure.savefig(file, dpi=110)
 

@@ -1,4 +1,4 @@
-"""How fast a flock rehearses: tweets a second, microseconds a tweet, and the memory it takes.
+"""How fast a flock rehearses: posts a second, microseconds a post, and the memory it takes.
 
     .venv/bin/python benchmarks/rehearsal.py            # 20 seconds of it, and what a year would take
     .venv/bin/python benchmarks/rehearsal.py --year     # the whole year
@@ -71,10 +71,10 @@ def main(
         write_keys(Path(folder), sheep, temperament)
         rehearsal = Rehearsal(Path(folder), options)
         at_rest = peak_megabytes()
-        tweets, reached = 0, 0.0
+        posts, reached = 0, 0.0
         started = time.perf_counter()
         for number, event in enumerate(rehearsal.play(seconds=YEAR)):
-            tweets += isinstance(event, Said)
+            posts += isinstance(event, Said)
             reached = event.at
             if number % LOOK_EVERY == 0 and time.perf_counter() - started > bound:
                 break
@@ -83,11 +83,11 @@ def main(
         seconds = time.perf_counter() - started
     share = reached / YEAR
     print(f"{sheep} sheep, {line_interval:g} s between lines, {poem_interval:g} s after the poem")
-    print(f"{tweets:,} tweets of {reached / DAY:,.1f} days in {seconds:.1f} s")
-    print(f"{tweets / seconds:,.0f} tweets/s, {seconds / tweets * 1e6:.1f} µs a tweet")
-    print(f"{peak_megabytes():.0f} MB at most, {at_rest:.0f} MB before the first tweet")
+    print(f"{posts:,} posts of {reached / DAY:,.1f} days in {seconds:.1f} s")
+    print(f"{posts / seconds:,.0f} posts/s, {seconds / posts * 1e6:.1f} µs a post")
+    print(f"{peak_megabytes():.0f} MB at most, {at_rest:.0f} MB before the first post")
     if share < 1:
-        print(f"a year at this pace: about {tweets / share:,.0f} tweets in {seconds / share:,.0f} s")
+        print(f"a year at this pace: about {posts / share:,.0f} posts in {seconds / share:,.0f} s")
 
 
 if __name__ == "__main__":

@@ -11,9 +11,9 @@ from typing import Any
 
 from benchmarks import gauges
 from benchmarks.ground import START_TIMEOUT, WHO, Ground, Network, Program, Who
-from benchmarks.tweets import Tweet, half_way, lateness, percentile
+from benchmarks.posts import Post, half_way, lateness, percentile
 
-TWEETS_PER_SECOND = 1000 / 3  # that the larger sizes are held to: ten thousand sheep, a line each 30 s
+POSTS_PER_SECOND = 1000 / 3  # that the larger sizes are held to: ten thousand sheep, a line each 30 s
 EXIT_CODES: Mapping[Who, int] = {"yardstick": -signal.SIGTERM, "flock": 0}
 
 
@@ -58,7 +58,7 @@ class Plan:
         yield Situation("flock", self.restless, 0.0)
 
     def _interval(self, sheep: int) -> float:
-        return max(self.interval, round(sheep / TWEETS_PER_SECOND, 3))
+        return max(self.interval, round(sheep / POSTS_PER_SECOND, 3))
 
     def steady_part(self, interval: float) -> float:
         """Return for how many seconds to measure: whole intervals, one at least."""
@@ -73,13 +73,13 @@ class Run(Situation):
     """What a situation came to, in the steady part; memory, threads and open files are those at its end.
 
     `kb_per_sheep` is what each sheep adds to the process with one. `out_seconds` is None when some sheep never
-    spoke. `late_p99_ms` is of (posted - due). `half_way` counts the tweets that the journal saw begin and not end.
+    spoke. `late_p99_ms` is of (posted - due). `half_way` counts the posts that the journal saw begin and not end.
     What a program or a situation does not have is None.
     """
 
-    tweets: int
-    tweets_per_second: float
-    cpu_ms_per_tweet: float | None
+    posts: int
+    posts_per_second: float
+    cpu_ms_per_post: float | None
     rss_mb: float
     kb_per_sheep: float | None = None
     threads: int
@@ -97,9 +97,9 @@ class Run(Situation):
         if self.out_seconds is None:
             yield "not every sheep has spoken"
         if self.half_way:
-            yield f"{self.half_way} tweets left half-way"
-        if not self.tweets:
-            yield "no tweets"
+            yield f"{self.half_way} posts left half-way"
+        if not self.posts:
+            yield "no posts"
 
 
 def measure(ground: Ground, what: Situation, steady: float) -> Run:
@@ -130,16 +130,16 @@ def _see(program: Program, seconds: float, *, punctual: bool) -> dict[str, Any]:
     """
     program.said()
     since, began, cpu_before = time.time(), time.monotonic(), gauges.cpu_seconds(program.pid)
-    tweets: list[Tweet] = []
-    while not tweets and time.monotonic() - began < START_TIMEOUT:  # a machine that stalls is no fault of theirs
+    posts: list[Post] = []
+    while not posts and time.monotonic() - began < START_TIMEOUT:  # a machine that stalls is no fault of theirs
         program.live_on(seconds)
-        tweets = program.said()
+        posts = program.said()
     cpu, elapsed = gauges.cpu_seconds(program.pid) - cpu_before, time.monotonic() - began
-    late = percentile(lateness(tweets, program.state, since), 99) if punctual else None
+    late = percentile(lateness(posts, program.state, since), 99) if punctual else None
     return {
-        "tweets": len(tweets),
-        "tweets_per_second": round(len(tweets) / elapsed, 1),
-        "cpu_ms_per_tweet": round(cpu / len(tweets) * 1000, 3) if tweets else None,
+        "posts": len(posts),
+        "posts_per_second": round(len(posts) / elapsed, 1),
+        "cpu_ms_per_post": round(cpu / len(posts) * 1000, 3) if posts else None,
         "rss_mb": round(gauges.rss_mb(program.pid), 2),
         "threads": gauges.threads(program.pid),
         "open_files": gauges.open_files(program.pid),

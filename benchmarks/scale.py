@@ -25,7 +25,7 @@ from benchmarks.ground import Failed, ground
 from benchmarks.runs import TINY, Plan, Run, measure
 
 HEAD = (
-    f"{'':<20}{'sheep':>6}{'interval':>9}{'tweets/s':>9}{'ms CPU/tweet':>13}{'MB':>7}{'KB/sheep':>9}"
+    f"{'':<20}{'sheep':>6}{'interval':>9}{'posts/s':>9}{'ms CPU/post':>13}{'MB':>7}{'KB/sheep':>9}"
     f"{'all out s':>10}{'p99 late ms':>12}{'stop s':>7}{'exit':>5}{'half-way':>9}"
 )
 
@@ -88,8 +88,8 @@ def weighed(run: Run, before: Iterable[Run]) -> Run:
 def row(run: Run) -> str:
     """Return the run's line of the table."""
     return (
-        f"{run!s:<20}{run.sheep:>6}{f'{run.interval:g} s':>9}{run.tweets_per_second:>9.1f}"
-        f"{_number(run.cpu_ms_per_tweet, 2):>13}{run.rss_mb:>7.1f}{_number(run.kb_per_sheep):>9}"
+        f"{run!s:<20}{run.sheep:>6}{f'{run.interval:g} s':>9}{run.posts_per_second:>9.1f}"
+        f"{_number(run.cpu_ms_per_post, 2):>13}{run.rss_mb:>7.1f}{_number(run.kb_per_sheep):>9}"
         f"{_number(run.out_seconds):>10}{_number(run.late_p99_ms):>12}{run.stop_seconds:>7.1f}{run.exit_code:>5}"
         f"{_number(run.half_way, 0):>9}"
     )
@@ -102,11 +102,11 @@ def _number(value: float | None, digits: int = 1) -> str:
 def ratios(runs: Sequence[Run]) -> Iterator[str]:
     """Yield how many times what flock needs the yardstick needs, for each size and server that both have met."""
     yardsticks = {(run.sheep, run.interval, run.closing): run for run in runs if run.who == "yardstick"}
-    yield f"{'yardstick / flock':<20}{'sheep':>6}{'memory a sheep':>18}{'CPU a tweet':>13}"
+    yield f"{'yardstick / flock':<20}{'sheep':>6}{'memory a sheep':>18}{'CPU a post':>13}"
     for ours in (run for run in runs if run.who == "flock" and run.sheep > 1):
         if theirs := yardsticks.get((ours.sheep, ours.interval, ours.closing)):
             memory = _ratio(theirs.kb_per_sheep, ours.kb_per_sheep)
-            cpu = _ratio(theirs.cpu_ms_per_tweet, ours.cpu_ms_per_tweet)
+            cpu = _ratio(theirs.cpu_ms_per_post, ours.cpu_ms_per_post)
             yield f"{'closing' if ours.closing else '':<20}{ours.sheep:>6}{memory:>18}{cpu:>13}"
 
 

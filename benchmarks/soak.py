@@ -23,15 +23,15 @@ import simplejson as json
 from benchmarks import gauges
 from benchmarks.gauges import Disk, Machine
 from benchmarks.ground import Failed, Program, ground
-from benchmarks.tweets import half_way, lateness, percentile
+from benchmarks.posts import half_way, lateness, percentile
 
 SETTLED, COMPARED = 5, 10  # minutes: flat since the one, and as punctual in the other as in the first
 PUNCTUAL = 250.0  # ms that the 99th percentile of lateness stays under
 SHAKE = 5.0  # ms by which two minutes' lateness may differ for no fault of the flock
-FRUGAL = 2.0  # ms of CPU that a tweet takes at most, over all minutes
+FRUGAL = 2.0  # ms of CPU that a post takes at most, over all minutes
 FLAT = 0.02  # of the mean: what may be gained from minute five to the end
 HEAD = (
-    f"{'minute':>6}{'MB':>8}{'threads':>9}{'files':>7}{'journal MB':>12}{'tweets':>8}{'ms CPU/tweet':>14}"
+    f"{'minute':>6}{'MB':>8}{'threads':>9}{'files':>7}{'journal MB':>12}{'posts':>8}{'ms CPU/post':>14}"
     f"{'late: p50':>12}{'p99':>8}{'max ms':>8}{'disk: max ms':>14}"
 )
 
@@ -59,8 +59,8 @@ class Sample:
     threads: int
     open_files: int
     journal_mb: float
-    tweets: int
-    cpu_ms_per_tweet: float | None
+    posts: int
+    cpu_ms_per_post: float | None
     late_p50_ms: float | None
     late_p99_ms: float | None
     late_max_ms: float | None
@@ -69,10 +69,10 @@ class Sample:
     def __str__(self) -> str:
         late = (self.late_p50_ms, self.late_p99_ms, self.late_max_ms)
         p50, p99, most = ("-" if value is None else f"{value:.1f}" for value in late)
-        cpu = "-" if self.cpu_ms_per_tweet is None else f"{self.cpu_ms_per_tweet:.2f}"
+        cpu = "-" if self.cpu_ms_per_post is None else f"{self.cpu_ms_per_post:.2f}"
         return (
             f"{self.minute:>6}{self.rss_mb:>8.1f}{self.threads:>9}{self.open_files:>7}{self.journal_mb:>12.2f}"
-            f"{self.tweets:>8}{cpu:>14}{p50:>12}{p99:>8}{most:>8}{self.disk_max_ms:>14.1f}"
+            f"{self.posts:>8}{cpu:>14}{p50:>12}{p99:>8}{most:>8}{self.disk_max_ms:>14.1f}"
         )
 
 
@@ -83,16 +83,16 @@ def watch(program: Program, disk: Disk, asked: Asked) -> Iterator[Sample]:
     for minute in range(1, asked.minutes + 1):
         program.live_on(out + minute * asked.minute - time.monotonic())
         now, cpu = time.time(), gauges.cpu_seconds(program.pid)
-        tweets = program.said()
-        late = lateness(tweets, program.state, since)
+        posts = program.said()
+        late = lateness(posts, program.state, since)
         yield Sample(
             minute=minute,
             rss_mb=gauges.rss_mb(program.pid),
             threads=gauges.threads(program.pid),
             open_files=gauges.open_files(program.pid),
             journal_mb=gauges.journal_mb(program.state),
-            tweets=len(tweets),
-            cpu_ms_per_tweet=(cpu - cpu_before) / len(tweets) * 1000 if tweets else None,
+            posts=len(posts),
+            cpu_ms_per_post=(cpu - cpu_before) / len(posts) * 1000 if posts else None,
             late_p50_ms=percentile(late, 50),
             late_p99_ms=percentile(late, 99),
             late_max_ms=percentile(late, 100),
@@ -165,15 +165,15 @@ def _excuse(minute: Sample) -> str:
 
 
 def frugality(samples: Sequence[Sample]) -> str:
-    """Return whether a tweet took little CPU over all minutes, and how much it took in the dearest."""
-    tweets = sum(sample.tweets for sample in samples)
-    if not tweets:
+    """Return whether a post took little CPU over all minutes, and how much it took in the dearest."""
+    posts = sum(sample.posts for sample in samples)
+    if not posts:
         return "nothing said"
-    each = sum((sample.cpu_ms_per_tweet or 0.0) * sample.tweets for sample in samples) / tweets
+    each = sum((sample.cpu_ms_per_post or 0.0) * sample.posts for sample in samples) / posts
     word = "keeps to" if each <= FRUGAL else "EXCEEDS"
-    worst = max(samples, key=lambda sample: sample.cpu_ms_per_tweet or 0.0)
-    most = f"{worst.cpu_ms_per_tweet:.2f} ms in minute {worst.minute}"
-    return f"a tweet {word} {FRUGAL:g} ms: {each:.2f} ms in all minutes, {most}"
+    worst = max(samples, key=lambda sample: sample.cpu_ms_per_post or 0.0)
+    most = f"{worst.cpu_ms_per_post:.2f} ms in minute {worst.minute}"
+    return f"a post {word} {FRUGAL:g} ms: {each:.2f} ms in all minutes, {most}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,9 +196,9 @@ class Soak:
         if self.out_seconds is None:
             yield "not every sheep has spoken"
         if self.half_way:
-            yield f"{self.half_way} tweets left half-way"
-        if not any(sample.tweets for sample in self.samples):
-            yield "no tweets"
+            yield f"{self.half_way} posts left half-way"
+        if not any(sample.posts for sample in self.samples):
+            yield "no posts"
 
 
 def soak(asked: Asked) -> Soak:
@@ -259,7 +259,7 @@ def main() -> int:
     out = "-" if done.out_seconds is None else f"{done.out_seconds:.1f}"
     print(
         f"all out after {out} s, home {done.stop_seconds:.1f} s after SIGTERM, exit code {done.exit_code}, "
-        f"{done.half_way} tweets half-way; {done.machine}"
+        f"{done.half_way} posts half-way; {done.machine}"
     )
     if file:
         file.write_text(json.dumps(asdict(done), indent=2) + "\n")

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from typing import ClassVar
 
+from benchmarks.evidence import Evidence, noted_in
 from tests.endtoend.conftest import Flock, start_flock, write_key
 from tests.faults.campaign import Memory
-from tests.faults.hostile import Act, HostileServer
+from tests.faults.hostile import Act, HostileServer, Weather, no_weather
 from tests.faults.modes import GROUPS
 from tests.faults.stands import Outlived
 
+JOURNAL = Path("state", "flock", "flock.db")  # in the folder of a flock
 _UNSTEADY = {  # the groups that take no time; a timeline that lies is another matter
     "POST": ("closes", "framing", "answers", "statuses", "shapes", "extras"),
     "GET": ("closes", "framing", "statuses", "shapes"),
@@ -24,7 +28,10 @@ _UNSTEADY = {  # the groups that take no time; a timeline that lies is another m
 
 @dataclass
 class Row:
-    """What came of a campaign. `pace` is the least share of its due lines that a bot with good answers said."""
+    """What came of a campaign. `pace` is the least share of its due lines that a bot with good answers said.
+
+    `evidence` tells what happened around each line that came twice or not at all.
+    """
 
     what: str
     how_many: str
@@ -34,13 +41,21 @@ class Row:
     peak_mb: float = 0.0
     pace: float | None = None
     bad: list[str] = field(default_factory=list)
+    evidence: list[str] = field(default_factory=list)
 
-    def count(self, poem: Sequence[str], posts: Sequence[str]) -> None:
-        """Count a bot's posts, beside what it was to say."""
+    def count(self, poem: Sequence[str], posts: Sequence[str], noted: Iterable[str] = ()) -> list[str]:
+        """Count a bot's posts, beside what it was to say. Return the texts that came twice, not at all, or early.
+
+        `noted` are the texts that the bot has gone past, by its journal: the last one may be lost, too.
+        """
+        came = [*dict.fromkeys(posts)]
+        due = poem[: len(came)]
+        missing = [text for text in dict.fromkeys([*due, *noted]) if text not in set(posts)]
+        early = [text for text, other in zip(came, due, strict=True) if text != other][:1]
         self.posts += len(posts)
-        self.twice += len(posts) - len(set(posts))
-        if posts and [*dict.fromkeys(posts)] != (said := [*poem[: len(set(posts))]]):
-            self.lost += max(1, len({*said} - {*posts}))
+        self.twice += len(posts) - len(came)
+        self.lost += len(missing) or len(early)
+        return [*(text for text, times in Counter(posts).items() if times > 1), *(missing or early)]
 
     def check(self, flock: Flock, output: str, code: int) -> None:
         """Note it if the flock did not end with `code`, or met a bug."""
@@ -71,8 +86,11 @@ class NetworkRow(Row):
 
     def add(self, done: Outlived) -> None:
         """Count what came of one flock."""
-        for posts in done.said.values():
-            self.count(done.poem, posts)
+        evidence = Evidence(noted=noted_in(done.folder / JOURNAL))
+        for bot, posts in done.said.items():
+            for text in self.count(done.poem, posts):
+                self.evidence += [f"{done.folder.name}, {bot}: {text!r}", *evidence.about(bot, text)]
+                self.evidence += [f"on the server: {post}" for post in done.posts.get(bot, ()) if post[1] == text]
         self.bad += done.bad
         self.met += sum(done.met.values())
         if done.overwrites is not None:
@@ -101,24 +119,32 @@ class Unsteady:
             asked: [mode for group in groups for mode in GROUPS[group].values() if asked in mode.asked]
             for asked, groups in _UNSTEADY.items()
         }
+        named = [(mode, f"{group}: {name}") for group, modes in GROUPS.items() for name, mode in modes.items()]
+        self.names = {mode.act: name for mode, name in named}
         self.calm = False
 
-    def __call__(self, method: str) -> tuple[Act, bool] | None:
+    def __call__(self, method: str, posts: int) -> tuple[Act, bool] | None:
         if self.calm or self._chance.random() < 0.75:
             return None
-        mode = self._chance.choice(self._modes[method])
+        mode = self._chance.choice([mode for mode in self._modes[method] if mode.spares <= posts])
         return mode.act, self._chance.choice(mode.lands)
 
 
 @dataclass
 class Pen:
-    """A folder of bots, and the network that they post to. `folder` has the keys, and gets the journal."""
+    """A folder of bots, and the network that they post to. `folder` has the keys, and gets the journal.
+
+    `names` says what the network's acts are called, and `kills` when the flock was killed, in seconds since the
+    epoch.
+    """
 
     folder: Path
     network: HostileServer
     url: str
     variables: Mapping[str, str]
     poems: Mapping[str, list[str]]
+    names: Mapping[Act, str] = field(default_factory=dict)
+    kills: list[float] = field(default_factory=list)
 
     def start(self, **variables: str) -> Flock:
         """Start the flock."""
@@ -142,6 +168,11 @@ class Pen:
         with suppress(subprocess.TimeoutExpired):
             flock.process.wait(chance.uniform(0, moment))
 
+    def kill(self, flock: Flock) -> None:
+        """Kill the flock."""
+        self.kills.append(time.time())
+        flock.process.kill()
+
     def requests(self) -> int:
         """Return how many requests the network has seen."""
         return sum(map(len, self.network.log.values()))
@@ -157,8 +188,16 @@ class Pen:
         finally:
             flock.process.kill()
         row.peak_mb = max(row.peak_mb, memory.peak_mb())
+        self.count(row)
+
+    def count(self, row: Row) -> None:
+        """Count what landed, and tell what happened around each line that came twice or not at all."""
+        noted = noted_in(self.folder / JOURNAL)
+        evidence = Evidence(noted=noted, met=self.network.met, kills=self.kills, names=self.names)
         for bot, poem in self.poems.items():
-            row.count(poem, self.network.said(bot))
+            past = [each.text for each in noted.get(bot, ()) if each.is_over]
+            for text in row.count(poem, self.network.said(bot), past):
+                row.evidence += [f"{self.folder.name}, {bot}: {text!r}", *evidence.about(bot, text)]
 
 
 def stop(flock: Flock, row: Row) -> None:
@@ -173,13 +212,11 @@ def stop(flock: Flock, row: Row) -> None:
 
 
 @contextmanager
-def pen(
-    folder: Path, bots: int, weather: Callable[[str], tuple[Act, bool] | None] = lambda _: None
-) -> Iterator[Pen]:
+def pen(folder: Path, bots: int, weather: Weather = no_weather) -> Iterator[Pen]:
     """Make bots, and a network for them."""
     poems = write_bots(folder, bots)
     with HostileServer(weather=weather) as network:
-        yield Pen(folder, network, network.url, {}, poems)
+        yield Pen(folder, network, network.url, {}, poems, getattr(weather, "names", {}))
 
 
 def write_bots(folder: Path, bots: int) -> dict[str, list[str]]:

@@ -2,7 +2,7 @@
 
     python benchmarks/yardstick.py KEYS LINE_INTERVAL ROOT_URL
 
-No journal, no retries, no spread start; it posts to v1.1, as python-twitter does, and prints a line a tweet.
+No journal, no retries, no spread start; it posts to v1.1, as python-twitter does, and prints a line a post.
 """
 
 from __future__ import annotations

@@ -280,6 +280,8 @@ def parse_temperament(text: str) -> Temperament:
 
 def parse_poem_format(text: str) -> Say:
     """Return what of a poem is said in one go. Raises ValueError for anything else."""
+    if text == "lines":  # the default, which is checked when the module is loaded
+        return "lines"
     from flock.poem import parse_say  # noqa: PLC0415 - what reads poems, which --help can do without
 
     return parse_say(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import NamedTuple
 from flock.context import Context
 from flock.errors import BadKeys, BadPoem, BotsTaken, FlockError, Problem, lines_by_file, printable
 from flock.keys import Key, key_files, poem_problem, read_keys, shared_poems, with_about
+from flock.loading import one_for_each_bot
 from flock.poem import about_poem, read_poem
 from flock.sheep.keyfile import KeyFile
 from flock.sheep.renewal import Renewal
@@ -31,8 +33,8 @@ class Changes(NamedTuple):
 class Reload:
     """Finds what has changed in `folder` since the sheep of a flock were made, and makes the sheep that are added.
 
-    `raise_sheep` makes one from its key; `wait_for` waits until the bots of these names have left the flock, and
-    returns those that still post.
+    `raise_sheep` makes one from its key; `find_haste` returns what is wrong with the intervals of a key, or None;
+    `wait_for` waits until the bots of these names have left the flock, and returns those that still post.
     """
 
     def __init__(
@@ -40,11 +42,13 @@ class Reload:
         folder: Path,
         context: Context,
         raise_sheep: Callable[[Key], Sheep],
+        find_haste: Callable[[Key], Problem | None],
         wait_for: Callable[[Iterable[str]], Collection[str]],
     ) -> None:
         self._folder = folder
         self._context = context
         self._raise_sheep = raise_sheep
+        self._find_haste = find_haste
         self._wait_for = wait_for
 
     def find(self, flock: Sequence[Sheep]) -> Changes:
@@ -59,19 +63,20 @@ class Reload:
             self._complain(error.problems, set())
             return Changes(bad=len(error.problems))
         keys, problems = one_for_each_bot(ring.keys, self._context)
-        problems = [*ring.problems, *problems]
         known = self._match(keys, flock)
         unusable = files.keys() - {key.file for key in keys}
         stays = {*known.values(), *(sheep for sheep in flock if sheep.json_file in unusable)}
+        hasty = {key.file: problem for key in keys if (problem := self._find_haste(key))}
+        keys = [key for key in keys if key.file not in hasty]
         added, troubles = self._raise([key for key in keys if key.file not in known])
-        problems += troubles
+        problems = [*ring.problems, *problems, *hasty.values(), *troubles]
         if not (stays or added):
             problems.append(Problem(self._folder, "", "no bot would be left"))
             stays = set(flock)
         removed = [sheep for sheep in flock if sheep not in stays]
         for warning in (*ring.warnings, *shared_poems(keys)):
             log.warning("%s", warning)
-        self._complain(problems, {sheep.json_file for sheep in stays})
+        self._complain(problems, {*known, *(sheep.json_file for sheep in stays)})
         renewed = [
             (known[key.file], Renewal(key, files[key.file]))
             for key in keys
@@ -124,20 +129,41 @@ class Reload:
                 log.error("%s; left out", line)
 
 
-def one_for_each_bot(keys: Sequence[Key], context: Context) -> tuple[list[Key], list[Problem]]:
-    """Return the first key of each bot, and a problem for each further one: an account may have had two names."""
-    kept: list[Key] = []
-    problems: list[Problem] = []
-    first: dict[str | None, Key] = {}
-    for key in keys:
-        names = (context.bot(key), context.networks.account(key))
-        if other := next((first[name] for name in names if name in first), None):
-            text = f"{other.screen_name} in {other.file} is the same account; keep one of the files"
-            problems.append(Problem(key.file, "screen_name", text))
-        else:
-            kept.append(key)
-            first |= {name: key for name in names if name}
-    return kept, problems
+class Reader:
+    """Runs `find` in a thread of its own, and passes what it has found to `tell`."""
+
+    def __init__(self, find: Callable[[Sequence[Sheep]], Changes], tell: Callable[[Changes], None]) -> None:
+        self._find = find
+        self._tell = tell
+        self._is_reading = False
+        self._is_outdated = False  # what is read: it was asked for again meanwhile
+
+    def read(self, flock: Sequence[Sheep]) -> None:
+        """Read the keys anew, for a flock as it is now; where they are being read, once more after that."""
+        self._is_outdated = self._is_reading
+        if self._is_reading:
+            return
+        self._is_reading = True
+        try:
+            threading.Thread(target=self._run, args=[tuple(flock)], name="reload", daemon=True).start()
+        except RuntimeError as error:  # the process may have no more threads
+            self._is_reading = False
+            log.error("the keys cannot be read anew: %s", error)
+
+    def _run(self, flock: Sequence[Sheep]) -> None:
+        changes = Changes()
+        try:
+            changes = self._find(flock)
+        except Exception as error:  # its own bug, or the journal's trouble, must not end the flock
+            trace = None if isinstance(error, FlockError) else error
+            log.error("the keys cannot be read anew: %s", printable(str(error)), exc_info=trace)
+        self._tell(changes)
+
+    def read_once_more(self, flock: Sequence[Sheep]) -> None:
+        """Note that the flock is now as was told; read again, if that was asked for meanwhile."""
+        self._is_reading = False
+        if self._is_outdated:
+            self.read(flock)
 
 
 def _is_other(key: Key, sheep: Sheep) -> bool:

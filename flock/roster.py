@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from flock.errors import JournalError, Problem
+from flock.errors import BadOption, JournalError, Problem, lines_by_file
 from flock.journal import Record
 from flock.journal.base import identified
 from flock.keys import Key, read_keys
@@ -34,10 +34,18 @@ class Roster:
     networks: Networks
 
     def called(self, names: Sequence[str]) -> Roster:
-        """Return the roster of the bots with these names, or of all without a name. Raises BadOption."""
+        """Return the roster of the bots with these names, or of all without a name.
+
+        Raises BadOption for a name that no bot has; it also names the key files that cannot be used, one of which
+        may be that bot's.
+        """
         if not names:
             return self
-        meant = {key.file for key in keys_called(names, [member.key for member in self.members])}
+        try:
+            meant = {key.file for key in keys_called(names, [member.key for member in self.members])}
+        except BadOption as error:
+            left_out = (f"left out: {line}" for line in lines_by_file(self.problems))
+            raise BadOption("\n".join([str(error), *left_out])) from None
         return replace(self, members=tuple(member for member in self.members if member.key.file in meant))
 
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
 import math
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
 from enum import Enum
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -20,14 +17,16 @@ from typing import Any
 from flock.clock import SuspendWatch
 from flock.context import Context, open_context
 from flock.doubts import doubts_about
-from flock.errors import BadKeys, BadOption, BadPoem, FlockError, Problem, printable
+from flock.errors import BadOption, FlockError, Problem
 from flock.events import Called, Events, Reloaded, Stopped, Stopping
-from flock.haste import refuse_haste
+from flock.haste import find_haste, refuse_haste
 from flock.herd import Herd, patient_threads
-from flock.keys import Key, poem_problem, read_keys, shared_poems
+from flock.keys import Key
+from flock.loading import load_sheep_class, make_flock, tell_or_raise, usable_keys
 from flock.options import Options, settle_options
-from flock.reload import Changes, Reload, one_for_each_bot
+from flock.reload import Changes, Reader, Reload
 from flock.sheep.sheep import Sheep, runsheep
+from flock.signals import STOP_SIGNALS, Signals
 from flock.temperament import Temperament
 from flock.threads.pool import thread_pool
 
@@ -38,8 +37,6 @@ _LOOK = 1.0  # seconds between the shepherd's looks at the flock
 _THREADS_ONCE = 32
 
 _Message = int | None | Changes  # a signal; None when all sheep have come home; what has become of the keys
-
-_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Ending(Enum):
@@ -80,15 +77,16 @@ class SimpleShepherd:
         self._make_sheep = sheep_class or load_sheep_class(options.sheep)
         self.line_interval = options.line_interval
         self.poem_interval = options.poem_interval
-        keys = _usable_keys(self._folder, options)
+        keys = usable_keys(self._folder, skip_bad=options.skip_bad)
         self.context = context or open_context(options, events)
         if context is not None and temperament is not None:
             self.context.options = options
         try:
             intervals = (self.line_interval, self.poem_interval)
             self.all_sheep, problems = make_flock(self._make_sheep, keys, self.context, *intervals)
-            _tell_or_raise(problems, skip=options.skip_bad and bool(self.all_sheep))
-            if not options.yes_really:
+            tell_or_raise(problems, skip=options.skip_bad and bool(self.all_sheep))
+            self._may_be_hasty = options.yes_really
+            if not self._may_be_hasty:
                 refuse_haste(self.all_sheep, self.context.networks)
         except BaseException:
             if context is None:
@@ -99,6 +97,12 @@ class SimpleShepherd:
 
     def _raise_sheep(self, key: Key) -> Sheep:
         return self._make_sheep(key.file, self.line_interval, self.poem_interval, key=key, context=self.context)
+
+    def _find_haste(self, key: Key) -> Problem | None:
+        if self._may_be_hasty:
+            return None
+        options, networks = self.context.options, self.context.networks
+        return find_haste(key, self.line_interval, self.poem_interval, networks, options.poem_format)
 
     def doubts(self, flock: Sequence[Sheep]) -> Iterator[str]:
         """Yield what the operator should know about the poems of `flock` before the first post, each poem once."""
@@ -131,10 +135,10 @@ class Shepherd(SimpleShepherd):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._has_run = False
-        self._had_terminal = False
-        self._inbox: SimpleQueue[_Message] = SimpleQueue()
-        self._is_reading = False  # the keys, in a thread of its own
-        self._is_outdated = False  # what it reads: there was another SIGHUP meanwhile
+        self._inbox: SimpleQueue[_Message] = SimpleQueue()  # its `put` may run in a signal's handler
+        self._signals = Signals(self._heed)
+        changes = Reload(self._folder, self.context, self._raise_sheep, self._find_haste, self.herd.wait_for)
+        self._reader = Reader(changes.find, self._inbox.put)
 
     def loop(self) -> Ending:
         """Run the flock until it is told to stop, and return why it ended. Raises FlockError the second time."""
@@ -150,6 +154,13 @@ class Shepherd(SimpleShepherd):
     def reload(self) -> None:
         """Read the keys anew, and give penned and waiting sheep another try, as at SIGHUP. From any thread."""
         self._inbox.put(signal.SIGHUP)
+
+    def _heed(self, number: int) -> None:
+        """Do what a signal asks for, in the main thread and later: this may run between any two of its steps."""
+        if number == signal.SIGHUP:
+            self.reload()
+        else:
+            self._inbox.put(number)
 
     def once(self) -> Ending:
         """Let each sheep that is due say one line, for cron; return how that ended. Raises FlockError the second
@@ -198,7 +209,7 @@ class Shepherd(SimpleShepherd):
         `owing` are those that should say something in this run, where it has an end of its own.
         """
         try:
-            with self._listening(self._inbox.put), patient_threads(threads):
+            with self._signals.listening(), patient_threads(threads):
                 self.herd.run(work, flock, threads=threads, on_home=self._tell_home)
                 ending = self._look_after(reloads=work is runsheep)
                 if not self._bring_home():
@@ -234,11 +245,11 @@ class Shepherd(SimpleShepherd):
                 if isinstance(message, Changes):
                     self._apply(message)
                     continue
-                if message == signal.SIGHUP and not self._lost_its_terminal():
+                if message == signal.SIGHUP and not self._signals.terminal_is_gone:
                     self.herd.call()
                     self.herd.tell(Called)
                     if reloads:
-                        self._read_anew()
+                        self._reader.read(self.herd.flock)
                     continue
                 if message is None:
                     if not self.herd.is_home:
@@ -250,33 +261,8 @@ class Shepherd(SimpleShepherd):
                 return Ending.ALL_PENNED
         return Ending.ALL_PENNED if self.herd.is_penned else Ending.STOPPED
 
-    def _read_anew(self) -> None:
-        """Read the keys in a thread of its own; what has changed comes into the inbox."""
-        self._is_outdated = self._is_reading
-        if self._is_reading:
-            return
-        self._is_reading = True
-        reader = Reload(self._folder, self.context, self._raise_sheep, self.herd.wait_for)
-        flock = tuple(self.herd.flock)
-
-        def read() -> None:
-            changes = Changes()
-            try:
-                changes = reader.find(flock)
-            except Exception as error:  # its own bug, or the journal's trouble, must not end the flock
-                trace = None if isinstance(error, FlockError) else error
-                log.error("the keys cannot be read anew: %s", printable(str(error)), exc_info=trace)
-            self._inbox.put(changes)
-
-        try:
-            threading.Thread(target=read, name="reload", daemon=True).start()
-        except RuntimeError as error:  # the process may have no more threads
-            self._is_reading = False
-            log.error("the keys cannot be read anew: %s", error)
-
     def _apply(self, changes: Changes) -> None:
         """Let sheep join and leave, and give the others their new keys."""
-        self._is_reading = False
         added, bad = changes.added, changes.bad
         for sheep in added:
             sheep.start_afresh()
@@ -303,8 +289,7 @@ class Shepherd(SimpleShepherd):
         if added:
             self._warn_of_limits()
             self._tell_doubts(added)
-        if self._is_outdated:
-            self._read_anew()
+        self._reader.read_once_more(self.herd.flock)
 
     def _bring_home(self) -> bool:
         """Stop the herd and wait for its posts; return whether all sheep came home before time or patience ran
@@ -318,96 +303,5 @@ class Shepherd(SimpleShepherd):
                 message = self._inbox.get(timeout=max(0.0, deadline - time.monotonic()))
             except Empty:
                 return False
-            if message in _STOP_SIGNALS or (message is None and self.herd.is_home):
+            if message in STOP_SIGNALS or (message is None and self.herd.is_home):
                 return message is None
-
-    @contextmanager
-    def _listening(self, tell: Callable[[_Message], None]) -> Iterator[None]:
-        """Pass signals on to `tell` for as long as the flock is out. SimpleQueue.put may run in a handler."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        self._had_terminal = _has_terminal()
-        before = {
-            number: signal.signal(number, lambda number, _frame: tell(number))
-            for number in (*_STOP_SIGNALS, signal.SIGHUP)
-            if signal.getsignal(number) is not signal.SIG_IGN  # under nohup it stays ignored
-        }
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-    def _lost_its_terminal(self) -> bool:
-        """Return whether a SIGHUP means that the terminal window was closed: then the flock ends."""
-        return self._had_terminal and not _has_terminal()
-
-
-def _has_terminal() -> bool:
-    try:
-        return os.isatty(0)
-    except OSError:
-        return False
-
-
-def load_sheep_class(spec: str | None) -> type[Sheep]:
-    """Return the class that MODULE:CLASS names, or Sheep. The working directory is searched, too, after all else.
-
-    So no file there stands in for a module of a library. Raises BadOption when there is no such class or it is no
-    Sheep.
-    """
-    if spec is None:
-        return Sheep
-    module_name, _, class_name = spec.partition(":")
-    with suppress(FileNotFoundError):  # it has been removed
-        if "" not in sys.path and str(Path.cwd()) not in sys.path:
-            sys.path.append(str(Path.cwd()))
-    try:
-        found = getattr(importlib.import_module(module_name), class_name)
-    except (ImportError, AttributeError) as error:
-        raise BadOption(f"--sheep {spec}: {error}; check the name, and run from the module's folder") from error
-    except (Exception, SystemExit) as error:
-        raise BadOption(f"--sheep {spec}: {type(error).__name__} in it: {error}") from error
-    if not (isinstance(found, type) and issubclass(found, Sheep)):
-        raise BadOption(f"--sheep {spec}: expected a subclass of flock.Sheep")
-    return found
-
-
-def make_flock(
-    make_sheep: type[Sheep], keys: Sequence[Key], context: Context, line_interval: float, poem_interval: float
-) -> tuple[list[Sheep], list[Problem]]:
-    """Return a sheep for each key that is the first one of its bot, and what is wrong with the other keys.
-
-    Intervals are in seconds. Raises BotsTaken when another flock runs one of these bots, and JournalError.
-    """
-    keys, problems = one_for_each_bot(keys, context)
-    context.claim(keys)  # all at once, and before they are read
-    flock: list[Sheep] = []
-    for key in keys:
-        try:
-            sheep = make_sheep(key.file, line_interval, poem_interval, key=key, context=context)
-        except BadPoem as error:  # its files have changed since they were read
-            problems.append(poem_problem(key, error))
-        except BadKeys as error:
-            problems += error.problems
-        else:
-            flock.append(sheep)
-    return flock, problems
-
-
-def _usable_keys(folder: Path, options: Options) -> tuple[Key, ...]:
-    """Return the usable keys; raises BadKeys if there are others, unless they are to be skipped."""
-    ring = read_keys(folder)
-    for warning in (*ring.warnings, *shared_poems(ring.keys)):
-        log.warning("%s", warning)
-    _tell_or_raise(ring.problems, skip=options.skip_bad and bool(ring.keys))
-    return ring.keys
-
-
-def _tell_or_raise(problems: Sequence[Problem], *, skip: bool) -> None:
-    """Warn of bad keys that are left out. Raises BadKeys if there are some, and they must not be left out."""
-    if problems and not skip:
-        raise BadKeys(problems)
-    for problem in problems:
-        log.warning("skipped: %s", problem)

@@ -27,7 +27,7 @@ class Watch:
 
     def __init__(self) -> None:
         self.since = float("-inf")
-        self.lag = 0.0  # seconds of the longest delay at the last look, of sheep neither penned nor waiting
+        self.lag = 0.0  # seconds of the longest delay at the last look, of sheep that may post
         self._quiet: dict[str, str] = {}  # bots that were told of, or are about to be, with their names
         self._untold: dict[str, Sheep] = {}
         self._next = float("-inf")  # steady time before which no more are told of
@@ -41,7 +41,7 @@ class Watch:
         self.lag = 0.0
         for sheep in flock:
             overdue = self._seconds(sheep, now)
-            if overdue > self.lag and not (sheep.is_penned or sheep.is_waiting):
+            if overdue > self.lag and not _is_excused(sheep):
                 self.lag = overdue
             if overdue <= _MARGIN and not self._quiet:
                 continue

@@ -15,6 +15,7 @@ import simplejson as json
 
 from flock import errors, events
 from flock.cli import exits
+from flock.journal import Verb
 from flock.journal.schema import migrate
 from flock.keys.credentials import (
     BlueskyCredentials,
@@ -29,6 +30,7 @@ from flock.networks.bluesky import answers as bluesky
 from flock.networks.x.answers import meaning
 from flock.observers.console import as_json
 from flock.observers.logs import LogFormatter
+from flock.temperament import TEMPERAMENTS
 
 ROOT = Path(__file__).parents[1]
 PAGES = [
@@ -210,3 +212,16 @@ def test_the_page_about_events_has_the_fields_of_each_line() -> None:
 
     assert set(event) == common
     assert set(record) == own
+
+
+def test_the_page_about_the_command_has_all_that_completion_offers() -> None:
+    """Temperaments, what bots can be told, and networks; and the two variables of scripts/flock."""
+    offers = {row[0]: set(re.findall(r"[\w-]+", row[1])) for row in rows("command.md", "Completion")}
+    script = (ROOT / "scripts" / "flock").read_text(encoding="utf-8")
+
+    assert set(TEMPERAMENTS) == offers["run keys/ --temperament"]
+    assert {str(verb) for verb in Verb} <= offers["tell keys/"]
+    assert {"x", "bluesky", "mastodon"} == offers["keys new keys/ --network"]
+    assert set(re.findall(r"^# (FLOCK_\w+) ", script, re.MULTILINE)) == {
+        row[0] for row in rows("command.md", "FLOCK_PYTHON and FLOCK_VENV")
+    }

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from flock.errors import BadKeys, BadOption
+from flock.haste import find_haste
 from flock.networks.scripted import ScriptedNetworks
 from flock.options import settle_options
+from flock.poem import parse_say
 from flock.shepherd import Shepherd
 from tests.world import World
 
@@ -66,3 +69,14 @@ def test_practice_is_free_to_and_so_is_an_operator_who_means_it(world: World, op
     world.raise_sheep("ann")
 
     assert shepherd_of(world, line_interval=0, **{option: True}).all_sheep
+
+
+@pytest.mark.parametrize("say", ["lines", "stanzas"])
+def test_a_poem_of_one_stanza_is_one_text_if_it_is_said_so(world: World, say: str) -> None:
+    """Then its rest is what counts; whether the key says so, or the flock."""
+    sheep = world.raise_sheep("ann", poem_interval=0)
+
+    found = find_haste(sheep.key, 60, 600, world.context.networks, parse_say(say))
+    by_key = find_haste(replace(sheep.key, say=parse_say(say)), 60, 600, world.context.networks)
+
+    assert (say == "stanzas", found) == (found is not None, by_key)

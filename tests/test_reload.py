@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 import simplejson as json
 
-from flock.errors import RateLimited, Suspended, Unauthorized
+from flock.errors import Problem, RateLimited, Suspended, Unauthorized
 from flock.events import Event, Events, PickedUp, PoemChanged, Reloaded, Renewed, Said, TemperamentChanged
+from flock.haste import find_haste
 from flock.journal import SqliteJournal, Verb
-from flock.keys import read_key
+from flock.keys import Key, read_key
 from flock.networks.scripted import ScriptedNetworks
 from flock.options import Options
 from flock.reload import Changes, Reload
@@ -44,10 +45,13 @@ def poem(sheep: Sheep, *lines: str) -> None:
 def find(world: World, *flock: Sheep) -> Changes:
     """Return what has changed since the sheep were made."""
 
-    def raise_sheep(key: Any) -> Sheep:
+    def raise_sheep(key: Key) -> Sheep:
         return Sheep(key.file, 60, 600, key=key, context=world.context)
 
-    return Reload(world.folder, world.context, raise_sheep, lambda _: ()).find(flock)
+    def haste_of(key: Key) -> Problem | None:
+        return find_haste(key, 60, 600, world.context.networks)
+
+    return Reload(world.folder, world.context, raise_sheep, haste_of, lambda _: ()).find(flock)
 
 
 def renew(world: World, sheep: Sheep) -> None:
@@ -100,6 +104,35 @@ class TestWhatHasChanged:
         assert ["ann", "ben", "cat", "dan"] == [message.partition(".json")[0][-3:] for message in caplog.messages]
         assert "line_interval" in caplog.messages[2]
         assert "temperament" in caplog.messages[2]
+
+    def test_a_key_with_an_interval_of_0_is_a_bad_file(
+        self, world: World, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """Whether it is given such an interval, or a poem of one line, or is added; all are named in one go."""
+        ann, ben, cat = (world.raise_sheep(name, poem_interval=0) for name in NAMES)
+        edit(ann, line_interval=0)
+        ann.json_file.rename(world.folder / "anna.json")  # its bot goes on all the same
+        poem(ben, "all that is left")
+        edit(cat, line_interval=1)
+        world.raise_sheep("dan", line_interval=0)
+        world.context.journal.release(["x:dan"])
+
+        changes = find(world, ann, ben, cat)
+
+        assert ([], [], [cat], 3) == (
+            [*changes.added],
+            [*changes.removed],
+            [sheep for sheep, _ in changes.renewed],
+            changes.bad,
+        )
+        for message, field, ending in zip(
+            sorted(caplog.messages),
+            ("anna.json: line_interval: 0", "ben.json: poem_interval: 0", "dan.json: line_interval: 0"),
+            ("its bot goes on as it was", "its bot goes on as it was", "left out"),
+            strict=True,
+        ):
+            assert field in message
+            assert message.endswith(f"if you mean it; {ending}")
 
     @pytest.mark.parametrize("empty", [True, False])
     def test_a_folder_without_a_bot_changes_nothing(
@@ -317,9 +350,10 @@ def out(make_world: Callable[..., World], tmp_path: Path) -> World:
     return world
 
 
-def send_out(world: World, heard: list[Event]) -> Shepherd:
+def send_out(world: World, heard: list[Event], line_interval: float = 3600, **more: Any) -> Shepherd:
     """Return a shepherd of the world's keys whose sheep post to scripted networks."""
-    options = Options(state=world.folder / "state" / "flock.db", line_interval=3600, poem_interval=3600)
+    state = world.folder / "state" / "flock.db"
+    options = Options(state=state, line_interval=line_interval, poem_interval=3600, **more)
     shepherd = Shepherd(world.folder, options=options, events=Events([heard.append]), environment={})
     networks = ScriptedNetworks(shepherd.context.options)
     shepherd.context.networks = networks
@@ -397,3 +431,30 @@ def test_the_end_waits_for_those_who_joined(out: World) -> None:
         assert Ending.STOPPED is stop()
 
     assert ["dan"] == [sheep.name for sheep in shepherd.all_sheep]
+
+
+@pytest.mark.parametrize("is_meant", [False, True])
+def test_no_reload_makes_a_flock_hasty_unless_its_operator_means_it(
+    out: World, caplog: pytest.LogCaptureFixture, *, is_meant: bool
+) -> None:
+    """A key that is added without an interval takes that of the flock, which no other bot has used so far."""
+    heard: list[Event] = []
+    for name in NAMES:
+        file = out.folder / f"{name}.json"
+        file.write_text(json.dumps({**json.loads(file.read_text()), "line_interval": 3600}))
+    shepherd = send_out(out, heard, line_interval=0, yes_really=is_meant)
+    with running(shepherd) as stop:
+        until("all have posted", lambda: {"ann", "ben", "cat"} == {e.bot for e in heard if isinstance(e, Said)})
+        template = json.loads((out.folder / "ann.json").read_text())
+        key = {**template, "screen_name": "dan", "oauth_token": "dan-token"}
+        (out.folder / "dan.json").write_text(json.dumps({k: v for k, v in key.items() if k != "line_interval"}))
+
+        found = reloaded(shepherd, heard)
+        assert Ending.STOPPED is stop()
+
+    expected = (("dan",), 0) if is_meant else ((), 1)
+    assert expected == (found.added, found.bad)
+    told = [
+        message for message in caplog.messages if "line_interval: missing, and --line-interval 0 holds" in message
+    ]
+    assert (0 if is_meant else 1) == len(told)

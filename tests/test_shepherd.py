@@ -36,9 +36,10 @@ from flock.errors import (
 )
 from flock.events import Died, Events, GoneQuiet, Stopped
 from flock.journal import SqliteJournal
+from flock.loading import load_sheep_class
 from flock.options import Options
 from flock.sheep.sheep import Sheep
-from flock.shepherd import Ending, Shepherd, SimpleShepherd, load_sheep_class
+from flock.shepherd import Ending, Shepherd, SimpleShepherd
 from flock.threads.slots import Slots
 from tests.conftest import TIMEOUT, until
 from tests.world import START, World

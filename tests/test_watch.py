@@ -8,6 +8,7 @@ import pytest
 
 from flock.errors import RateLimited, Unauthorized, Unavailable
 from flock.events import BackingOff, GoneQuiet, NobodyQuiet
+from flock.journal import Verb
 from flock.observers.wording import describe
 from flock.sheep.sheep import Sheep
 from flock.watch import Watch
@@ -162,3 +163,19 @@ def test_what_a_quiet_sheep_waits_for_is_told(world: World, flock: list[Sheep], 
         (waits.name, "it waits for its turn, while others wait for the network's answers"),
     ]
     assert expected == [(event.bot, event.why) for event in world.told(GoneQuiet) if isinstance(event, GoneQuiet)]
+
+
+def test_only_sheep_that_may_post_lag_behind(world: World, flock: list[Sheep], watch: Watch) -> None:
+    """One is paused, and one waits for a limit: neither of them is late, however long ago its line was due."""
+    paused, waits, late = flock[:3]
+    world.stage(waits.name).always = RateLimited("429", until=START + 3000)
+    world.live(5, waits)
+    world.journal.give([paused.bot], Verb.PAUSE, None, at=START)
+    paused.hear(world.journal.commands())
+    paused.attend()
+    assert (paused.is_paused, waits.is_waiting) == (True, True)
+
+    listen(world, watch, [paused, waits], START + 600)
+    assert watch.lag == 0
+    listen(world, watch, [paused, waits, late], START + 600)
+    assert watch.lag == 598

@@ -20,11 +20,11 @@ from flock.haste import refuse_haste
 from flock.journal import MemoryJournal
 from flock.keys import read_keys, shared_poems
 from flock.keys.credentials import DEFAULT_NETWORK
+from flock.loading import load_sheep_class, make_flock
 from flock.networks.registry import Networks
 from flock.options import Options, is_loopback
 from flock.preflight import journal_troubles, shortfalls
 from flock.sheep.sheep import Sheep
-from flock.shepherd import load_sheep_class, make_flock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,20 +9,9 @@ from typing import Literal
 
 from flock.errors import Problem
 
-Kind = Literal["key", "poem", "interval", "account", "refrain", "heading", "link", "likeness", "limit", "machine"]
-
-KINDS: Mapping[Kind, str] = {
-    "key": "a key file: its fields, its name, its permissions",
-    "poem": "a poem's file: what is in it, and whether it can be read",
-    "interval": "an interval of 0 on a real network",
-    "account": "what a network says of the credentials (with --online)",
-    "refrain": "a text that X would refuse because the account has just posted it",
-    "heading": "a title, a byline, a note or a number that would be posted",
-    "link": "a line that costs more on X because it holds a link",
-    "likeness": "bots on X that post much the same",
-    "limit": "more posts than a network takes",
-    "machine": "a limit of this machine, or the journal's disk",
-}
+Kind = Literal[  # docs/check.md says what each is
+    "key", "poem", "interval", "account", "refrain", "heading", "link", "likeness", "limit", "machine"
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,12 +35,13 @@ Exit codes:
   0   stopped as asked
   2   usage: an option or an environment variable cannot be used
   3   a key file cannot be used, was not made, or there is none
-  4   every sheep is penned: no account can post; with --once, also: each bot that was due was refused
+  4   every sheep is penned: no account can post; with --once, also: each bot
+      that was due was refused
   5   another flock holds some of these bots
   6   flock alert-test: an alert did not get through
   70  a bug in flock, or an error ended a thread of a sheep: please report it
-  74  the journal cannot be used (disk full, permissions, damage), the output cannot be written, or too few
-      files may be open
+  74  the journal cannot be used (disk full, permissions, damage), the output
+      cannot be written, or too few files may be open
 """
 
 

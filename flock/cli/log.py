@@ -59,11 +59,12 @@ def log(
         count = _LATEST
     with NamedExits():
         chosen = options.chosen(given)
+        from flock.errors import lines_by_file  # noqa: PLC0415
         from flock.logbook import Logbook  # noqa: PLC0415 - numpy, and what --help can do without
 
         book = Logbook(keys, chosen, bots)
-        for problem in book.problems:
-            _note(f"left out: {problem}")
+        for line in lines_by_file(book.problems):
+            _note(f"left out: {line}")
         if not book.has_run:
             _note(f"no flock has run with this journal yet: {book.path}")
         entries = book.posts(first)

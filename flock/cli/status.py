@@ -57,6 +57,7 @@ def status(keys: Path, *, bots: Sequence[str], as_json: bool, **given: Any) -> N
 
 def _print(overview: Overview, *, in_full: bool) -> None:
     from flock.cli.tables import print_table  # noqa: PLC0415
+    from flock.errors import lines_by_file  # noqa: PLC0415
     from flock.observers.wording import harmless  # noqa: PLC0415
 
     for line in _head(overview):
@@ -73,8 +74,8 @@ def _print(overview: Overview, *, in_full: bool) -> None:
         print_table(shown, [[row[place] for place in places] for row in rows], numbers=("line", "today"))
         for line in _troubles(overview):
             click.echo(harmless(line))
-    for problem in overview.problems:
-        click.echo(harmless(f"left out: {problem}"), err=True)
+    for line in lines_by_file(overview.problems):
+        click.echo(harmless(f"left out: {line}"), err=True)
 
 
 def _head(overview: Overview) -> Iterator[str]:

@@ -34,7 +34,10 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, num
         table.add_column(column, justify="right" if column in numbers else "left", overflow="fold")
     for row in lines:
         table.add_row(*map(Text, row))
-    Console(file=sys.stdout, markup=False, highlight=False, emoji=False).print(table)
+    console = Console(file=sys.stdout, markup=False, highlight=False, emoji=False)
+    with console.capture() as drawn:  # rich would end the program with 1 when its reader is gone
+        console.print(table)
+    click.echo(drawn.get(), nl=False)
 
 
 def _print_columns(columns: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[str]) -> None:

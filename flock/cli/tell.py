@@ -47,7 +47,7 @@ def tell(keys: Path, *, words: Sequence[str], everyone: bool, as_json: bool, **g
     \b
     pause         begin nothing, also after a restart
     resume        go on, without catching up
-    skip          leave out the line that comes next, or what is left of a line of several posts
+    skip          leave out the line that comes next, or the rest of one under way
     again         say the last line once more
     from N        go on at line N of the poem's file, from 1, as an editor counts
     from-the-top  go on at the first line
@@ -110,16 +110,16 @@ def _parsed(words: Sequence[str]) -> tuple[list[str], str, int | None]:
 
 def _tell(folder: Path, names: Sequence[str], verb_name: str, line: int | None, context: Context) -> list[_Told]:
     """Write the command, for all bots or for none. Raises FlockError."""
-    from flock.errors import BadKeys  # noqa: PLC0415
+    from flock.errors import BadKeys, lines_by_file  # noqa: PLC0415
     from flock.journal import Verb  # noqa: PLC0415
     from flock.keys import keys_called, read_keys  # noqa: PLC0415
 
     ring = read_keys(folder)
     bots = {key.file: context.bot(key) for key in ring.keys}  # of all, since practice names depend on the others
-    for problem in ring.problems:
-        log.warning("left out: %s", problem)
     if not ring.keys:
         raise BadKeys(ring.problems)
+    for problems in lines_by_file(ring.problems):
+        log.warning("left out: %s", problems)
     verb = Verb(verb_name)
     keys = keys_called(names, ring.keys) if names else list(ring.keys)
     texts = _texts(keys, line)

@@ -19,7 +19,7 @@ from flock.journal.connections import look
 from flock.journal.custody import alone
 from flock.journal.files import make_folder
 from flock.journal.sqlite import SqliteJournal
-from flock.journal.trouble import DAMAGED, trouble
+from flock.journal.trouble import trouble
 
 _TAKEN = "there is a file already; give another name, or --force to replace it"
 
@@ -50,17 +50,20 @@ class Restored:
 def back_up(journal: Path, file: Path, *, force: bool = False) -> Copy:
     """Copy the journal into the new file `file`, 0600, also while a flock runs. It appears there as a whole.
 
-    With `force` it replaces a file that is there. Raises BadOption for a `file` that cannot be used, and
+    With `force` it replaces a plain file that is there. Raises BadOption for a `file` that cannot be used, and
     JournalError if the journal cannot be read, or the copy not be written.
     """
     _refuse_journal_itself(journal, file)
-    if not force and os.path.lexists(file):
-        raise BadOption(f"{file}: {_TAKEN}")
+    if os.path.lexists(file):
+        if not force:
+            raise BadOption(f"{file}: {_TAKEN}")
+        if file.exists() and not file.is_file():
+            raise BadOption(f"{file}: this is a folder, a device or a pipe; give the name of a file")
     if not file.parent.is_dir():
         raise BadOption(f"{file}: there is no folder {file.parent}; make it first, or check the path")
     SqliteJournal(journal, read_only=True).close()  # raises where it is none
     with _draft(journal, file) as draft:
-        copy = _described(draft, file)
+        copy = _described(draft, file, journal)
         _put(draft, file, force=force)
     return copy
 
@@ -91,7 +94,7 @@ def restore(file: Path, journal: Path, *, force: bool = False) -> Restored:
 
 def _replace(journal: Path, file: Path, behind: dict[str, int] | None) -> Restored:
     with _draft(file, journal) as draft:
-        copy = _described(draft, file)
+        copy = _described(draft, file, file)
         try:
             aside = _set_aside(journal)
             draft.replace(journal)
@@ -111,13 +114,15 @@ def _refuse_journal_itself(journal: Path, file: Path) -> None:
 
 def _check(file: Path) -> None:
     """Raise JournalError unless the file is a whole journal, of this version or an earlier one."""
+    if not os.path.lexists(file):
+        raise JournalError(printable(f"{file}: there is no such file; give one that `flock backup` has made"))
     SqliteJournal(file, read_only=True).close()
     try:
         found = look(file, lambda connection: connection.execute("PRAGMA integrity_check(1)").fetchone()[0])
     except (OSError, sqlite3.Error) as error:
         raise trouble(file, error) from error
     if found != "ok":
-        raise JournalError(printable(f"the journal {file}: {DAMAGED} ({found})"))
+        raise JournalError(printable(f"{file}: it is damaged; use another copy ({found.splitlines()[-1]})"))
 
 
 def _records(file: Path) -> list[Record]:
@@ -135,7 +140,9 @@ def _behind(journal: Path, file: Path) -> dict[str, int] | None:
     return {bot: n - copied.get(bot, 0) for bot, n in present.items() if n > copied.get(bot, 0)}
 
 
-def _described(draft: Path, file: Path) -> Copy:
+def _described(draft: Path, file: Path, source: Path) -> Copy:
+    """Return what is in the draft of `file`, a copy of `source`. Raises JournalError."""
+
     def describe(connection: sqlite3.Connection) -> Copy:
         bots = connection.execute("SELECT count(*) FROM sheep WHERE is_kept").fetchone()[0]
         latest = "max(coalesce(settled_at, intended_at))"
@@ -144,7 +151,10 @@ def _described(draft: Path, file: Path) -> Copy:
         ).fetchone()
         return Copy(file, bots, posts, at)
 
-    return look(draft, describe)
+    try:
+        return look(draft, describe)
+    except (OSError, sqlite3.Error) as error:
+        raise trouble(source, error) from error
 
 
 @contextmanager

@@ -28,6 +28,7 @@ _OF_SQLITE = (  # the beginning of an error's name
 _OF_SYSTEM = {
     errno.EACCES: _DENIED,
     errno.EPERM: _DENIED,
+    errno.ENOENT: "there is no such file; check --state, or let the flock run first",
     errno.EAGAIN: "flock restore puts a copy in its place at this moment; start again when that has ended",
     errno.EROFS: "its disk can only be read; give --state PATH or FLOCK_STATE on another one",
     errno.ENOSPC: "the disk is full; make room",

@@ -49,4 +49,6 @@ def _hint(name: str, keys: Sequence[Key]) -> str:
     known = {each.casefold(): each for each in names}
     if near := nearest(name.rpartition(":")[2].removeprefix("@").casefold(), known):
         return f"did you mean {printable(known[near])}?"
+    if not names:
+        return "no key file can be used"
     return f"the bots are {printable(', '.join(names[:10]))}{', …' if len(names) > 10 else ''}"

@@ -20,6 +20,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
+from itertools import islice
 from queue import LifoQueue
 from threading import Lock, Thread, current_thread
 from typing import Any, Protocol
@@ -53,6 +54,7 @@ LINE_COST = 128  # bytes more for each line of headers, chunk sizes and trailers
 IDLE_LIMIT = 45.0  # seconds; servers (nginx: 75), load balancers (AWS: 60) and NATs (AWS: 350) allow more
 DISTRUST = 600.0  # seconds for which each request has a connection of its own, after an answer nobody asked for
 _LATEST = 4096  # ids of posts; an answer that nobody asked for comes soon after the one before it
+_LAST_FEW = 8  # of these, with which the id of a new post is compared
 _SWEEP = 1.0  # seconds between two looks for connections that were idle for too long
 _CHUNK = 65_536
 
@@ -138,11 +140,12 @@ class Session(requests.Session):
         """
         self._trust.lose()
 
-    def is_own(self, post_id: str, token: str) -> bool:
+    def is_own(self, post_id: str, token: str, span: int = 0) -> bool:
         """Note that the account with this token has just made a post with this id. Return False if it is the id of
-        another account's post: then the answer is one to another request, perhaps with the same text, and the
-        server is distrusted."""
-        if self._latest.note(post_id, hash(token)):
+        another account's post, or, where there is a `span`, a number that is smaller than those of all the latest
+        posts by more than that: an old post's. Then the answer is one to another request, perhaps with the same
+        text, and the server is distrusted."""
+        if self._latest.note(post_id, hash(token), span):
             return True
         self.distrust()
         return False
@@ -365,17 +368,27 @@ class Latest:
     """Whose the latest `count` posts are, by their ids. Safe to share between threads."""
 
     def __init__(self, count: int) -> None:
-        self._owners: OrderedDict[str, int] = OrderedDict()
+        self._owners: OrderedDict[str, int | None] = OrderedDict()  # None where an answer was not believed
         self._count = count
         self._lock = Lock()
 
-    def note(self, post_id: str, owner: int) -> bool:
-        """Note a post; return False if it is noted as another owner's."""
+    def note(self, post_id: str, owner: int, span: int = 0) -> bool:
+        """Note a post; return False if it is noted as another owner's, or is older than the last few noted ones.
+
+        It is older if its number is smaller than each of theirs by more than `span`. Even then it is compared with
+        later ones: a number that a network made up, and which is too large, does not make all later posts old.
+        """
         with self._lock:
-            known = self._owners.setdefault(post_id, owner)
+            if post_id not in self._owners:
+                self._owners[post_id] = None if span and self._is_old(post_id, span) else owner
+            known = self._owners[post_id]
             if len(self._owners) > self._count:
                 self._owners.popitem(last=False)
             return known == owner
+
+    def _is_old(self, post_id: str, span: int) -> bool:
+        others = [int(each) for each in islice(reversed(self._owners), _LAST_FEW) if each.isdecimal()]
+        return bool(others) and post_id.isdecimal() and int(post_id) < min(others) - span
 
 
 class Trust:

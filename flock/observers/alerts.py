@@ -77,9 +77,10 @@ class Alerts:
                 self._hear(event)
 
     def close(self, grace: float = GRACE) -> bool:
-        """Send what is left; return whether it was all sent, or given up, within `grace` seconds.
+        """Send what is left; return whether each alert was sent, or has failed, within `grace` seconds.
 
-        A flock that has ended without saying so has met an error.
+        What is not through by then is given up: a command that hangs is killed. A flock that has ended without
+        saying so has met an error.
         """
         wall = time.time()
         if self._is_out and not self._once:
@@ -91,6 +92,8 @@ class Alerts:
         for courier in self._couriers:
             courier.close()
         ended = [courier.join(max(0.0, deadline - time.monotonic())) for courier in self._couriers]
+        for courier in self._couriers:
+            courier.give_up()
         return all(ended)
 
     def _hear(self, event: Event) -> None:
@@ -138,6 +141,10 @@ class Courier:
         """Wait up to so many seconds for the thread to end; return whether it did."""
         self._thread.join(seconds)
         return not self._thread.is_alive()
+
+    def give_up(self) -> None:
+        """Send nothing more."""
+        self._target.give_up()
 
     def _run(self) -> None:
         while (alert := self._next()) is not None:

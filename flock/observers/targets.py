@@ -19,7 +19,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import IO, TYPE_CHECKING, Protocol
 from urllib.parse import unquote
 
 from flock.errors import BadOption, printable
@@ -38,6 +38,7 @@ _SHOWN = 300  # characters of what a service or a command has said
 _READ = 64 * 1024  # bytes of a command's output in one read; all but the first are thrown away
 _OURS = ("FLOCK_", "WATCHDOG_")  # how the names of variables begin that are not passed on
 _NOT_PASSED_ON = ("NOTIFY_SOCKET", "CREDENTIALS_DIRECTORY", "_FLOCK_COMPLETE")
+_CUT_SHORT = "the flock has ended before it"
 _INSTALL = "Apprise is not installed; type: pip install 'poem-flock[alerts]'"
 _SEE = "see https://github.com/caronc/apprise/wiki for the URL of each service"
 
@@ -54,6 +55,9 @@ class Target(Protocol):
 
     def send(self, alert: Trouble) -> None:
         """Send the alert, however long that takes. Raises NotDelivered."""
+
+    def give_up(self) -> None:
+        """Send nothing more, and end what would outlive flock. From any thread."""
 
 
 class ServiceTarget:
@@ -101,6 +105,9 @@ class ServiceTarget:
         if not is_sent:
             raise NotDelivered(self._hidden("; ".join(dict.fromkeys(said)) or "the service took no message"))
 
+    def give_up(self) -> None:
+        """Do nothing: what is under way ends with the process."""
+
     def _hidden(self, text: str) -> str:
         """Return `text` without any part of the URL."""
         for secret in self._secrets:
@@ -133,13 +140,37 @@ class CommandTarget:
             )
         self._environment = passed_on(environment)
         self._time_limit = time_limit
+        self._process: subprocess.Popen[bytes] | None = None  # the command that is under way
+        self._has_given_up = False
+        self._lock = threading.Lock()  # held while a command is started, so that none is missed
 
     def send(self, alert: Trouble) -> None:
         with tempfile.TemporaryFile() as given:  # a pipe would block when the command does not read
             given.write(f"{as_json(alert)}\n".encode())
             given.seek(0)
+            process = self._started(given)
+        with process:
+            said = self._watched(process)
+        if self._has_given_up:
+            raise NotDelivered(_CUT_SHORT)
+        if process.returncode:
+            code = process.returncode
+            how = f"ended with the code {code}" if code > 0 else f"ended by signal {-code}"
+            raise NotDelivered(f"{how}: {said}" if said else how)
+
+    def give_up(self) -> None:
+        """Start no command any more, and kill the one that is under way, with all processes of its group."""
+        with self._lock:
+            self._has_given_up = True
+        if self._process and self._process.returncode is None:
+            _kill(self._process)
+
+    def _started(self, given: IO[bytes]) -> subprocess.Popen[bytes]:
+        with self._lock:
+            if self._has_given_up:
+                raise NotDelivered(_CUT_SHORT)
             try:
-                process = subprocess.Popen(  # noqa: S603 - the operator's own command
+                self._process = subprocess.Popen(  # noqa: S603 - the operator's own command
                     self._arguments,
                     stdin=given,
                     stdout=subprocess.PIPE,
@@ -149,12 +180,7 @@ class CommandTarget:
                 )
             except OSError as error:
                 raise NotDelivered(f"cannot be run: {error.strerror}") from None
-        with process:
-            said = self._watched(process)
-        if process.returncode:
-            code = process.returncode
-            how = f"ended with the code {code}" if code > 0 else f"ended by signal {-code}"
-            raise NotDelivered(f"{how}: {said}" if said else how)
+            return self._process
 
     def _watched(self, process: subprocess.Popen[bytes]) -> str:
         """Wait for the process; return the beginning of its output. Raises NotDelivered at the time limit."""
@@ -166,8 +192,7 @@ class CommandTarget:
         output.register(process.stdout, select.POLLIN)
         while process.poll() is None:
             if time.monotonic() >= deadline:
-                with suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
+                _kill(process)
                 raise NotDelivered(f"was killed after {self._time_limit:.0f} seconds")
             if is_open and output.poll(_LOOK * 1000):
                 piece = os.read(process.stdout.fileno(), _READ)
@@ -179,6 +204,12 @@ class CommandTarget:
         while len(said) < _SHOWN and output.poll(0) and (piece := os.read(process.stdout.fileno(), _READ)):
             said += piece
         return printable(said[:_SHOWN].decode(errors="replace").strip())
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """Kill the process and all others of its group."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def body(alert: Trouble) -> str:

@@ -66,9 +66,8 @@ class AgingPlot:
         day = (event.at - self._start) / DAY
         life.days.append(day)
         life.recitations.setdefault(int(event.age), (day, event.entropy, event.memory))
-        line = int(event.age), event.source
-        if event.piece == 0 or line not in life.heard:  # a line of several posts is said once
-            life.heard[line] += 1
+        if not event.piece:  # a line of several posts is said once
+            life.heard[int(event.age), event.source] += 1
 
     def save(self, file: Path) -> None:
         """Draw the plot and write it to `file`, in the format of its suffix. Raises BadOption."""

@@ -29,7 +29,7 @@ def test_help_imports_neither_numpy_nor_the_network_stack() -> None:
     """--help loads no heavy module, so that it starts quickly."""
     program = (
         "import sys\nfrom flock.cli import cli\ncli(['--help'], standalone_mode=False)\n"
-        "heavy = {'numpy', 'twitter', 'requests', 'pydantic', 'werkzeug', 'sqlite3', 'twitter_text'}\n"
+        "heavy = {'numpy', 'twitter', 'requests', 'pydantic', 'werkzeug', 'sqlite3', 'twitter_text', 'regex'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )
 
@@ -39,12 +39,12 @@ def test_help_imports_neither_numpy_nor_the_network_stack() -> None:
 
 
 def test_help_takes_little_time() -> None:
-    """`flock --help` takes under 0.3 s of CPU."""
+    """`flock --help` takes under 0.6 s of CPU, also on a busy machine."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run([sys.executable, "-m", "flock", "--help"], capture_output=True, check=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
 
-    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 0.3
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 0.6
 
 
 def test_help_names_every_exit_code() -> None:
@@ -54,6 +54,24 @@ def test_help_names_every_exit_code() -> None:
         assert [] == [
             code for code in ("0 ", "2 ", "3 ", "4 ", "5 ", "70 ", "74 ") if f"\n    {code}" not in output
         ]
+
+
+def test_help_fits_a_terminal_of_80_columns() -> None:
+    """Of each command and each of its commands: nothing is cut or broken in the middle of a word."""
+    pages = [["--help"]]
+    for name, command in cli.commands.items():
+        pages.append([name, "--help"])
+        pages += [[name, each, "--help"] for each in getattr(command, "commands", ())]
+
+    long = {
+        " ".join(page): line
+        for page in pages
+        for line in CliRunner().invoke(cli, page, env={"COLUMNS": "80"}).output.splitlines()
+        if len(line) > 80
+    }
+
+    assert len(pages) > 12
+    assert {} == long
 
 
 OF_THE_COMMAND = {"log_format", "log_file", "once", "verbose", "quiet", "alert", "on_trouble", "metrics"}
@@ -263,6 +281,9 @@ def test_what_a_usage_error_says_to_try_can_be_copied() -> None:
     [
         (["run", "keys", "--temperament", "s"], {"steadfast", "senile"}),
         (["rehearse", "keys.example", "--bot", "@wool"], {"wool_over_wires", "woolly_mammoth"}),
+        (["log", "keys.example", "mee"], {"mee_mee_hitsuji"}),
+        (["tell", "keys.example", "ewe_turn", "from"], {"from", "from-the-top"}),
+        (["keys", "new", "keys.example", "--network", ""], {"x", "bluesky", "mastodon"}),
         (["rehearse", "no/such/folder", "--bot", ""], set()),
         (["rehearse", "--bot", ""], set()),
     ],

@@ -351,7 +351,14 @@ def test_a_signal_is_obeyed_while_the_command_is_loaded(
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["run", "--help"], ["completion", "bash"], ["rehearse", "keys"]]
+    "arguments",
+    [
+        ["--help"],
+        ["run", "--help"],
+        ["completion", "bash"],
+        ["rehearse", "keys"],
+        ["status", "keys", "--state", "f.db"],
+    ],
 )
 def test_a_reader_that_has_seen_enough_is_no_error(make_folder: Make, run: Run, arguments: list[str]) -> None:
     """`| head -c 1`: the command ends, with 0 and without a word."""

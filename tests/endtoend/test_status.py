@@ -150,6 +150,23 @@ def test_a_bad_key_file_is_named_beside_the_others(make_folder: Make, start: Sta
     assert logged[2].startswith(errors)
 
 
+def test_a_bot_whose_key_file_is_bad_is_not_merely_unknown(
+    make_folder: Make, start: Start, tmp_path: Path
+) -> None:
+    """The line about the name is followed by one for each bad file, with all that is wrong in it."""
+    folder = make_folder(1)
+    file = folder.path / "bot0.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "line_interval": "soon", "temperament": "merry"}))
+
+    code, output, errors = start("status", folder.path, "bot0", "--state", str(tmp_path / "flock.db")).end()
+
+    first, left_out = errors.splitlines()
+    assert (2, "") == (code, output)
+    assert "flock: bot0: no bot has that name; no key file can be used" == first
+    assert left_out.startswith(f"left out: {file}: ")
+    assert ("line_interval: " in left_out, "temperament: " in left_out) == (True, True)
+
+
 def test_ten_thousand_rows_are_printed_plainly() -> None:
     """Each on a line of its own, aligned, without what a terminal would obey."""
     program = (

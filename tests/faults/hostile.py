@@ -64,6 +64,30 @@ class Request(NamedTuple):
     text: str
 
 
+Act = Callable[["Exchange"], Then]
+Weather = Callable[[str, int], tuple[Act, bool] | None]
+
+
+def no_weather(method: str, posts: int) -> None:
+    """Let every request be answered well."""
+
+
+class Met(NamedTuple):
+    """What became of a request: `at` is in seconds since the epoch, and `port` tells its connection from others.
+
+    `act` is what it met, if anything, and `answer` the JSON of the right answer, which it may not have got.
+    `post_id` is the id of a post that landed. A request that was swallowed was not looked at.
+    """
+
+    at: float
+    port: int
+    request: Request
+    act: Act | None = None
+    answer: bytes = b""
+    post_id: str = ""
+    is_swallowed: bool = False
+
+
 @dataclass
 class Exchange:
     """One request, and the connection to answer it on. `good` is the JSON of the right answer.
@@ -108,9 +132,6 @@ class Exchange:
         return template
 
 
-Act = Callable[[Exchange], Then]
-
-
 @dataclass
 class Fate:
     """What a bot meets: `times` of its requests that are `asked` (POST or GET) get the act, after so many that it
@@ -137,10 +158,12 @@ class HostileServer:
 
     `fates` says to which bots it is hostile; with all others, and in all that is over, it is well. `landed` holds
     the posts of each bot. `log` holds the requests of each bot: "POST", "GET", each with "!" when it was met by an
-    act, or "-" when it was swallowed. The first `greeted` connections get `greeting` before anything is read, and
-    their first request is swallowed; without a greeting they are closed unread. With `closing` every answer is the
+    act, or "-" when it was swallowed; `met` holds all that is known of them. The first `greeted` connections get
+    `greeting` before anything is read, and their first request is swallowed; without a greeting they are closed
+    unread. With `closing` every answer is the
     last one of its connection. For the bots without a fate, `refuses` says whether duplicates are refused, and
-    `weather` is asked at each POST and GET what act is met, if any, and whether the post lands.
+    `weather` is asked at each POST and GET, with how many posts the bot has, what act is met, if any, and whether
+    the post lands.
     """
 
     def __init__(
@@ -152,11 +175,12 @@ class HostileServer:
         greeted: int = 0,
         closing: bool = False,
         refuses: bool = False,
-        weather: Callable[[str], tuple[Act, bool] | None] = lambda _: None,
+        weather: Weather = no_weather,
     ) -> None:
         self.fates = dict(fates or {})
         self.landed: defaultdict[str, list[Landed]] = defaultdict(list)
         self.log: defaultdict[str, list[str]] = defaultdict(list)
+        self.met: defaultdict[str, list[Met]] = defaultdict(list)
         self.changed = threading.Condition()
         self.refused = 0  # duplicates
         self._greeting, self._greeted = greeting, greeted
@@ -226,17 +250,19 @@ class HostileServer:
             talk.close()
 
     def _talk(self, connection: socket.socket, then: Then) -> None:
+        port: int = connection.getpeername()[1]
         while then in (Then.KEEP, Then.SWALLOW) and (request := read_request(connection)):
             if then is Then.SWALLOW:
                 with self.changed:
                     self.log[request.bot].append(f"{request.method}-")
+                    self.met[request.bot].append(Met(time.time(), port, request, is_swallowed=True))
                 return
-            act, exchange = self._take(connection, request)
+            act, exchange = self._take(connection, port, request)
             then = act(exchange)
         if then is Then.RESET:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_NOT)
 
-    def _take(self, connection: socket.socket, request: Request) -> tuple[Act, Exchange]:
+    def _take(self, connection: socket.socket, port: int, request: Request) -> tuple[Act, Exchange]:
         """Let a post land if it is to; return what to do, and the exchange to do it in."""
         with self.changed:
             posts = self.landed[request.bot]
@@ -254,6 +280,8 @@ class HostileServer:
             else:
                 status = b"404 Not Found"
             self.log[request.bot].append(request.method + ("!" if act else ""))
+            post_id = posts[-1].id if len(posts) > len(ids) else ""
+            self.met[request.bot].append(Met(time.time(), port, request, act, good, post_id))
             self.changed.notify_all()
         exchange = Exchange(connection, request, good, self._closing, ids, texts)
         return act or self._good(status), exchange
@@ -266,7 +294,7 @@ class HostileServer:
         """Return what the request meets, if anything, and whether a post lands."""
         fate = self.fates.get(request.bot)
         if fate is None:
-            return self._weather(request.method) or (None, True)
+            return self._weather(request.method, len(self.landed[request.bot])) or (None, True)
         if request.method == "POST" and fate.unanswered:
             fate.unanswered -= 1
             return (lambda _: Then.CLOSE), fate.lands

@@ -432,10 +432,15 @@ class Marksman:
 
 @dataclass
 class Outlived:
-    """What came of a campaign: what each bot was to say, in order, and what it said; and what else went wrong."""
+    """What came of a campaign: what each bot was to say, in order, and what it said; and what else went wrong.
 
+    `posts` are the ids and the texts on the server at the end, and `folder` has the journal.
+    """
+
+    folder: Path = Path()
     poem: Sequence[str] = ()
     said: dict[str, list[str]] = field(default_factory=dict)
+    posts: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
     can_delete: bool = False
     deleted: int = 0
     overwrites: int | None = None
@@ -447,7 +452,7 @@ class Outlived:
 
 def outlive(network: str, folder: Path, *, bots: int, kills: int, seed: int) -> Outlived:
     """Run a flock in bad weather and kill it so many times; then let it post in fine weather, and end it."""
-    chance, done = Random(seed), Outlived()
+    chance, done = Random(seed), Outlived(folder)
     stand = STANDS[network](folder, bots, seed)
     with serving(stand) as (marksman, url):
         stand.open(url)
@@ -475,6 +480,7 @@ def outlive(network: str, folder: Path, *, bots: int, kills: int, seed: int) -> 
         stand.look()
         done.poem = next(iter(stand.poems.values()))
         done.said = {bot: stand.said(bot) for bot in stand.poems}
+        done.posts = {bot: stand.posts(bot) for bot in stand.poems}
         done.can_delete = stand.can_delete
         done.deleted = sum(map(len, stand.deleted.values()))
         done.overwrites, done.repeats, done.met = stand.overwrites, stand.repeats(settled(folder)), stand.sky.met

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from multiprocessing.dummy import Pool as ThreadPool
+from pathlib import Path
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
+import pytest
+
+from flock.errors import OutcomeUnknown
 from flock.keys import read_key
 from flock.networks.http import Session
 from flock.networks.service import Service
 from flock.networks.x.api import X
 from flock.pasture import Pasture
-from tests.endtoend.conftest import Folder
+from tests.endtoend.conftest import Folder, write_key
+from tests.faults.hostile import Fate, HostileServer
+from tests.faults.modes import EXTRAS
 
 BOTS, POSTS = 100, 10
 
@@ -52,3 +58,26 @@ def test_credentials_and_cookies_never_cross(make_folder: Callable[..., Folder])
 
     assert {name: {f"{number}: {name}" for number in range(POSTS)} for name in folder.poems} == said
     assert [] == cookies
+
+
+def test_a_stray_answer_with_the_same_text_is_no_first_post(tmp_path: Path) -> None:
+    """Two bots with the same first line use one connection, on which an answer comes that nobody asked for.
+
+    The second bot has no post yet, by which it could see that the id is an old one; the first bot's post shows it.
+    """
+    write_key(tmp_path, "one", 1, ["baa"])
+    write_key(tmp_path, "two", 2, ["baa"])
+    stray = EXTRAS["the same answer that nobody asked for, much later"]
+    with HostileServer({"one": Fate(stray.act)}) as network:
+        service = Service("hostile", session=Session(network.url))
+        one, two = (
+            X(read_key(tmp_path / f"{name}.json"), service=service, root_url=network.url)
+            for name in ("one", "two")
+        )
+        one.post("baa")
+        with pytest.raises(OutcomeUnknown, match="names another post"):
+            two.post("baa")
+        assert (["baa"], []) == (network.said("one"), network.said("two"))
+        two.post("baa")
+        service.close()
+        assert ["baa"] == network.said("two")

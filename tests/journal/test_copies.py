@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import shutil
 import sqlite3
 import threading
@@ -47,6 +48,13 @@ def places(path: Path) -> dict[str, int]:
 def names(folder: Path) -> list[str]:
     """Return what is in the folder."""
     return sorted(each.name for each in folder.iterdir())
+
+
+def damage(path: Path) -> None:
+    """Overwrite all pages of the journal but the first, which says where the tables are."""
+    with path.open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xff" * (path.stat().st_size - 4096))
 
 
 def attempt(act: Callable[..., Any], *arguments: Any, results: Any) -> None:
@@ -131,6 +139,17 @@ class TestBackUp:
         back_up(path, file, force=True)
         assert {DOLLY: 3, EWE: 1} == places(file)
 
+    def test_only_a_plain_file_is_replaced(self, path: Path, tmp_path: Path) -> None:
+        """A folder or a device would be gone, whatever it is for."""
+        folder, pipe = tmp_path / "folder", tmp_path / "pipe"
+        folder.mkdir()
+        os.mkfifo(pipe)
+
+        for place in (folder, pipe):
+            with pytest.raises(BadOption, match="this is a folder, a device or a pipe"):
+                back_up(path, place, force=True)
+        assert (True, True) == (folder.is_dir(), pipe.is_fifo())
+
     @pytest.mark.parametrize("end", ["", "-wal", ".lock", ".sessions"])
     def test_the_journal_itself_is_no_place_for_a_copy(self, path: Path, end: str) -> None:
         """Nor is what belongs to it, not even with --force."""
@@ -146,9 +165,17 @@ class TestBackUp:
 
     def test_a_missing_journal_leaves_no_copy(self, tmp_path: Path) -> None:
         """The line names the journal."""
-        with pytest.raises(JournalError, match=r"none\.db: No such file"):
+        with pytest.raises(JournalError, match=r"none\.db: there is no such file; check --state"):
             back_up(tmp_path / "none.db", tmp_path / "copy.db")
         assert [] == names(tmp_path)
+
+    def test_a_damaged_journal_leaves_no_copy(self, path: Path, tmp_path: Path) -> None:
+        """Also one whose first page is whole, so that it can be opened."""
+        damage(path)
+
+        with pytest.raises(JournalError, match=r"state/flock\.db: it is damaged; restore a copy"):
+            back_up(path, tmp_path / "copy.db")
+        assert ["state"] == names(tmp_path)
 
 
 class TestRestore:
@@ -253,13 +280,16 @@ class TestRestore:
         other = tmp_path / "other.db"
         with closing(sqlite3.connect(other)) as connection:
             connection.execute("CREATE TABLE sheep (id)")
-        torn, text = tmp_path / "torn.db", tmp_path / "text.db"
+        torn, text, holed = tmp_path / "torn.db", tmp_path / "text.db", tmp_path / "holed.db"
         torn.write_bytes(whole[: len(whole) // 2])
+        holed.write_bytes(whole)
+        damage(holed)
         text.write_text("no journal")
 
-        for bad in (torn, text, other, tmp_path / "none.db"):
-            with pytest.raises(JournalError, match=bad.name):
+        for bad in (torn, text, other, holed, tmp_path / "none.db"):
+            with pytest.raises(JournalError, match=bad.name) as error:
                 restore(bad, path, force=True)
+            assert str(error.value).isprintable()
 
         assert {DOLLY: 3, EWE: 1} == places(path)
         assert ["flock.db", "flock.db.lock"] == names(path.parent)

@@ -372,7 +372,7 @@ def test_a_missing_journal_is_not_created_to_be_read(path: Path) -> None:
     """One clear line, and no folder."""
     with pytest.raises(JournalError) as error:
         open_journal(path, read_only=True)
-    assert f"the journal {path}: No such file or directory" == line(error)
+    assert f"the journal {path}: there is no such file; check --state, or let the flock run first" == line(error)
     assert not path.parent.exists()
 
 

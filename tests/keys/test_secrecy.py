@@ -168,11 +168,9 @@ NAMES = st.sampled_from(
     [*KEY, "file", "API Key", "mood", "twitter", "user_id", "network", "api", "temperament", "x"]
 )
 TOKEN = st.text(BASE62, min_size=8, max_size=50).map(lambda text: f"{text}sesame")
-VALUES = st.recursive(
-    TOKEN | st.sampled_from(["poem.txt", "dolly", "2"]),
-    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(NAMES | TOKEN, inner, max_size=2),
-    max_leaves=4,
-)
+LEAVES = TOKEN | st.sampled_from(["poem.txt", "dolly", "2"])
+NESTED = LEAVES | st.lists(LEAVES, max_size=2) | st.dictionaries(NAMES | TOKEN, LEAVES, max_size=2)
+VALUES = NESTED | st.lists(NESTED, max_size=2) | st.dictionaries(NAMES | TOKEN, NESTED, max_size=2)
 
 
 @settings(max_examples=150)

@@ -429,3 +429,23 @@ def test_ids_are_forgotten_after_some_thousands() -> None:
     assert all(latest.note(post_id, 1) for post_id in ("7", "8", "9"))
     assert latest.note("7", 2)
     assert not latest.note("9", 2)
+
+
+def test_an_old_number_is_no_new_post() -> None:
+    """By more than the span, beside what the server has made lately. It stays so when it comes again."""
+    latest = Latest(100)
+    assert latest.note("1000", 1, 50)
+    assert latest.note("951", 2, 50)
+    assert latest.note("902", 3, 50)
+    assert not latest.note("77", 4, 50)
+    assert not latest.note("77", 4, 50)
+    assert latest.note("78", 4)
+
+
+def test_one_number_that_is_too_large_spoils_one_post_only() -> None:
+    """A network may have made it up; the posts after it are as new as the one that seemed old."""
+    latest = Latest(100)
+    assert latest.note("9" * 20, 1, 50)
+    assert not latest.note("1000", 2, 50)
+    assert latest.note("1001", 2, 50)
+    assert latest.note("01J8Z", 3, 50)

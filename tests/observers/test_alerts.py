@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import shlex
 import socket
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -14,7 +16,7 @@ from flock.events import Out, Penned, Rounds, Said, Stopped, Trouble
 from flock.observers import alerts
 from flock.observers.alerts import Alerts, Courier
 from flock.observers.gathering import GATHER
-from flock.observers.targets import NotDelivered, ServiceTarget
+from flock.observers.targets import CommandTarget, NotDelivered, ServiceTarget
 from tests.conftest import until
 
 AT = 1795455485.0
@@ -45,6 +47,9 @@ class Ear:
             self.failures -= 1
             raise NotDelivered("no route")
         self.heard.append(alert)
+
+    def give_up(self) -> None:
+        pass
 
     @property
     def kinds(self) -> list[str]:
@@ -194,3 +199,21 @@ def test_a_dead_mail_server_delays_nobody(ear: Ear, dead_server: str) -> None:
     assert not observer.close(0.5)
     assert time.monotonic() - ended < 2
     assert ["penned", "ended"] == ear.kinds
+
+
+def test_a_command_that_hangs_does_not_outlive_flock(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Neither does the next one begin, for an alert that waits."""
+    begun = tmp_path / "begun"
+    command = CommandTarget(shlex.join(["sh", "-c", f"echo $$ >> {begun}; sleep 60"]))
+    observer = Alerts([command])
+    for alert in (ENDED, ENDED):
+        observer._send([alert])
+    until("the command runs", lambda: begun.exists() and begun.read_text().endswith("\n"))
+
+    assert not observer.close(0.1)
+
+    process = Path(f"/proc/{begun.read_text().strip()}")
+    until("the command is gone", lambda: not process.exists() or "\nState:\tZ" in (process / "status").read_text())
+    until("it is told", lambda: bool(caplog.messages))
+    assert ["no alert can be sent to --on-trouble: the flock has ended before it"] == caplog.messages
+    assert 1 == len(begun.read_text().splitlines())

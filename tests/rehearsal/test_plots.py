@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree
 
 import matplotlib.image
@@ -14,7 +13,7 @@ import simplejson as json
 
 from flock.events import Said
 from flock.rehearsal.plots import AgingPlot
-from flock.temperament import Character
+from flock.temperament import TEMPERAMENTS
 from tests.endtoend.conftest import Flock, Folder
 
 Make = Callable[..., Folder]
@@ -58,24 +57,6 @@ def test_an_svg_names_the_bots_and_what_is_drawn(make_folder: Make, start: Start
     assert {2} == {text.count(f"<!-- {name} -->") for name in names}  # in the legend, and over its heat map
     assert 1 == text.count("<!-- bot1 (forget=0.4,maturity=30) -->")  # over the heat map it is on two lines
     assert "<!-- Entropy is how much the age of a sheep shows: 0 at birth, " in text
-
-
-def said(line: int, piece: int, age: float) -> Said:
-    """Return one post of two lines, of which the second makes three posts."""
-    more: dict[str, Any] = {"pieces": 3, "n": 0, "lines": 2, "late": 0.0, "post_id": None}
-    return Said(bot="dolly", at=60 * age, text="baa", line=line, source=line, piece=piece, age=age, **more)
-
-
-def test_a_line_of_several_posts_is_said_once() -> None:
-    """Otherwise it looks like one that the sheep is fixated on; a line that begins before the plot counts, too."""
-    plot = AgingPlot({"dolly": Character()})
-    for line, piece, age in ((1, 1, 0.5), (1, 2, 0.9), (0, 0, 1.0), (1, 0, 1.5), (1, 1, 1.6), (1, 2, 1.7)):
-        plot.hear(said(line, piece, age))
-
-    figure = plot._draw()
-
-    (heat_map,) = [image for axes in figure.subfigs[1].axes for image in axes.images]
-    assert [[0, 1], [1, 1]] == np.asarray(heat_map.get_array()).tolist()
 
 
 @pytest.mark.parametrize("name", ["age.png", "age.svg"])
@@ -147,3 +128,31 @@ def test_what_cannot_be_drawn_is_one_line(
     assert 2 == code
     assert words in errors.splitlines()[-1]
     assert "Traceback" not in errors
+
+
+def test_a_line_of_several_posts_is_said_once() -> None:
+    """The heat map counts lines, not posts."""
+    plot = AgingPlot({"dolly": TEMPERAMENTS["steadfast"]})
+    for piece in range(3):
+        plot.hear(said(line=0, piece=piece))
+    plot.hear(said(line=1))
+
+    (heat_map,) = (image for axes in plot._draw().axes for image in axes.images)
+    assert [[1], [1]] == np.asarray(heat_map.get_array()).tolist()
+
+
+def said(line: int, piece: int = 0) -> Said:
+    """Return the event of a post of a poem of two lines."""
+    return Said(
+        at=float(line),
+        bot="dolly",
+        text="baa",
+        n=line,
+        line=line,
+        lines=2,
+        piece=piece,
+        age=line / 2,
+        late=0.0,
+        post_id=None,
+        source=line,
+    )

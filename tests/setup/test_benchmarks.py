@@ -9,6 +9,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,12 +19,14 @@ from benchmarks import gauges, networks, scale, soak, unsteady
 from benchmarks.forms import SLOTS, STOPS
 from benchmarks.ground import NETWORKS, Network, client_environment, write_keys
 from benchmarks.machinery import Row, side_by_side
+from benchmarks.posts import Post, half_way, hear_flock, hear_yardstick, lateness, percentile
 from benchmarks.runs import TINY, Plan, Run
-from benchmarks.tweets import Tweet, half_way, hear_flock, hear_yardstick, lateness, percentile
 from flock.events import Event, Out, Said
 from flock.journal import Outcome, Place, Settlement, SqliteJournal
 from flock.keys import read_keys
 from flock.observers.console import Console
+from tests.faults.hostile import Landed, Met, Request
+from tests.faults.modes import GROUPS
 from tests.faults.stands import Outlived
 
 TIMEOUT = 30  # seconds: far more than anything here takes
@@ -32,9 +35,9 @@ RUN = Run(
     who="flock",
     sheep=100,
     interval=5.0,
-    tweets=400,
-    tweets_per_second=20.0,
-    cpu_ms_per_tweet=1.5,
+    posts=400,
+    posts_per_second=20.0,
+    cpu_ms_per_post=1.5,
     rss_mb=80.0,
     threads=106,
     open_files=20,
@@ -50,8 +53,8 @@ SAMPLE = soak.Sample(
     threads=106,
     open_files=20,
     journal_mb=5.0,
-    tweets=600,
-    cpu_ms_per_tweet=1.5,
+    posts=600,
+    cpu_ms_per_post=1.5,
     late_p50_ms=1.0,
     late_p99_ms=4.0,
     late_max_ms=9.0,
@@ -66,27 +69,27 @@ def logged(event: Event) -> bytes:
     return log.getvalue().encode()
 
 
-def test_a_tweet_is_found_in_the_log_of_a_flock() -> None:
+def test_a_post_is_found_in_the_log_of_a_flock() -> None:
     """With whose it is, which one, and how late the bot set about it."""
     said = Said(at=9.0, bot="bot7", text="line 1", n=4, line=1, lines=2, age=2.5, late=0.25, post_id="99")
-    assert Tweet("bot7", n=4, piece=0, late=0.25) == hear_flock(logged(said))
+    assert Post("bot7", n=4, piece=0, late=0.25) == hear_flock(logged(said))
 
 
 @pytest.mark.parametrize("line", [logged(Out(at=9.0, sheep=3)), b"Traceback (most recent call last):"])
-def test_what_else_is_in_the_log_is_no_tweet(line: bytes) -> None:
+def test_what_else_is_in_the_log_is_no_post(line: bytes) -> None:
     """Other events, and what comes of a crash."""
     assert hear_flock(line) is None
 
 
-def test_a_tweet_is_found_in_the_log_of_the_yardstick() -> None:
+def test_a_post_is_found_in_the_log_of_the_yardstick() -> None:
     """And its troubles are none."""
     heard = [hear_yardstick(line) for line in (b"bot7 line 3 of a poem", b"trouble HTTPSConnectionPool")]
-    assert [Tweet("bot7"), None] == heard
+    assert [Post("bot7"), None] == heard
 
 
 @pytest.fixture
 def state(tmp_path: Path) -> Path:
-    """A journal with one tweet that took 40 ms from its intent to its post, and one that never ended."""
+    """A journal with one post that took 40 ms from its intent to its post, and one that never ended."""
     path = tmp_path / "flock.db"
     journal = SqliteJournal(path)
     journal.claim(["pasture:bot7"])
@@ -99,11 +102,11 @@ def state(tmp_path: Path) -> Path:
 
 def test_lateness_lasts_until_the_network_has_answered(state: Path) -> None:
     """What the log says of the beginning, and the journal of the rest; what has not ended has none yet."""
-    tweets = [Tweet("bot7", n=0, late=0.1), Tweet("bot7", n=1, late=0.1)]
-    assert [pytest.approx(140, abs=0.01)] == lateness(tweets, state, since=999.0)
+    posts = [Post("bot7", n=0, late=0.1), Post("bot7", n=1, late=0.1)]
+    assert [pytest.approx(140, abs=0.01)] == lateness(posts, state, since=999.0)
 
 
-def test_a_tweet_that_never_ended_is_left_half_way(state: Path) -> None:
+def test_a_post_that_never_ended_is_left_half_way(state: Path) -> None:
     """It is what the next run would have to look for."""
     assert half_way(state) == 1
 
@@ -115,7 +118,7 @@ def test_a_percentile_is_one_of_the_values(percent: float, expected: float) -> N
 
 
 def test_nothing_has_no_percentile() -> None:
-    """A minute without tweets is neither early nor late."""
+    """A minute without posts is neither early nor late."""
     assert percentile([], 99) is None
 
 
@@ -142,9 +145,9 @@ def test_the_steady_part_is_made_of_whole_intervals(plan: Plan) -> None:
         (replace(RUN, who="yardstick", exit_code=-signal.SIGTERM, half_way=None), []),
         (replace(RUN, exit_code=4), ["exit code 4"]),
         (replace(RUN, out_seconds=None), ["not every sheep has spoken"]),
-        (replace(RUN, half_way=2), ["2 tweets left half-way"]),
-        (replace(RUN, tweets=0, cpu_ms_per_tweet=None), ["no tweets"]),
-        (replace(RUN, tweets_per_second=0.1, late_p99_ms=9e9, stop_seconds=59.0), []),
+        (replace(RUN, half_way=2), ["2 posts left half-way"]),
+        (replace(RUN, posts=0, cpu_ms_per_post=None), ["no posts"]),
+        (replace(RUN, posts_per_second=0.1, late_p99_ms=9e9, stop_seconds=59.0), []),
     ],
 )
 def test_a_run_ends_badly_for_what_it_does_and_not_for_being_slow(run: Run, problems: list[str]) -> None:
@@ -162,8 +165,8 @@ def test_a_sheep_weighs_what_it_adds_to_the_process_with_one() -> None:
 def test_ratios_compare_like_with_like() -> None:
     """The yardstick at the same size, before the same server."""
     ours = replace(RUN, kb_per_sheep=40.0)
-    theirs = replace(ours, who="yardstick", kb_per_sheep=800.0, cpu_ms_per_tweet=3.0)
-    runs = [theirs, ours, replace(theirs, cpu_ms_per_tweet=30.0, closing=True), replace(ours, closing=True)]
+    theirs = replace(ours, who="yardstick", kb_per_sheep=800.0, cpu_ms_per_post=3.0)
+    runs = [theirs, ours, replace(theirs, cpu_ms_per_post=30.0, closing=True), replace(ours, closing=True)]
     lines = [line.split() for line in scale.ratios([*runs, replace(ours, sheep=10_000)])][1:]
     assert lines == [["100", "20.00", "2.00"], ["closing", "100", "20.00", "20.00"]]
 
@@ -217,11 +220,11 @@ def test_no_minute_may_be_a_quarter_of_a_second_late() -> None:
 
 
 def test_cpu_is_counted_over_all_minutes() -> None:
-    """By the tweet; the dearest minute is named."""
-    samples = [SAMPLE, replace(SAMPLE, minute=2, tweets=200, cpu_ms_per_tweet=3.5)]
-    assert soak.frugality(samples) == "a tweet keeps to 2 ms: 2.00 ms in all minutes, 3.50 ms in minute 2"
+    """By the post; the dearest minute is named."""
+    samples = [SAMPLE, replace(SAMPLE, minute=2, posts=200, cpu_ms_per_post=3.5)]
+    assert soak.frugality(samples) == "a post keeps to 2 ms: 2.00 ms in all minutes, 3.50 ms in minute 2"
     assert "EXCEEDS 2 ms: 3.50 ms in all minutes" in soak.frugality(samples[1:])
-    silent = replace(SAMPLE, minute=3, tweets=0, cpu_ms_per_tweet=None)
+    silent = replace(SAMPLE, minute=3, posts=0, cpu_ms_per_post=None)
     assert soak.frugality([*samples, silent]) == soak.frugality(samples)
     assert soak.frugality([silent]) == "nothing said"
 
@@ -267,6 +270,54 @@ def test_a_campaign_counts_what_came_twice_and_what_was_lost(posts: str, twice: 
     assert (twice, lost) == (row.twice, row.lost)
 
 
+def test_a_last_line_that_is_over_and_never_came_is_lost() -> None:
+    """The posts alone do not show it. A line that is still under way is not lost."""
+    row = unsteady.Row("a campaign", "once")
+    assert ["c"] == row.count("abcd", "ab", noted="abc")
+    assert [] == row.count("abcd", "ab", noted="ab")
+    assert (0, 1) == (row.twice, row.lost)
+
+
+def test_a_campaign_tells_what_happened_around_a_lost_line(tmp_path: Path) -> None:
+    """The journal says that the second line was said; the server, that its post did not land, and what it met."""
+    row = unsteady.Row("a campaign", "once")
+    with unsteady.pen(tmp_path, 1, unsteady.Unsteady(1)) as home:
+        (tmp_path / "state" / "flock").mkdir(parents=True)
+        with closing(SqliteJournal(tmp_path / "state" / "flock" / "flock.db")) as journal:
+            journal.claim(["x:bot0"])
+            for n in range(4):
+                journal.intend("x:bot0", Place(n=n, intended=1000.0 + 5 * n), f"line {n}")
+                done = Settlement(n, 0, Outcome.SAID, 1000.5 + 5 * n, str(n + 90))
+                journal.settle("x:bot0", done, Place(n=n + 1))
+        dropped = GROUPS["closes"]["within the body"].act
+        for n in range(4):
+            request = Request("POST", "/2/tweets", "bot0", f"line {n}")
+            met = Met(1000.1 + 5 * n, 4321, request, *((dropped, b"{}") if n == 1 else (None, b"{}", str(n))))
+            home.network.met["bot0"].append(met)
+            home.network.landed["bot0"] += [Landed(str(n), request.text, 0.0)] * (n != 1)
+        home.kills.append(1004.5)
+        home.count(row)
+
+    assert (3, 0, 1) == (row.posts, row.twice, row.lost)
+    assert [
+        f"{tmp_path.name}, bot0: 'line 1'",
+        "00:16:44.500 kill -9",
+        "00:16:45.000 journal: 1, 'line 1' intended",
+        "00:16:45.100 server, port 4321: bot0 POST 'line 1' did not land,"
+        " met closes: within the body, not the answer {}",
+        "00:16:45.500 journal: 1, 'line 1' said 91",
+    ] == row.evidence
+
+
+def test_an_unsteady_network_lies_about_earlier_posts_only_where_there_are_some() -> None:
+    """A flock cannot see of its first post that an answer is an earlier post's."""
+    weather = unsteady.Unsteady(1)
+    lies = {mode.act for modes in GROUPS.values() for mode in modes.values() if mode.spares}
+    first, second = ({found[0] for _ in range(20_000) if (found := weather("POST", posts))} for posts in (0, 1))
+    assert lies
+    assert lies == second - first
+
+
 def test_what_came_of_kills_on_a_network_is_added_up() -> None:
     """A post that would have replaced another one, one that was put again, and one that is unknown end badly."""
     row = unsteady.NetworkRow("Bluesky", "2")
@@ -281,11 +332,19 @@ def test_what_came_of_kills_on_a_network_is_added_up() -> None:
     assert "| feed | 2 |  | 0 | 0 | 0 |  |  | 0 |" == str(unsteady.NetworkRow("feed", "2"))
 
 
+def test_kills_on_a_network_tell_what_the_server_has_of_a_line_that_came_twice() -> None:
+    """By its ids, since its posts may differ by nothing else."""
+    row = unsteady.NetworkRow("X", "2")
+    said, posts = {"bot": ["a", "b", "b"]}, {"bot": [("1", "a"), ("2", "b"), ("3", "b")]}
+    row.add(Outlived(folder=Path("X0"), poem="abcd", said=said, posts=posts))
+    assert ["X0, bot: 'b'", "on the server: ('2', 'b')", "on the server: ('3', 'b')"] == row.evidence
+
+
 def test_each_network_is_held_against_x() -> None:
     """By the medians of its runs, and by what a sheep adds to the process with one."""
 
     def found(cpu: float, memory: float) -> networks.Found:
-        runs = [replace(RUN, sheep=101, cpu_ms_per_tweet=cpu * noise, rss_mb=memory) for noise in (0.5, 1, 9)]
+        runs = [replace(RUN, sheep=101, cpu_ms_per_post=cpu * noise, rss_mb=memory) for noise in (0.5, 1, 9)]
         return networks.Found(runs, [replace(RUN, sheep=1, rss_mb=70.0)])
 
     lines = [*networks.table({"X": found(2.0, 74.0), "Bluesky": found(2.5, 76.0)})]
@@ -324,7 +383,7 @@ def test_each_form_of_the_slots_can_be_opened(form: str) -> None:
 
 
 def test_the_cpu_of_a_process_is_read_from_outside() -> None:
-    """To a fraction of what a tweet costs."""
+    """To a fraction of what a post costs."""
     before = time.process_time()
     read = gauges.cpu_seconds(os.getpid())
     assert before <= read <= time.process_time()

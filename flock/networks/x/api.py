@@ -37,6 +37,7 @@ from flock.poem import cut
 
 ROOT_URL = "https://api.x.com"
 _LONGEST_ID = 20  # digits; X's numbers have 64 bits
+_TWO_MINUTES = 120_000 << 22  # as X's numbers grow, by 2^22 a millisecond: longer than a post is under way
 _LATEST = 10  # how many of the account's own posts are read to find one again; X bills each
 
 _NO_COMMANDS = {"enable_dmcommands": "false"}  # else "D dolly ..." is sent to dolly, as a direct message
@@ -179,7 +180,7 @@ class X(twitter.Api):  # type: ignore[misc]
         if text != sent and not (isinstance(text, str) and is_same_text(text, sent)):
             self._session.distrust()
             raise OutcomeUnknown("the answer to the post holds another text, or none")
-        if not self._session.is_own(str(post_id), self._token):
+        if not self._session.is_own(str(post_id), self._token, _TWO_MINUTES):
             raise OutcomeUnknown("the answer to the post names another post")
         return Post(id=str(post_id), text=text)
 

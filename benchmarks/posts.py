@@ -1,4 +1,4 @@
-"""Tweets, as a program's log and flock's journal tell of them."""
+"""Posts, as a program's log and flock's journal tell of them."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 import simplejson as json
 
-_SLACK = 60.0  # seconds from a tweet's settlement to its line in the log, at most
+_SLACK = 60.0  # seconds from a post's settlement to its line in the log, at most
 
 
-class Tweet(NamedTuple):
-    """A tweet in a log: the bot's `n`-th, and `late` seconds behind its due time when the bot set about it."""
+class Post(NamedTuple):
+    """A post in a log: the bot's `n`-th, and `late` seconds behind its due time when the bot set about it."""
 
     bot: str
     n: int = 0
@@ -23,43 +23,43 @@ class Tweet(NamedTuple):
     late: float = 0.0
 
 
-def hear_yardstick(line: bytes) -> Tweet | None:
-    """Return the tweet that the yardstick's line tells of, if it does."""
+def hear_yardstick(line: bytes) -> Post | None:
+    """Return the post that the yardstick's line tells of, if it does."""
     bot, _, text = line.partition(b" ")
-    return Tweet(bot.decode()) if text.startswith(b"line ") else None
+    return Post(bot.decode()) if text.startswith(b"line ") else None
 
 
-def hear_flock(line: bytes) -> Tweet | None:
-    """Return the tweet that the flock's line of JSON tells of, if it does."""
+def hear_flock(line: bytes) -> Post | None:
+    """Return the post that the flock's line of JSON tells of, if it does."""
     try:
         event = json.loads(line)
     except ValueError:
         return None
     if event.get("event") != "said":
         return None
-    return Tweet(event["bot"], event["n"], event["piece"], event["late"])
+    return Post(event["bot"], event["n"], event["piece"], event["late"])
 
 
 def half_way(state: Path) -> int:
-    """Return how many tweets the journal saw begin and not end."""
+    """Return how many posts the journal saw begin and not end."""
     with closing(_opened(state)) as journal:
         count: int = journal.execute("SELECT count(*) FROM tweet WHERE outcome = 'intended'").fetchone()[0]
     return count
 
 
-def lateness(tweets: Iterable[Tweet], state: Path, since: float) -> list[float]:
-    """Return by how many milliseconds each of flock's tweets was posted after it was due.
+def lateness(posts: Iterable[Post], state: Path, since: float) -> list[float]:
+    """Return by how many milliseconds each of flock's posts was posted after it was due.
 
     The log tells when a bot set about it, the journal how long it then took until the network had answered. The
-    tweets are those of the log since the wall-clock time `since`.
+    posts are those of the log since the wall-clock time `since`.
     """
     seconds = _posting_seconds(state, since - _SLACK)
-    keys = ((tweet, (tweet.bot, tweet.n, tweet.piece)) for tweet in tweets)
-    return [(tweet.late + seconds[key]) * 1000 for tweet, key in keys if key in seconds]
+    keys = ((post, (post.bot, post.n, post.piece)) for post in posts)
+    return [(post.late + seconds[key]) * 1000 for post, key in keys if key in seconds]
 
 
 def _posting_seconds(state: Path, since: float) -> dict[tuple[str, int, int], float]:
-    """Return how long each tweet took, by bot, number and piece, of those settled since then."""
+    """Return how long each post took, by bot, number and piece, of those settled since then."""
     query = """
         SELECT substr(sheep.bot, instr(sheep.bot, ':') + 1), tweet.n, tweet.piece, settled_at - intended_at
         FROM tweet JOIN sheep ON sheep.id = tweet.bot
