@@ -252,7 +252,8 @@ class Herd:
 
     def _first_in(self, flock: Sequence[Sheep]) -> float:
         now = self.context.clock.now()
-        return min((sheep.wake for sheep in flock if not sheep.is_paused), default=now) - now
+        first = min((sheep.wake for sheep in flock if not sheep.is_paused), default=now)
+        return max(0.0, first - now)  # the first sheep may have spoken already
 
 
 @contextmanager

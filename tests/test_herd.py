@@ -47,6 +47,15 @@ def test_the_start_is_spread(herd: Herd) -> None:
     assert [0, 0.05, 0.1, 0.15] == pytest.approx(sorted(sheep.wake - START for sheep in herd.flock))
 
 
+def test_a_first_line_that_is_overdue_is_due_at_once(world: World, herd: Herd) -> None:
+    """The event of the start tells how long it is to the first line: not less than no time."""
+    world.clock.advance_to(START + 100)
+
+    run(herd, Sheep.start_afresh)
+
+    assert [0.0] == [event.first_in for event in world.told(Out) if isinstance(event, Out)]
+
+
 def test_the_seed_decides_the_order_of_the_start(world: World, herd: Herd) -> None:
     """The same seed gives the same order, and it is not the order of the key files."""
     orders = []
