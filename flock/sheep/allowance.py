@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from flock.clock import Clock
 from flock.journal import Journal
@@ -17,8 +17,9 @@ class Allowance:
 
     `history` tells when posts were made in the day before, oldest first. The bots of a flock share one: `expect`
     tells what each of them would post by its own intervals, and `share` what each may. As long as they would post
-    more than the cap together, a half of 24 h / cap lies between the lines of two bots, so that those that begin
-    in one moment do not use up the day.
+    more than the cap together, each line gets a turn: when there is room for its posts behind those that wait
+    already, and a half of 24 h / cap after the line before, so that bots that begin in one moment do not use up
+    the day.
     """
 
     def __init__(self, cap: int, history: Iterable[float] = ()) -> None:
@@ -28,6 +29,7 @@ class Allowance:
         self._share: float | None = None  # None: to be computed
         self._next = self._posts[-1] + self._gap if self._posts else -math.inf
         self._turns: dict[str, float] = {}  # of bots that wait for theirs
+        self._booked = deque[float](maxlen=cap or None)  # the latest posts, with those of the turns to come
         self._lock = threading.Lock()
 
     def expect(self, bot: str, posts_a_day: float) -> None:
@@ -62,11 +64,10 @@ class Allowance:
         if not self.cap:
             return now + DAY
         with self._lock:
-            turn = self._turn(bot, now) if begins else now
-            ready = max(turn, self._free_at(min(posts, self.cap) if begins else 1))
+            posts = min(posts, self.cap) if begins else 1
+            turn = self._turn(bot, now, posts) if begins else now
+            ready = max(turn, self._free_at(self._posts, posts))
             if ready > now:
-                if turn > -math.inf and begins:
-                    self._turns[bot] = turn
                 return ready
             self._turns.pop(bot, None)
             self._posts.append(now)
@@ -83,18 +84,24 @@ class Allowance:
     def _gap(self) -> float:
         return DAY / self.cap / 2
 
-    def _free_at(self, posts: int) -> float:
-        """Return from when on so many posts may be made, so far as those before them tell."""
-        before = len(self._posts) - (self.cap - posts)  # so many of them have to be a day old
-        return self._posts[before - 1] + DAY if before > 0 else -math.inf
+    def _free_at(self, made: Sequence[float], posts: int) -> float:
+        """Return from when on so many posts may be made, so far as those before them, `made`, tell."""
+        before = len(made) - (self.cap - posts)  # so many of them have to be a day old
+        return made[before - 1] + DAY if before > 0 else -math.inf
 
-    def _turn(self, bot: str, now: float) -> float:
+    def _turn(self, bot: str, now: float, posts: int) -> float:
         """Return when the bot's turn is: the one that it waits for, or the next one that is free."""
         if self._fair_share() == math.inf:
+            self._turns.clear()
+            self._booked.clear()
             return now
         if bot not in self._turns:
-            self._turns[bot] = max(now, self._next)
-            self._next = self._turns[bot] + self._gap
+            if not self._booked:
+                self._booked.extend(self._posts)
+            turn = max(now, self._next, self._free_at(self._booked, posts))
+            self._booked.extend([turn] * posts)
+            self._turns[bot] = turn
+            self._next = turn + self._gap
         return self._turns[bot]
 
     def _fair_share(self) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import math
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -188,3 +189,24 @@ def test_bots_that_post_less_than_the_cap_need_no_turns() -> None:
 
     assert math.inf == flock.share
     assert [None] * 3 == [flock.take(now, "ann") for now in (0.0, 1.0, 2.0)]
+
+
+def test_of_many_bots_that_wait_one_alone_is_woken_for_each_post() -> None:
+    """Each is told a time of its own, at which there is room for it. Else all would ask again at every post."""
+    flock = Allowance(10)
+    waiting = [(0.0, f"bot{number}") for number in range(200)]
+    for _, bot in waiting:
+        flock.expect(bot, 100.0)
+
+    asked = made = 0
+    while waiting:
+        now, bot = heapq.heappop(waiting)
+        asked += 1
+        if (again := flock.take(now, bot)) is None:
+            made += 1
+        else:
+            heapq.heappush(waiting, (again, bot))
+
+    assert made == 200
+    assert asked <= 2 * made
+    assert now <= 200 / 10 * DAY

@@ -171,6 +171,18 @@ def test_the_flocks_posts_are_shared_out_fairly_and_spread(make_world: MakeWorld
     assert min(later - before for before, later in pairwise(times)) >= DAY / 30 / 2 - 1
 
 
+def test_a_bot_with_long_lines_gets_its_share_beside_others(make_world: MakeWorld) -> None:
+    """Room for all posts of its line is kept free: the short lines of the others do not fill it up each time."""
+    world = make_world(options=Options(flock_posts_per_day=5))
+    world.folder.joinpath("ann.txt").write_text("\n".join(["baa " * 180 + str(line) for line in range(9)]))
+    names = ("ann", "ben", "cat", "dan", "eve")
+
+    world.live(24 * DAY, *(world.raise_sheep(name, lines=1000) for name in names))
+
+    made = {name: len(world.stage(name).posts) for name in names}
+    assert all(made[name] in range(19, 26) for name in names), made
+
+
 @pytest.mark.parametrize("minutes", [60, 600])
 def test_no_bot_is_always_the_first_over_restarts(make_world: MakeWorld, minutes: int) -> None:
     """Nine bots share six posts a day, and each run of the flock ends after some minutes."""
