@@ -9,7 +9,9 @@ from collections.abc import Iterable, Sequence
 
 from flock.clock import Clock
 from flock.journal import Journal
-from flock.units import DAY
+from flock.units import DAY, MINUTE
+
+_CATCH_UP = 10 * MINUTE  # seconds; cron comes less often than a turn of a large cap
 
 
 class Allowance:
@@ -19,7 +21,7 @@ class Allowance:
     tells what each of them would post by its own intervals, and `share` what each may. As long as they would post
     more than the cap together, each line gets a turn: when there is room for its posts behind those that wait
     already, and a half of 24 h / cap after the line before, so that bots that begin in one moment do not use up
-    the day.
+    the day. Turns of the last ten minutes that nobody has used may be used together.
     """
 
     def __init__(self, cap: int, history: Iterable[float] = ()) -> None:
@@ -98,7 +100,8 @@ class Allowance:
         if bot not in self._turns:
             if not self._booked:
                 self._booked.extend(self._posts)
-            turn = max(now, self._next, self._free_at(self._booked, posts))
+            earliest = now - max(0.0, _CATCH_UP - self._gap) if self._posts else now
+            turn = max(earliest, self._next, self._free_at(self._booked, posts))
             self._booked.extend([turn] * posts)
             self._turns[bot] = turn
             self._next = turn + self._gap

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from flock.clock import VirtualClock
 from flock.journal import MemoryJournal, Outcome, Place, Settlement, SqliteJournal
 from flock.sheep.allowance import Allowance, allowance, fair_share
-from flock.units import DAY, HOUR
+from flock.units import DAY, HOUR, MINUTE
 
 
 @given(cap=st.integers(0, 5), steps=st.lists(st.integers(0, int(DAY)), max_size=40))
@@ -210,3 +210,15 @@ def test_of_many_bots_that_wait_one_alone_is_woken_for_each_post() -> None:
     assert made == 200
     assert asked <= 2 * made
     assert now <= 200 / 10 * DAY
+
+
+def test_unused_turns_of_the_last_ten_minutes_are_not_lost() -> None:
+    """Cron comes each five minutes, in which a large cap has room for more than one line; older ones are lost."""
+
+    def begin(pause: float) -> int:
+        flock = Allowance(2880, [0.0])
+        for bot in range(60):
+            flock.expect(str(bot), 100.0)
+        return sum(flock.take(pause, str(bot)) is None for bot in range(60))
+
+    assert [20, 40, 40] == [begin(pause) for pause in (5 * MINUTE, 10 * MINUTE, DAY / 2)]

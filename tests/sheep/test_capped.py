@@ -183,6 +183,22 @@ def test_a_bot_with_long_lines_gets_its_share_beside_others(make_world: MakeWorl
     assert all(made[name] in range(19, 26) for name in names), made
 
 
+def test_runs_of_cron_use_a_large_cap_of_the_flock(make_world: MakeWorld) -> None:
+    """Each five minutes another process: it makes as many posts as the cap has room for, not one alone."""
+    world = make_world(options=Options(flock_posts_per_day=960))
+    names = [f"bot{number}" for number in range(6)]
+    keys = [world.raise_sheep(name, lines=1000).key for name in names]
+    for run in range(6 * 12):
+        world.clock.advance_to(START + run * 5 * MINUTE)
+        world.anew()
+        world.context.claim(keys)
+        for sheep in [*map(world.raise_sheep, names)]:
+            if sheep.is_due():
+                sheep.beat()
+
+    assert sum(len(world.stage(name).posts) for name in names) in range(225, 246)
+
+
 @pytest.mark.parametrize("minutes", [60, 600])
 def test_no_bot_is_always_the_first_over_restarts(make_world: MakeWorld, minutes: int) -> None:
     """Nine bots share six posts a day, and each run of the flock ends after some minutes."""
