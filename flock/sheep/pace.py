@@ -87,6 +87,14 @@ class Pace:
         cap = self._flock.cap if self._flock is not None else 0
         return max(DAY, bots * self._posts_of(recitation) / len(recitation.utterances) * DAY / cap) if cap else DAY
 
+    def longest_intervals(
+        self, recitation: Recitation, line_interval: float, poem_interval: float, *, bots: int
+    ) -> Intervals:
+        """Return `intervals` as they are at the longest, where so many bots share the flock's cap."""
+        own = math.inf if self._own is None else self._own.cap
+        shared = self._flock.cap / max(1, bots) if self._flock is not None else math.inf
+        return spread(recitation, self._posts_of(recitation), min(own, shared), line_interval, poem_interval)
+
     def _posts_of(self, recitation: Recitation) -> int:
         if self._measured is None or self._measured[0] is not recitation:
             self._measured = recitation, sum(self._count(each.text) for each in recitation.utterances)

@@ -522,10 +522,13 @@ class Sheep:
 
     def _interval_before(self, place: Place) -> float:
         """Return for how long the line at `place` was waited for at most, in seconds, so far as is known."""
-        if self._pace.is_shared:  # by bots that are not made yet
-            return self._pace.longest_share(self._recite(place.recitations), bots=len(self.context.bots))
         before = place.recitations - (place.line <= 0 < place.recitations)
-        return interval_before(place, self._recite, *self._intervals(before))
+        if not self._pace.is_shared:
+            return interval_before(place, self._recite, *self._intervals(before))
+        said, bots = self._recite(before), len(self.context.bots)  # some are not made yet
+        longest = self._pace.longest_intervals(said, self.line_interval, self.poem_interval, bots=bots)
+        turn = self._pace.longest_share(self._recite(place.recitations), bots=bots)
+        return max(turn, interval_before(place, self._recite, *longest))
 
     def _count_posts(self, text: str) -> int:
         """Return how many posts a text makes, about; no server is asked."""

@@ -278,3 +278,15 @@ def test_a_kill_while_a_line_is_put_off_loses_and_repeats_nothing(make_world: Ma
     times = world.stage().times
     assert len(times) >= 6
     assert all(later - before >= DAY for before, later in zip(times, times[3:], strict=False))
+
+
+@pytest.mark.parametrize("flock_cap", [None, 10])
+def test_a_long_wait_is_not_cut_short_by_a_restart(make_world: MakeWorld, flock_cap: int | None) -> None:
+    """Two days lie between two lines of the bot, also where the flock has a cap that would allow more."""
+    world = make_world(options=Options(flock_posts_per_day=flock_cap))
+    world.folder.joinpath("dolly.txt").write_text("baa " * 180 + "\nboo")
+    for _ in range(7):
+        world.live(8 * HOUR, world.raise_sheep(posts_per_day=1))
+        world.anew()
+
+    assert START + 4 * DAY == world.raise_sheep().due
