@@ -82,6 +82,16 @@ class Allowance:
                 self._posts.remove(taken)
                 self._turns[bot] = taken
 
+    def count_again(self, counted: float, now: float) -> None:
+        """Count a post from `now` on, and not from about `counted` on any more."""
+        if not self.cap:
+            return
+        with self._lock:
+            nearest = min(self._posts, key=lambda made: abs(made - counted), default=math.inf)
+            if abs(nearest - counted) < MINUTE:
+                self._posts.remove(nearest)
+            self._posts.append(now)
+
     @property
     def _gap(self) -> float:
         return DAY / self.cap / 2

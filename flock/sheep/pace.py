@@ -117,6 +117,12 @@ class Pace:
         if self._flock:
             self._flock.give_back(taken, self._bot)
 
+    def count_again(self, counted: float, now: float) -> None:
+        """Count the post that was counted at `counted` from `now` on: it was sent once more."""
+        for each in (self._own, self._flock):
+            if each is not None:
+                each.count_again(counted, now)
+
 
 def spread(
     recitation: Recitation, posts: int, cap: float, line_interval: float, poem_interval: float

@@ -419,7 +419,7 @@ class Sheep:
         if takes:
             self._take_a_post(now, len(pieces), begins=here.piece == 0)
         piece = min(here.piece, len(pieces) - 1)
-        outcome = None
+        outcome, sent = None, delivery.sent
         try:
             onward = partial(self._onward, len(pieces))
             outcome = delivery.deliver(
@@ -439,6 +439,8 @@ class Sheep:
             )
             if takes and not is_out:
                 self._pace.give_back(now)
+            if not takes and delivery.sent > sent:  # it may have been made only now
+                self._pace.count_again(sent, now)
         self._go_on(here)
 
     def _take_a_post(self, now: float, pieces: int, *, begins: bool) -> None:

@@ -290,3 +290,17 @@ def test_a_long_wait_is_not_cut_short_by_a_restart(make_world: MakeWorld, flock_
         world.anew()
 
     assert START + 4 * DAY == world.raise_sheep().due
+
+
+def test_a_post_that_is_repeated_much_later_counts_from_then_on(make_world: MakeWorld) -> None:
+    """There was no answer, and hours later it is clear that it is not out: the next one comes a day after."""
+    world = make_world(options=Options(posts_per_day=1, flock_posts_per_day=1))
+    sheep = world.raise_sheep(lines=9)
+    world.stage().trouble = [OutcomeUnknown("no answer"), *[Unavailable("503")] * 80]
+
+    world.live(4 * DAY, sheep)
+
+    times = world.stage().times
+    assert times[0] - START > 12 * HOUR
+    assert len(times) >= 3
+    assert all(later - before >= DAY for before, later in pairwise(times))
