@@ -240,6 +240,7 @@ class Herd:
                 work(sheep)
             except BaseException as error:
                 self.dead[sheep.bot] = error
+                self.context.leave(sheep.claimed)
                 log.error("the thread of %s has ended", sheep.name, exc_info=error)
                 self.tell(Died, bot=sheep.name, why=printable(f"{type(error).__name__}: {error}"))
             if sheep.is_dismissed:

@@ -13,6 +13,7 @@ from flock.errors import BotsTaken, RateLimited, Suspended, Unavailable
 from flock.events import Died, GoneQuiet, Out, Rounds
 from flock.herd import Herd, patient_threads
 from flock.journal import MemoryJournal
+from flock.options import Options
 from flock.sheep.sheep import Sheep
 from tests.conftest import TIMEOUT
 from tests.world import START, World
@@ -150,6 +151,22 @@ def test_a_sheep_that_asks_for_the_end_ends_its_own_thread(world: World, error: 
     assert {"x:dolly"} == set(herd.dead)
     assert (0, False) == (herd.under_way, herd.flock[0].busy)
     assert [] == world.stage().tries
+
+
+def test_a_sheep_whose_thread_has_ended_leaves_its_share_to_the_others(make_world: Callable[..., World]) -> None:
+    """Of the flock's posts a day."""
+    world = make_world(options=Options(flock_posts_per_day=20))
+    herd = Herd([world.raise_sheep(name) for name in ("ann", "ben")], world.context)
+    assert world.context.allowance
+    assert 10.0 == world.context.allowance.share
+
+    def work(sheep: Sheep) -> None:
+        if sheep.name == "ben":
+            raise ZeroDivisionError
+
+    run(herd, work)
+
+    assert 20.0 == world.context.allowance.share
 
 
 def test_dead_sheep_do_not_feed_the_watchdog(world: World, herd: Herd) -> None:

@@ -423,7 +423,7 @@ class Sheep:
         if takes:
             self._take_a_post(now, len(pieces), begins=here.piece == 0)
         piece = min(here.piece, len(pieces) - 1)
-        outcome = None
+        outcome, sent = None, delivery.sent
         try:
             onward = partial(self._onward, len(pieces))
             outcome = delivery.deliver(
@@ -443,6 +443,8 @@ class Sheep:
             )
             if takes and not is_out:
                 self._pace.give_back(now)
+            if not takes and delivery.sent > sent:  # it may have been made only now
+                self._pace.count_again(sent, now)
         self._go_on(here)
 
     def _take_a_post(self, now: float, pieces: int, *, begins: bool) -> None:
@@ -526,10 +528,13 @@ class Sheep:
 
     def _interval_before(self, place: Place) -> float:
         """Return for how long the line at `place` was waited for at most, in seconds, so far as is known."""
-        if self._pace.is_shared:  # by bots that are not made yet
-            return self._pace.longest_share(self._recite(place.recitations), bots=len(self.context.bots))
         before = place.recitations - (place.line <= 0 < place.recitations)
-        return interval_before(place, self._recite, *self._intervals(before))
+        if not self._pace.is_shared:
+            return interval_before(place, self._recite, *self._intervals(before))
+        said, bots = self._recite(before), len(self.context.bots)  # some are not made yet
+        longest = self._pace.longest_intervals(said, self.line_interval, self.poem_interval, bots=bots)
+        turn = self._pace.longest_share(self._recite(place.recitations), bots=bots)
+        return max(turn, interval_before(place, self._recite, *longest))
 
     def _count_posts(self, text: str) -> int:
         """Return how many posts a text makes, about; no server is asked."""

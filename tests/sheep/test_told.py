@@ -15,6 +15,7 @@ from flock.events import Birthday, Declined, Event, GoneQuiet, Obeyed, Said, Sil
 from flock.herd import Herd
 from flock.journal import Command, Place, SqliteJournal, Standing, Verb
 from flock.networks.base import Post
+from flock.options import Options
 from flock.sheep.recovery import LANDING
 from flock.sheep.sheep import Sheep
 from tests.world import START, World
@@ -317,6 +318,17 @@ class TestNow:
             world.live(10, sheep)
 
         assert 2 == len(world.stage().posts)
+
+    def test_a_paused_bot_takes_no_share_of_the_flocks_posts(self, make_world: Callable[..., World]) -> None:
+        """Also when it is told something that it cannot do."""
+        world = make_world(options=Options(flock_posts_per_day=20))
+        flock = [world.raise_sheep(name, lines=100) for name in ("ann", "ben")]
+        assert world.context.allowance
+        for words in (("pause",), ("from 999",)):
+            tell(world, flock[0], *words)
+            world.live(1, *flock)
+            assert 20.0 == world.context.allowance.share
+        assert 1 == len(world.told(Declined))
 
     def test_a_paused_bot_says_it_when_it_goes_on(self, world: World) -> None:
         """The pause is stronger."""
