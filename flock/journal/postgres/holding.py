@@ -16,7 +16,7 @@ from flock.journal.postgres.leases import Lease
 from flock.journal.postgres.session import Session
 
 _HOLDERS = "SELECT DISTINCT host, pid FROM sheep JOIN lease USING (epoch) WHERE bot = ANY(%s)"
-_FREE = "UPDATE sheep SET epoch = NULL WHERE id = ANY(%s) AND epoch = %s"
+_FREE = "UPDATE sheep SET epoch = NULL WHERE id = ANY(%s) AND epoch = ANY(%s)"
 
 
 class Holding:
@@ -140,8 +140,9 @@ class Holding:
 
     def _note_kept(self, rows: set[int]) -> None:
         """Note which bots this journal still has, after its lease had ended and it has taken another."""
-        for bot in [bot for bot in self._claimed if self._rows[bot] not in rows]:
-            self.lose(bot)
+        for bot in list(self._claimed):
+            if self._rows[bot] not in rows:
+                self.lose(bot)
 
     def _row(self, bot: str) -> int:
         """Return the id of the bot's row, which is added if there is none."""
@@ -151,7 +152,7 @@ class Holding:
         return self._rows[bot]
 
     def _free(self, rows: Sequence[int]) -> None:
-        self._session.execute(_FREE, (rows, self.lease.epoch))
+        self._session.execute(_FREE, (rows, list(self.lease.own)))
 
     def _who_has(self, bots: Sequence[str]) -> str:
         return who_has(self._session.fetch(_HOLDERS, (list(bots),)), bots)

@@ -194,7 +194,7 @@ class PostgresJournal:
         """Raise the error that says why the bot's row was not written."""
         rows = self._session.fetch(sql.REASONS, ([change.row],))
         epoch, n, piece, host, pid, runs = rows[0] if rows else (None,) * 6
-        if epoch != self.holding.lease.epoch:
+        if epoch not in self.holding.lease.own:
             self.holding.lose(bot)
             who = f"process {pid} on {host} runs {bot} now" if runs else f"another flock has had {bot} meanwhile"
             raise self._session.error(f"{who}; nothing is posted for it here")
