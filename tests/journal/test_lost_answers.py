@@ -3,6 +3,8 @@ a write was made."""
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -164,3 +166,34 @@ def test_an_intent_of_which_no_answer_came_is_noted_anew(
     journal.settle(DOLLY, settlement, Place(n=8))
     journal.intend(DOLLY, Place(n=8, intended=13.0), "baa again")
     assert [(7, "baa", 12.0)] == [(each.n, each.text, each.at) for each in journal.posts()]
+
+
+def test_a_write_that_arrives_late_undoes_nothing(
+    postgres: PostgresServer, url: str, open_one: Callable[..., PostgresJournal]
+) -> None:
+    """A server that hung goes on with a write that was given up, when others have followed it."""
+    journal = open_one()
+    journal.claim([DOLLY])
+    journal.keep(DOLLY, Place(n=7), WELL)
+    latest = """
+        SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND query = 'COMMIT'
+        ORDER BY query_start DESC LIMIT 1
+    """
+    hung = int(postgres.execute(latest, url=url)[0][0])
+    later, is_noted = UNDER_WAY._replace(intended=11.0, token="later"), False
+    os.kill(hung, signal.SIGSTOP)
+    try:
+        with pytest.raises(JournalError, match="the server does not answer"):
+            journal.intend(DOLLY, UNDER_WAY, "baa")
+        until("the lease is renewed", lambda: journal.may_post(DOLLY))
+        with suppress(JournalError):
+            journal.intend(DOLLY, later, "baa")
+            is_noted = True
+    finally:
+        os.kill(hung, signal.SIGCONT)
+    is_there = "SELECT count(*) FROM pg_stat_activity WHERE pid = %s"
+    until("it has ended", lambda: not postgres.execute(is_there, (hung,))[0][0])
+    if not is_noted:
+        journal.intend(DOLLY, later, "baa")
+
+    assert (later, WELL) == journal.read(DOLLY)
