@@ -168,6 +168,35 @@ def test_an_intent_of_which_no_answer_came_is_noted_anew(
     assert [(7, "baa", 12.0)] == [(each.n, each.text, each.at) for each in journal.posts()]
 
 
+@pytest.fixture
+def own() -> Iterator[PostgresServer]:
+    """Return a server of this test's alone."""
+    server = PostgresServer()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.close()
+
+
+def test_a_flock_goes_on_where_a_crash_of_the_server_lost_what_it_wrote_last(own: PostgresServer) -> None:
+    """It knows better than the server where its bots are, and writes that with the next post."""
+    url = own.new_database()
+    with closing(PostgresJournal(Database(url))) as journal:
+        journal.claim([DOLLY])
+        journal.intend(DOLLY, UNDER_WAY, "baa")
+        own.execute("CREATE TABLE before AS SELECT * FROM sheep", url=url)
+        journal.settle(DOLLY, Settlement(7, 0, Outcome.SAID, 11.0), Place(n=8))
+        own.stop(signal.SIGKILL)
+        own.start()
+        # What the server still had in its memory is lost, however quick it has been to write it.
+        own.execute("UPDATE sheep SET n = before.n, intended = before.intended FROM before", url=url)
+
+        journal.intend(DOLLY, Place(n=8, intended=12.0), "baa again")
+
+        assert (Place(n=8, intended=12.0), WELL) == journal.read(DOLLY)
+
+
 def test_a_write_that_arrives_late_undoes_nothing(
     postgres: PostgresServer, url: str, open_one: Callable[..., PostgresJournal]
 ) -> None:
