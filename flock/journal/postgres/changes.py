@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple
 
 from psycopg.rows import tuple_row
 
@@ -30,19 +30,28 @@ class Kind(Enum):
         self.statement = statement
 
 
+class Left(NamedTuple):
+    """The n and piece that a bot's row was left with, after so many losses of the writer's connection."""
+
+    n: int
+    piece: int
+    losses: int
+
+
 class Change(Write):
     """One bot's write: a row for the statement of its kind.
 
-    `left` is the n and piece that the bot's row must have, or None for any; `prune` is a row for `sql.PRUNE`.
+    `left` is what the bot's row must have, or None for anything; `prune` is a row for `sql.PRUNE`. `losses` is of
+    the connection on which it was written (see `Link`).
     """
 
-    __slots__ = ("is_written", "kind", "left", "prune", "row", "values")
+    __slots__ = ("_values", "is_written", "kind", "left", "losses", "prune", "row")
 
     def __init__(
         self,
         kind: Kind,
         row: int,
-        left: tuple[int, int] | None,
+        left: Left | None,
         values: Sequence[object],
         *,
         prune: tuple[object, ...] | None = None,
@@ -51,9 +60,22 @@ class Change(Write):
         self.kind = kind
         self.row = row
         self.left = left
-        self.values = (row, *(left or (None, None)), *values)
+        self._values = values
         self.prune = prune
+        self.losses = 0
         self.is_written = False  # False with no error: the bot's row was not as it must be, or the cap is reached
+
+    @property
+    def values(self) -> tuple[Any, ...]:
+        """The row for the statement."""
+        return (self.row, *(self.left[:2] if self.left else (None, None)), *self._values)
+
+    def prepare(self, losses: int) -> None:
+        """Note on which connection it is written. A server that crashed meanwhile, or a standby, may lack what the
+        row was left with: then that is not asked for, and the row gets what this flock knows."""
+        self.losses = losses
+        if self.left and self.left.losses != losses:
+            self.left = None
 
 
 class Writer:
@@ -66,6 +88,11 @@ class Writer:
         self._link = link
         self._epoch = epoch
         self.cap: int | None = None
+
+    @property
+    def losses(self) -> int:
+        """How often the connection was lost."""
+        return self._link.losses
 
     def reconnect(self) -> None:
         """Use another connection from now on."""
@@ -99,6 +126,8 @@ class Writer:
             return
         epoch = self._epoch()
         with self._link.use() as connection, connection.pipeline():
+            for change in wave:
+                change.prepare(self._link.losses)
             connection.execute("BEGIN")
             if not any(change.flush for change in wave):
                 connection.execute("SET LOCAL synchronous_commit = off")
