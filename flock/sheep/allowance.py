@@ -82,6 +82,11 @@ class Allowance:
             self._posts.append(now)
             return None
 
+    def bring_forward(self, bot: str, now: float) -> None:
+        """Give the bot its turn now, as its operator asks for; the posts of the day are what they are."""
+        with self._lock:
+            self._turns[bot] = now
+
     def give_back(self, taken: float, bot: str = "") -> None:
         """Undo the `take` at `taken`, of a post that was not made after all. The bot's turn stays its own."""
         with self._lock:

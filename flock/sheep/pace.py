@@ -110,6 +110,11 @@ class Pace:
             return again
         return None
 
+    def bring_forward(self, now: float) -> None:
+        """Let the bot's next line wait for no other bot's; see `Allowance.bring_forward`."""
+        if self._flock is not None and not self._bursts:
+            self._flock.bring_forward(self._bot, now)
+
     def give_back(self, taken: float) -> None:
         """Undo the `take` at `taken`."""
         if self._own:

@@ -61,6 +61,7 @@ log = logging.getLogger(__name__)
 
 STEADFAST = TEMPERAMENTS["steadfast"]
 
+_WAIT = 1.0  # seconds; a shorter one is none
 _CRON_SLACK = 30.0  # seconds; half of cron's minute
 
 
@@ -463,11 +464,14 @@ class Sheep:
         self._tell_of_pace()
 
     def _tell_of_pace(self) -> None:
-        """Tell until when the next line waits for a cap: once a day for all to read."""
+        """Tell until when the next line waits for a cap, if it waits: once a day for all to read."""
         now = self.context.clock.now()
+        seconds = self.due - now
+        if seconds < _WAIT or self.is_paused:
+            return
         again = now - self._pace_told < DAY
         self._pace_told = self._pace_told if again else now
-        self._tell(events.Paced, why=self._pace.why, seconds=max(0.0, self.due - now), again=again)
+        self._tell(events.Paced, why=self._pace.why, seconds=seconds, again=again)
 
     def _onward(self, pieces: int, here: Place, post_id: str | None) -> Place:
         """Return the place after the post at `here`; the next due time counts from now on if that is later.
@@ -653,6 +657,9 @@ class Sheep:
             return
         self.standing, self._pieces = step.standing, None
         self._expect()
+        self._pace_told = -math.inf  # the operator looks
+        if command.verb is Verb.NOW:
+            self._pace.bring_forward(clock.now())
         seconds = max(0.0, step.place.due - clock.now())
         self._tell(
             events.Obeyed,
