@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Iterable, Sequence
 
@@ -28,6 +29,7 @@ class Allowance:
         self.cap = cap
         self._posts = deque(history, maxlen=cap or None)
         self._rates: dict[str, float] = {}
+        self._ascending: list[float] = []  # the same rates; to sort them for each change would take long
         self._share: float | None = None  # None: to be computed
         self._next = self._posts[-1] + self._gap if self._posts else -math.inf
         self._turns: dict[str, float] = {}  # of bots that wait for theirs
@@ -38,15 +40,20 @@ class Allowance:
         """Note how many posts a day `bot` makes by its own intervals, on average."""
         with self._lock:
             if self._rates.get(bot) != posts_a_day:
+                self._drop_rate(bot)
                 self._rates[bot] = posts_a_day
-                self._share = None
+                insort(self._ascending, posts_a_day)
 
     def forget(self, bot: str) -> None:
         """Note that `bot` makes no posts for now."""
         with self._lock:
-            if self._rates.pop(bot, None) is not None:
-                self._share = None
+            self._drop_rate(bot)
             self._turns.pop(bot, None)
+
+    def _drop_rate(self, bot: str) -> None:
+        self._share = None
+        if (rate := self._rates.pop(bot, None)) is not None:
+            del self._ascending[bisect_left(self._ascending, rate)]
 
     @property
     def share(self) -> float:
@@ -78,9 +85,13 @@ class Allowance:
     def give_back(self, taken: float, bot: str = "") -> None:
         """Undo the `take` at `taken`, of a post that was not made after all. The bot's turn stays its own."""
         with self._lock:
-            if taken in self._posts:
-                self._posts.remove(taken)
-                self._turns[bot] = taken
+            for back, made in enumerate(reversed(self._posts), 1):  # it is among the latest
+                if made == taken:
+                    del self._posts[-back]
+                    self._turns[bot] = taken
+                    return
+                if made < taken - MINUTE:  # threads take them nearly in order
+                    return
 
     def count_again(self, counted: float, now: float) -> None:
         """Count a post from `now` on, and not from about `counted` on any more."""
@@ -119,7 +130,7 @@ class Allowance:
 
     def _fair_share(self) -> float:
         if self._share is None:
-            self._share = fair_share(self.cap, self._rates.values())
+            self._share = fair_share(self.cap, self._ascending)
         return self._share
 
 

@@ -222,3 +222,20 @@ def test_unused_turns_of_the_last_ten_minutes_are_not_lost() -> None:
         return sum(flock.take(pause, str(bot)) is None for bot in range(60))
 
     assert [20, 40, 40] == [begin(pause) for pause in (5 * MINUTE, 10 * MINUTE, DAY / 2)]
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("abcde"), st.floats(0, 100) | st.just(math.inf) | st.none()), max_size=30)
+)
+def test_the_share_is_that_of_the_bots_that_are_there(steps: list[tuple[str, float | None]]) -> None:
+    """Whatever came before: they join, change their rhythm and leave."""
+    flock, there = Allowance(50), dict[str, float]()
+    for bot, rate in steps:
+        if rate is None:
+            flock.forget(bot)
+            there.pop(bot, None)
+        else:
+            flock.expect(bot, rate)
+            there[bot] = rate
+
+        assert fair_share(50, there.values()) == flock.share
