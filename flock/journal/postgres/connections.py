@@ -34,9 +34,11 @@ _SETTINGS = {
     "tcp_user_timeout": "5000",  # milliseconds
 }
 # A frozen client must not hold up others: its transaction, and the locks with it, end on the server.
+# Claims and caps look again at a row, or count again, when they have the lock: with "read committed" alone.
 _BOUNDS = """
     SET statement_timeout = {milliseconds}; SET lock_timeout = {milliseconds};
     SET idle_in_transaction_session_timeout = 4000;
+    SET default_transaction_isolation = 'read committed';
     SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 2;
     SET tcp_user_timeout = 5000;
     SELECT set_config('synchronous_commit', 'on', false)
