@@ -25,13 +25,15 @@ _READY = b"Z\x00\x00\x00\x05I"  # the server is ready, and no transaction is ope
 
 
 class Wire:
-    """A way to the server, on which one answer can be lost, and the connection with it.
+    """A way to the server, on which one answer can be lost, and the connection with it, or the end of a request.
 
-    `lose_answer_to` is a part of the request that it answers.
+    `lose_answer_to` is a part of the request that it answers, and `lose_end_of` is where the
+    request ends then.
     """
 
     def __init__(self, port: int) -> None:
         self.lose_answer_to: bytes | None = None
+        self.lose_end_of: bytes | None = None
         self._port = port
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
@@ -52,6 +54,12 @@ class Wire:
                 if self.lose_answer_to and self.lose_answer_to in request:
                     self.lose_answer_to = None
                     cut.set()
+                if self.lose_end_of and self.lose_end_of in request:
+                    server.sendall(request[: request.index(self.lose_end_of)])
+                    self.lose_end_of = None
+                    while client.recv(1 << 20):  # until it is given up
+                        pass
+                    return
                 server.sendall(request)
 
     def _carry_back(self, server: socket.socket, client: socket.socket, cut: threading.Event) -> None:
@@ -168,6 +176,42 @@ def test_an_intent_of_which_no_answer_came_is_noted_anew(
     assert [(7, "baa", 12.0)] == [(each.n, each.text, each.at) for each in journal.posts()]
 
 
+def test_a_flock_that_is_cut_off_within_a_write_holds_up_no_other(
+    wire: Wire, open_one: Callable[..., PostgresJournal]
+) -> None:
+    """Nor one that is frozen then. The server begins with a write when it has the whole of it."""
+    cut_off, other = open_one(wire.port), open_one()
+    for journal, bot in ((cut_off, DOLLY), (other, EWE)):
+        journal.limit(10)
+        journal.claim([bot])
+        journal.keep(bot, Place(n=7), WELL)
+    wire.lose_end_of = b"INSERT INTO tweet"
+    failed = threading.Event()
+
+    def intend() -> None:
+        with pytest.raises(JournalError, match="does not answer"):
+            cut_off.intend(DOLLY, UNDER_WAY, "baa")
+        failed.set()
+
+    thread = threading.Thread(target=intend)
+    thread.start()
+    until("it is cut off", lambda: wire.lose_end_of is None)
+    threading.Event().wait(0.5)  # until the server has done what it can with that
+    other.intend(EWE, UNDER_WAY, "baa")
+    assert not failed.is_set()  # it is still under way there
+    thread.join(20)
+    assert failed.is_set()
+    cut_off.intend(DOLLY, UNDER_WAY, "baa")
+
+
+def test_the_server_finds_out_that_a_machine_is_gone(open_one: Callable[..., PostgresJournal]) -> None:
+    """Within seconds, and not in the two hours that are usual: what a lost write has locked is free then."""
+    asked = "tcp_keepalives_idle", "tcp_keepalives_interval", "tcp_keepalives_count", "tcp_user_timeout"
+    settings = ", ".join(f"current_setting('{name}')" for name in asked)
+
+    assert ("5", "2", "2", "5000") == open_one()._session.fetch(f"SELECT {settings}")[0]
+
+
 @pytest.fixture
 def own() -> Iterator[PostgresServer]:
     """Return a server of this test's alone."""
@@ -204,11 +248,8 @@ def test_a_write_that_arrives_late_undoes_nothing(
     journal = open_one()
     journal.claim([DOLLY])
     journal.keep(DOLLY, Place(n=7), WELL)
-    latest = """
-        SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND query = 'COMMIT'
-        ORDER BY query_start DESC LIMIT 1
-    """
-    hung = int(postgres.execute(latest, url=url)[0][0])
+    writing = "SELECT pid FROM pg_stat_activity WHERE query LIKE 'BEGIN%moved%' AND datname = current_database()"
+    hung = int(postgres.execute(writing, url=url)[0][0])
     later, is_noted = UNDER_WAY._replace(intended=11.0, token="later"), False
     os.kill(hung, signal.SIGSTOP)
     try:

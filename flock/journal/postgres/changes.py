@@ -6,16 +6,15 @@ from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
 from typing import Any, NamedTuple
 
-from psycopg.rows import tuple_row
-
 from flock.journal.groups import Write
 from flock.journal.postgres import statements as sql
-from flock.journal.postgres.connections import Connection, Link
+from flock.journal.postgres.connections import Link, transact
 from flock.journal.postgres.statements import lists
 from flock.journal.postgres.trouble import UNSTORABLE
 from flock.units import DAY
 
 _CAP_KEY = 0x666C6F636C  # of the lock under which the posts of all flocks are counted
+_LOCK_CAP = "DO $$ BEGIN PERFORM pg_advisory_xact_lock(%s); END $$"  # has no rows
 
 
 class Kind(Enum):
@@ -125,33 +124,36 @@ class Writer:
         if not wave:
             return
         epoch = self._epoch()
-        with self._link.use() as connection, connection.pipeline():
+        with self._link.use() as connection:
             for change in wave:
                 change.prepare(self._link.losses)
-            connection.execute("BEGIN")
-            if not any(change.flush for change in wave):
-                connection.execute("SET LOCAL synchronous_commit = off")
-            cursors = [self._execute(connection, kind, wave, epoch) for kind in Kind]
-            pruned = [change.prune for change in wave if change.prune]
-            if pruned:
-                connection.execute(sql.PRUNE.encode(), lists(sql.PRUNE_COLUMNS, pruned))
-            connection.execute("COMMIT")
-        written = {row for cursor in cursors if cursor for (row,) in cursor.fetchall()}
+            statements = [each for kind in Kind for each in self._statements(kind, wave, epoch)]
+            found = transact(connection, [*_around(wave), *statements])
+        written = {row for rows in found for (row,) in rows}
         for change in wave:
             change.is_written, change.error = change.row in written, None
 
-    def _execute(self, connection: Connection, kind: Kind, wave: Sequence[Change], epoch: int | None) -> Any:
+    def _statements(self, kind: Kind, wave: Sequence[Change], epoch: int | None) -> Iterator[tuple[str, Any]]:
         rows = [change.values for change in wave if change.kind is kind]
         if not rows:
-            return None
+            return
         values: dict[str, Any] = {**lists(kind.columns, rows), "epoch": epoch}
-        statement = kind.statement
         if kind is Kind.INTEND and self.cap is not None:
             intended = list(kind.columns).index("intended")
             values |= {"cap": self.cap, "day": min(row[intended] for row in rows) - DAY}
-            connection.execute("SELECT pg_advisory_xact_lock(%s)", (_CAP_KEY,))
-            statement = sql.INTEND_CAPPED
-        return connection.cursor(row_factory=tuple_row).execute(statement.encode(), values)
+            yield _LOCK_CAP, (_CAP_KEY,)
+            yield sql.INTEND_CAPPED, values
+        else:
+            yield kind.statement, values
+
+
+def _around(wave: Sequence[Change]) -> Iterator[tuple[str, Any]]:
+    """Yield the statements besides those that write the rows of the wave."""
+    if not any(change.flush for change in wave):
+        yield "SET LOCAL synchronous_commit = off", None
+    pruned = [change.prune for change in wave if change.prune]
+    if pruned:
+        yield sql.PRUNE, lists(sql.PRUNE_COLUMNS, pruned)
 
 
 def _waves(changes: Sequence[Change]) -> Iterator[list[Change]]:

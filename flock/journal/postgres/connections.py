@@ -6,7 +6,7 @@ import logging
 import select
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -34,9 +34,13 @@ _SETTINGS = {
     "tcp_user_timeout": "5000",  # milliseconds
 }
 # A frozen client must not hold up others: its transaction, and the locks with it, end on the server.
+# Claims and caps look again at a row, or count again, when they have the lock: with "read committed" alone.
 _BOUNDS = """
     SET statement_timeout = {milliseconds}; SET lock_timeout = {milliseconds};
     SET idle_in_transaction_session_timeout = 4000;
+    SET default_transaction_isolation = 'read committed';
+    SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 2;
+    SET tcp_user_timeout = 5000;
     SELECT set_config('synchronous_commit', 'on', false)
         WHERE current_setting('synchronous_commit') IN ('off', 'local')
 """
@@ -86,6 +90,19 @@ class Server:
             connection.close()
             raise
         return connection
+
+
+def transact(connection: Connection, statements: Iterable[tuple[str, Any]]) -> list[list[Any]]:
+    """Execute the statements, each with its values, in one transaction; return the rows of each, or none.
+
+    All of it is one message. The server begins when it has the whole of that, so that it never waits for the rest,
+    with rows locked, where this process is frozen or cut off. Raises psycopg.Error.
+    """
+    cursor = psycopg.ClientCursor(connection)
+    composed = [cursor.mogrify(statement.encode(), values) for statement, values in statements]
+    cursor.execute("; ".join(["BEGIN", *composed, "COMMIT"]).encode())
+    found = [each.fetchall() if each.description else [] for each in cursor.results()]
+    return found[1:-1]
 
 
 class _Bounded(psycopg.Connection[Any]):
