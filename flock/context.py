@@ -60,6 +60,12 @@ class Context:
         self.journal.claim(list(accounts), {bot: account for bot, account in accounts.items() if account})
         self.bots.update(accounts)
 
+    def leave(self, bots: Iterable[str]) -> None:
+        """Leave the shares of these bots, of the flock's posts a day, to the others."""
+        if self.allowance is not None:
+            for bot in bots:
+                self.allowance.forget(bot)
+
     def close(self) -> None:
         """Close the connections and the journal."""
         self.networks.close()
@@ -74,8 +80,10 @@ def open_context(options: Options, events: Events | None = None) -> Context:
     """
     clock = SystemClock()
     keep = options.keep_history
-    journal: Journal = MemoryJournal() if options.dry_run else open_journal(options.state_file, keep=keep)
+    journal: Journal = MemoryJournal() if options.dry_run else open_journal(options.journal, keep=keep)
     try:
+        if options.flock_posts_per_day is not None:
+            journal.limit(options.flock_posts_per_day)
         return Context(
             options=options,
             clock=clock,

@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 
 from flock.context import Context
-from flock.errors import BadOption, JournalError, printable
+from flock.errors import BadOption, BotsTaken, JournalError, printable
 from flock.events import Died, Event, NewJournal, Out
 from flock.journal import Command
 from flock.sheep.sheep import Sheep
+from flock.state import absolute
 from flock.threads.pool import thread_pool
 from flock.watch import Watch, snapshot
 
@@ -58,7 +59,7 @@ class Herd:
         pool = thread_pool(max(1, threads))
         self.tell(Out, sheep=len(flock), where=self._where(), first_in=self._first_in(flock))
         if self.context.journal.is_new:
-            self.tell(NewJournal, path=str(self.context.options.state_file.absolute()))
+            self.tell(NewJournal, path=str(absolute(self.context.options.journal)))
         if flock:
             self._map(pool, work, flock, on_home)
         else:
@@ -177,7 +178,7 @@ class Herd:
         1,000 sheep every 5 s, of 2,000 and more every 10 s.
         """
         now, wall = self.context.clock.now(), self.context.clock.wall()
-        self.context.journal.look_after(now)
+        self._give_up(self.context.journal.look_after(now))
         self.hand_over()
         if now < self._next_rounds:
             return
@@ -185,6 +186,20 @@ class Herd:
         for event in self._watch.listen(self.flock, now=now, wall=wall):
             self.context.events.tell(event)
         self.context.events.tell(snapshot(self.flock, self.dead, self._watch, now=now, wall=wall))
+
+    def _give_up(self, bots: Sequence[str]) -> None:
+        """Take the sheep of these bots out of the herd: another flock has them. Raises BotsTaken if no sheep is
+        left."""
+        lost = set(bots)
+        flock = [sheep for sheep in self.flock if not lost.isdisjoint(sheep.claimed)]
+        if not flock:
+            return
+        names = ", ".join(sheep.name for sheep in flock[:5]) + (", …" if len(flock) > 5 else "")
+        told = f"another flock runs {names} now: this one was not heard of for some seconds"
+        if len(flock) == len(self.flock):
+            raise BotsTaken(f"{told}, and has no bot left")
+        log.error("%s", told)
+        self.dismiss(flock)
 
     @property
     def is_penned(self) -> bool:
@@ -225,6 +240,7 @@ class Herd:
                 work(sheep)
             except BaseException as error:
                 self.dead[sheep.bot] = error
+                self.context.leave(sheep.claimed)
                 log.error("the thread of %s has ended", sheep.name, exc_info=error)
                 self.tell(Died, bot=sheep.name, why=printable(f"{type(error).__name__}: {error}"))
             if sheep.is_dismissed:
@@ -237,7 +253,8 @@ class Herd:
 
     def _first_in(self, flock: Sequence[Sheep]) -> float:
         now = self.context.clock.now()
-        return min((sheep.wake for sheep in flock if not sheep.is_paused), default=now) - now
+        first = min((sheep.wake for sheep in flock if not sheep.is_paused), default=now)
+        return max(0.0, first - now)  # the first sheep may have spoken already
 
 
 @contextmanager

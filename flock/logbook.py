@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from flock.errors import BadKeys, Problem
-from flock.journal import Journal, Noted, Record, open_journal
+from flock.journal import Journal, Noted, Record, find_journal
 from flock.observers.console import iso
 from flock.options import Options
 from flock.roster import Member, read_roster
@@ -60,9 +60,9 @@ class Logbook:
         self._folder = folder
         self._options = options
         self._names = names
-        self.path = options.state_file
+        self.path = options.journal
         self._journal: Journal | None = None
-        self._file: tuple[int, int] | None = None  # which one the journal is: device and inode
+        self._file: tuple[int, int] | None = None  # which one a journal in a file is: device and inode
         self._accounts: dict[str, str | None] | None = None  # of the journal's bots
         self._reached: dict[str, _Reached] = {}
         self._by_time: set[str] = set()  # the bots whose posts were once counted from an earlier one again
@@ -113,14 +113,17 @@ class Logbook:
 
     def _records(self) -> list[Record]:
         """Return what the journal knows of its bots now; nothing while there is no journal."""
-        try:
-            status = self.path.stat()
-        except FileNotFoundError:
-            return []
+        file: tuple[int, int] | None = None
+        if isinstance(self.path, Path):
+            try:
+                status = self.path.stat()
+            except FileNotFoundError:
+                return []
+            file = status.st_dev, status.st_ino
         if self._journal is None:
-            self._journal = open_journal(self.path, read_only=True)
-        self._file = status.st_dev, status.st_ino
-        return self._journal.bots()
+            self._journal = find_journal(self.path)
+        self._file = file
+        return self._journal.bots() if self._journal else []
 
     def _call(self, records: Sequence[Record]) -> None:
         """Find out which bots of the journal are those of the folder, unless that is known."""

@@ -11,7 +11,7 @@ import logging
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 import platformdirs
 
 from flock.errors import BadOption, printable
+from flock.state import Database, Where, parse_database, scheme_of
 from flock.units import DAY, HOUR, parse_seconds
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class Options:
 
     A field that is not given is None, which says "not said": `settle_options` replaces it. After that only those
     fields are None for which None means something: no `base_url` but the network's own, no `sheep` class but
-    Sheep, no cap, no `temperament` but the steadfast one, the platform's folder for `state`.
+    Sheep, no cap, no `temperament` but the steadfast one, a file in the platform's folder for `state`.
 
     `posts_per_day` caps each bot in any 24 hours, and `flock_posts_per_day` all of them together; the posts are
     spread over the day, unless `burst`. `temperament` is
@@ -78,7 +79,7 @@ class Options:
     dry_run: bool = _UNSAID
     base_url: str | None = None
     api: ApiVersion = _UNSAID
-    state: Path | None = None
+    state: Where | None = None
     sheep: str | None = None
     skip_bad: bool = _UNSAID
     seed: int = _UNSAID
@@ -111,9 +112,18 @@ class Options:
         return self.pasture or is_loopback(self.base_url or "")
 
     @property
+    def journal(self) -> Where:
+        """Where the journal is: as given, else in a file in the platform's state folder."""
+        return self.state if isinstance(self.state, Database) else self.state_file
+
+    @property
     def state_file(self) -> Path:
-        """The journal's file: as given, else in the platform's state folder."""
-        if self.state:
+        """The file beside which flock keeps what is not in the journal: that of the journal, unless it is in a
+        database. It has the name that a journal's file would have."""
+        if isinstance(self.state, Database):
+            if self.state.folder:
+                return self.state.folder / STATE_NAME
+        elif self.state:
             try:
                 return self.state.expanduser()
             except RuntimeError:
@@ -121,7 +131,9 @@ class Options:
         try:
             return platformdirs.user_state_path("flock") / STATE_NAME
         except RuntimeError:  # no HOME, and this user has no line in /etc/passwd
-            raise BadOption("no home directory to keep the journal in; give --state PATH or FLOCK_STATE") from None
+            what = "what flock keeps" if self.state else "the journal"
+            advice = "set HOME" if self.state else "give --state PATH or FLOCK_STATE"
+            raise BadOption(f"no home directory to keep {what} in; {advice}") from None
 
 
 def settle_options(
@@ -141,7 +153,15 @@ def settle_options(
     for layer in layers:
         said = {field.name: getattr(layer, field.name) for field in fields(Options)}
         found |= {name: value for name, value in said.items() if value is not None}
+    state, systemd = found.get("state"), _of_systemd(environment)
+    if isinstance(state, Database) and systemd and not state.folder:
+        found["state"] = replace(state, folder=Path(systemd))
     return Options(**found)
+
+
+def _of_systemd(environment: Mapping[str, str]) -> str:
+    """Return the folder that systemd made for the journal, the first of several; empty if there is none."""
+    return environment.get("STATE_DIRECTORY", "").split(":")[0]
 
 
 def read_environment(environment: Mapping[str, str]) -> Options:
@@ -156,7 +176,7 @@ def read_environment(environment: Mapping[str, str]) -> Options:
                 found[field.name] = PARSERS[field.name](text)
             except ValueError as error:
                 raise BadOption(f"{variable}: {error}") from None
-    if systemd := environment.get("STATE_DIRECTORY", "").split(":")[0]:
+    if systemd := _of_systemd(environment):
         found.setdefault("state", Path(systemd) / STATE_NAME)
     return Options(**found)
 
@@ -292,15 +312,17 @@ def parse_seed(value: str | int) -> int:
     return _whole(value, _SEED_BITS)
 
 
-def parse_state(text: str) -> Path:
-    """Return the journal's path.
+def parse_state(text: str) -> Where:
+    """Return where the journal is: a path, or a database for a URL.
 
-    Raises ValueError for a variable, since crontabs and units do not expand $HOME, and for a missing folder: it
-    may be a typo, and in a new folder every bot would start over.
+    Raises ValueError for another URL, for a variable, since crontabs and units do not expand $HOME, and for a
+    missing folder: it may be a typo, and in a new folder every bot would start over.
     """
     if text.startswith("$") or "${" in text:
         found = "a variable, which crontabs, units and env files do not replace"
         raise ValueError(f"expected a path, found {found}; write the path itself")
+    if scheme_of(text):
+        return parse_database(text)
     path = Path(text)
     try:
         folder = path.expanduser().parent

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -16,13 +16,14 @@ from typing import Any
 
 from flock import errors
 from flock.errors import BadPoem, Problem
-from flock.journal import WELL, Command, Condition, Noted, Place, Record, Standing, open_journal
+from flock.journal import WELL, Command, Condition, Noted, Place, Record, Standing, find_journal
 from flock.observers.console import iso
 from flock.options import Options
 from flock.poem import read_poem
 from flock.roster import Member, Roster, read_roster
 from flock.sheep.place import age_at, drawn_by, found_again
 from flock.sheep.sheep import STEADFAST
+from flock.state import Where, absolute
 from flock.temperament import Recitation, seed_of
 from flock.watch import UNANSWERED, has_gone_quiet
 
@@ -45,9 +46,11 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Process:
-    """A process that runs `bots` of the flock. `since` is a wall-clock time, or None if it is not known."""
+    """A process that runs `bots` of the flock. `since` is a wall-clock time, or None if it is not known; `host` is
+    the name of its machine, empty for this one."""
 
     pid: int
+    host: str = ""
     since: float | None
     bots: int
 
@@ -74,6 +77,7 @@ class Bot:
     advice: str = ""
     until: float | None = None
     pid: int | None = None
+    host: str = ""
     since: float | None = None
     paused: float | None = None
     age: float = 0.0
@@ -103,6 +107,7 @@ class Bot:
             "advice": self.advice,
             "until": _iso(self.until),
             "pid": self.pid,
+            "host": self.host or None,
             "since": _iso(self.since),
             "paused_since": _iso(self.paused),
             "age": round(self.age, 4),
@@ -128,7 +133,7 @@ class Overview:
     """
 
     at: float
-    journal: Path
+    journal: Where
     has_run: bool
     processes: tuple[Process, ...]
     bots: tuple[Bot, ...]
@@ -156,7 +161,8 @@ class Overview:
             "has_run": self.has_run,
             "running": bool(self.processes),
             "processes": [
-                {"pid": each.pid, "since": _iso(each.since), "bots": each.bots} for each in self.processes
+                {"pid": each.pid, "host": each.host or None, "since": _iso(each.since), "bots": each.bots}
+                for each in self.processes
             ],
             "posts_today": self.today,
             "dollars_today": {name: round(dollars, 4) for name, dollars in self.spent.items()},
@@ -175,13 +181,11 @@ def look_over(
     Raises BadKeys when there is no key file at all, BadOption for a name that no bot has, and JournalError when
     the journal cannot be read.
     """
-    path = options.state_file
     records: list[Record] = []
     tally: Mapping[str, Mapping[str, int]] = {}
-    if has_run := path.exists():
-        journal = open_journal(path, read_only=True)
-        records, tally = journal.bots(), journal.tally(midnight)
-        journal.close()
+    if journal := find_journal(options.journal):
+        with closing(journal):
+            records, tally = journal.bots(), journal.tally(midnight)
     roster = read_roster(folder, options, records).called(names)
     known = {record.bot: record for record in records}
     viewer = _Viewer(roster, options, now)
@@ -191,8 +195,8 @@ def look_over(
     )
     return Overview(
         at=now,
-        journal=path.absolute(),
-        has_run=has_run,
+        journal=absolute(options.journal),
+        has_run=journal is not None,
         processes=_processes(bots),
         bots=bots,
         problems=roster.problems,
@@ -200,12 +204,17 @@ def look_over(
 
 
 def _processes(bots: Sequence[Bot]) -> tuple[Process, ...]:
-    counts = Counter(bot.pid for bot in bots if bot.pid is not None)
-    since: dict[int | None, float | None] = {}
+    counts = Counter((bot.pid, bot.host) for bot in bots if bot.pid is not None)
+    since: dict[tuple[int | None, str], float] = {}
     for bot in bots:
         if bot.pid is not None and bot.since is not None:
-            since[bot.pid] = min(bot.since, since.get(bot.pid) or math.inf)
-    return tuple(Process(pid=pid, since=since.get(pid), bots=count) for pid, count in counts.most_common())
+            which = bot.pid, bot.host
+            since[which] = min(bot.since, since.get(which, math.inf))
+    return tuple(
+        Process(pid=pid, host=host, since=since.get((pid, host)), bots=count)
+        for (pid, host), count in counts.most_common()
+        if pid is not None
+    )
 
 
 class _Viewer:
@@ -240,6 +249,7 @@ class _Viewer:
             advice=_advice(standing) if why == standing.trouble else "",
             until=until,
             pid=record.holder,
+            host=record.host,
             since=record.since,
             paused=place.paused,
             age=age,

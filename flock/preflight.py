@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from flock.state import Where
 from flock.threads.slots import POSTS_AT_ONCE
 from flock.threads.stop import THREADS_A_PIPE
 from flock.units import format_seconds
@@ -65,13 +66,16 @@ def shortfalls(sheep: int, root: Path = Path("/"), *, pasture: bool = False) -> 
 
 
 def journal_troubles(
-    line_intervals: Iterable[float], keep: float, state: Path, root: Path = Path("/")
+    line_intervals: Iterable[float], keep: float, state: Where, root: Path = Path("/")
 ) -> Iterator[str]:
     """Yield a line if the posts of `keep` seconds take more room in the journal `state` than its disk has, and
     one if that disk is another machine's.
 
     `line_intervals` are those of the sheep, in seconds. The rests between recitations are not counted.
+    A database is its server's to watch.
     """
+    if not isinstance(state, Path):
+        return
     kind = _file_system(state, root)
     if kind in _OF_NETWORKS:
         yield (

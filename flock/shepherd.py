@@ -197,7 +197,7 @@ class Shepherd(SimpleShepherd):
         options, intervals = self.context.options, [sheep.line_interval for sheep in self.all_sheep]
         of_machine = shortfalls(len(intervals), pasture=self.context.networks.has_pasture)
         keep = options.keep_history
-        of_disk = () if options.dry_run else journal_troubles(intervals, keep, options.state_file)
+        of_disk = () if options.dry_run else journal_troubles(intervals, keep, options.journal)
         for line in (*of_machine, *of_disk):
             log.warning("%s", line)
 
@@ -271,7 +271,9 @@ class Shepherd(SimpleShepherd):
                 self.herd.join(runsheep, added, on_home=self._tell_home)
         except BadOption as error:  # the machine allows no more threads
             log.error("%s", error)
-            self.context.journal.release([name for sheep in added for name in sheep.claimed])
+            names = [name for sheep in added for name in sheep.claimed]
+            self.context.leave(names)
+            self.context.journal.release(names)
             bad, added = bad + len(added), ()
         for sheep, renewal in changes.renewed:
             sheep.renew(renewal)

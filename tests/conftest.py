@@ -21,6 +21,7 @@ settings.register_profile("flock", deadline=None, max_examples=60)
 settings.load_profile("flock")
 
 if TYPE_CHECKING:
+    from tests.postgres import PostgresServer
     from tests.world import World
 
 for _number in (
@@ -133,3 +134,16 @@ def make_world(tmp_path: Path) -> Callable[..., World]:
 def world(make_world: Callable[..., World]) -> World:
     """Return a world with an empty folder of keys."""
     return make_world()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """Return a PostgreSQL server of this process' tests."""
+    from tests.postgres import PostgresServer
+
+    server = PostgresServer()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.close()

@@ -21,6 +21,7 @@ from flock.options import (
     read_environment,
     settle_options,
 )
+from flock.state import Database
 from flock.temperament import TEMPERAMENTS
 
 READ = [
@@ -285,6 +286,20 @@ def test_the_state_is_where_it_was_told_to_be(monkeypatch: pytest.MonkeyPatch, t
     assert Path("/var/lib/flock/flock.db") == settle_options(environment=systemd).state_file
     given = settle_options({"state": Path("~/mine.db")}, environment=systemd)
     assert tmp_path / "mine.db" == given.state_file
+
+
+def test_a_state_may_be_a_database(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Files that lie beside a journal in a file are then in systemd's state directory, or the user's folder."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    url = "postgresql://flock:sesame@db.example/flock"
+    by_variable = settle_options(environment={"FLOCK_STATE": url})
+    given = settle_options({"state": Database(url)}, environment={"STATE_DIRECTORY": "/var/lib/flock"})
+
+    assert "postgresql://db.example/flock" == str(by_variable.journal) == str(given.journal)
+    assert tmp_path in by_variable.state_file.parents
+    assert Path("/var/lib/flock/flock.db") == given.state_file
+    assert "sesame" not in f"{by_variable!r} {given!r}"
 
 
 def test_a_home_that_is_nobodys_is_a_bad_option() -> None:

@@ -11,9 +11,11 @@ import click
 from flock.cli import options
 from flock.cli.exits import EXIT_CODES, NamedExits
 from flock.cli.times import clock
+from flock.errors import BadOption
 
 if TYPE_CHECKING:
     from flock.journal.copies import Copy, Restored
+    from flock.options import Options
 
 _AGAIN = "X refuses a text that it has still in mind, and the bot skips it; other networks show it a second time"
 
@@ -30,7 +32,7 @@ def backup(file: Path, *, force: bool, as_json: bool, **given: Any) -> None:
     on Bluesky: without them, each signs in again.
     """
     with NamedExits():
-        path = options.chosen(given).state_file
+        path = _file(options.chosen(given), "pg_dump -Fc")
         from flock.journal.copies import back_up  # noqa: PLC0415 - sqlite3, which --help can do without
 
         copy = back_up(path, file, force=force)
@@ -55,7 +57,7 @@ def restore(file: Path, *, force: bool, as_json: bool, **given: Any) -> None:
     other networks do not. If the journal that is there knows of such posts, it is replaced only with --force.
     """
     with NamedExits():
-        path = options.chosen(given).state_file
+        path = _file(options.chosen(given), "pg_restore --clean")
         from flock.journal.copies import restore as restore_copy  # noqa: PLC0415
 
         restored = restore_copy(file, path, force=force)
@@ -66,6 +68,13 @@ def restore(file: Path, *, force: bool, as_json: bool, **given: Any) -> None:
             return
         for line in _told(restored, path):
             _say(line)
+
+
+def _file(chosen: Options, program: str) -> Path:
+    """Return the journal's file. Raises BadOption for a journal in a database, and names the program for it."""
+    if isinstance(chosen.journal, Path):
+        return chosen.journal
+    raise BadOption(f"--state {chosen.journal}: copies of a database are its server's affair; use {program}")
 
 
 def _told(restored: Restored, path: Path) -> list[str]:

@@ -13,6 +13,7 @@ from flock.errors import BadOption
 
 if TYPE_CHECKING:
     from flock.events import Listener
+    from flock.journal.groups import GroupCommit
     from flock.observers.metrics import Metrics
     from flock.shepherd import Shepherd
 
@@ -77,11 +78,9 @@ class Observers:
 
     def watch(self, shepherd: Shepherd) -> None:
         """Measure what no event tells of: the commits of the journal."""
-        from flock.journal import SqliteJournal  # noqa: PLC0415 - --help can do without
-
-        journal = shepherd.context.journal
-        if self._metrics and isinstance(journal, SqliteJournal):
-            journal.commits.measure(self._metrics.committed)
+        commits: GroupCommit | None = getattr(shepherd.context.journal, "commits", None)  # not of a dry run's
+        if self._metrics and commits:
+            commits.measure(self._metrics.committed)
 
     def close(self) -> bool:
         """Send what is left and stop serving; return whether all was sent within some seconds."""

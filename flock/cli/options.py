@@ -90,7 +90,9 @@ pasture = option("pasture", "", "Post to an embedded practice server; nothing re
 practice = option("pasture", "", "As with `flock run --pasture`: the bots practise.")
 base_url = option("base_url", "URL", "Root URL of the network's API.  [default: https://api.x.com]")
 state = option(
-    "state", "PATH", "Path of the journal.  [default: flock.db in systemd's or the platform's state folder]"
+    "state",
+    "PATH",
+    "Path of the journal, or postgresql://…  [default: flock.db in systemd's or the platform's state folder]",
 )
 yes_really = option("yes_really", "", "Allow an interval of 0 on a real network: all lines of a poem at once.")
 posts_per_day = option("posts_per_day", "N", "Cap each bot's posts in any 24 hours, and spread them over the day.")

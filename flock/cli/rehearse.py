@@ -134,8 +134,12 @@ def rehearse(
         for note in rehearsal.notes:
             log.warning("%s", note)
         if not rehearsal.has_places:
-            what = "no place of these bots yet" if chosen.state_file.exists() else "there is no journal yet"
-            log.warning("%s: %s; each bot begins at its first line", chosen.state_file, what)
+            from flock.journal import MemoryJournal  # noqa: PLC0415
+
+            what = (
+                "there is no journal yet" if isinstance(journal, MemoryJournal) else "no place of these bots yet"
+            )
+            log.warning("%s: %s; each bot begins at its first line", chosen.journal, what)
         one_recitation = at_age is not None and not days and not posts
         seconds = None if posts or one_recitation else DAY * (days or (1 if from_here else 30))
         events = rehearsal.play(
@@ -157,11 +161,9 @@ def rehearse(
 
 def _open_here(chosen: Options, opened: ExitStack) -> Journal:
     """Return the journal, to be read only; or an empty one where there is none yet."""
-    from flock.journal import MemoryJournal, open_journal  # noqa: PLC0415
+    from flock.journal import MemoryJournal, find_journal  # noqa: PLC0415
 
-    if not chosen.state_file.exists():
-        return MemoryJournal()
-    return opened.enter_context(closing(open_journal(chosen.state_file, read_only=True)))
+    return opened.enter_context(closing(find_journal(chosen.journal) or MemoryJournal()))
 
 
 def _tallied(events: Iterator[Event], rehearsal: Rehearsal, draw: Any, *, as_json: bool, quiet: bool) -> Tally:

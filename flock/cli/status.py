@@ -78,13 +78,18 @@ def _print(overview: Overview, *, in_full: bool) -> None:
         click.echo(harmless(f"left out: {line}"), err=True)
 
 
+def _on(host: str) -> str:
+    """Return where a process of another machine runs, in words."""
+    return f" on {host}" if host else ""
+
+
 def _head(overview: Overview) -> Iterator[str]:
     if not overview.has_run:
         yield f"no flock has run with this journal yet: {overview.journal}"
         return
     for each in overview.processes:
         since = f" since {clock(each.since, overview.at)}" if each.since else ""
-        yield f"running: process {each.pid}{since}, {_count(each.bots, 'bot')}"
+        yield f"running: process {each.pid}{_on(each.host)}{since}, {_count(each.bots, 'bot')}"
     if not overview.processes:
         yield "not running"
     states = Counter(bot.state.value for bot in overview.bots)
@@ -140,7 +145,7 @@ def _facts(bot: Bot, now: float) -> Iterator[tuple[str, str]]:
         yield "do", bot.advice
     if bot.pid:
         began = f", since {clock(bot.since, now)}" if bot.since else ""
-        yield "process", f"{bot.pid}{began}"
+        yield "process", f"{bot.pid}{_on(bot.host)}{began}"
     yield "age", f"{bot.age:.2f} recitations, {_count(bot.posts, 'post')}"
     yield "line", f"{bot.line} of {bot.lines or 'an unknown number'}"
     if bot.said:

@@ -61,11 +61,15 @@ def tell(keys: Path, *, words: Sequence[str], everyone: bool, as_json: bool, **g
         raise click.UsageError("expected the names of bots, or --all" + (", not both" if names else ""))
     with NamedExits():
         chosen = options.chosen(given)
-        if chosen.dry_run or not chosen.state_file.exists():
+        from flock.journal import find_journal  # noqa: PLC0415 - sqlite3, which --help can do without
+
+        found = None if chosen.dry_run else find_journal(chosen.journal)
+        if found is None:
             raise BadOption(
-                f"there is no journal at {chosen.state_file}, in which bots could be told something: "
+                f"there is no journal at {chosen.journal}, in which bots could be told something: "
                 "check --state, or let the flock run first"
             )
+        found.close()
         from flock.context import open_context  # noqa: PLC0415
         from flock.events import Events  # noqa: PLC0415
         from flock.observers.logs import log_to_stderr  # noqa: PLC0415

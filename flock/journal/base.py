@@ -188,9 +188,10 @@ def in_order(found: Iterable[Noted]) -> list[Noted]:
 class Record(NamedTuple):
     """All that the journal knows of one bot, except for its earlier posts.
 
-    `kept` is what `Journal.read` returns. `said` is the latest post that was made or may have been, if the journal
-    still has it. `holder` is the process that runs the bot at this moment, or None; `since` is the wall-clock time
-    at which it began to, if that is known. `commands` are those that it has not obeyed yet.
+    `kept` is what `Journal.read` returns. `said` is the latest post that was made or may have been, if the
+    journal still has it. `holder` is the process that runs the bot now, or None; `since` is the wall-clock time
+    at which it began to, if that is known, and `host` its machine, empty for this one. `commands` are those that
+    it has not obeyed yet.
     """
 
     bot: str
@@ -199,6 +200,7 @@ class Record(NamedTuple):
     said: Noted | None = None
     holder: int | None = None
     since: float | None = None
+    host: str = ""
     commands: tuple[Command, ...] = ()
 
 
@@ -301,8 +303,24 @@ class Journal(Protocol):
     def tally(self, since: float) -> dict[str, dict[str, int]]:
         """Return how often each bot has posted each text since then, or may have: by bot, then by text."""
 
-    def look_after(self, now: float) -> None:
-        """Do what is due while a flock runs; called about once a second with steady time. Raises nothing."""
+    def is_taken_over(self, bot: str) -> bool:
+        """Return whether the claimed bot's last flock may still run, and its last post be under way: it was frozen
+        or cut off, so that it did not give the bot back, and nobody knows whether it has ended."""
+
+    def may_post(self, bot: str) -> bool:
+        """Return whether the bot is surely this journal's at this moment, so that a post may be sent."""
+
+    def limit(self, posts: int) -> None:
+        """Cap the posts of all flocks that share the journal, in any 24 hours: `intend` raises DailyLimit then.
+
+        Where flocks do not share a journal, it does nothing: a flock caps itself.
+        """
+
+    def look_after(self, now: float) -> Sequence[str]:
+        """Do what is due while a flock runs; called about once a second with steady time. Raises nothing.
+
+        Return the bots that another flock has taken since the last call: nothing can be written about them.
+        """
 
     def close(self) -> None:
         """Flush what was written, and free the claims. May be called again."""

@@ -159,8 +159,20 @@ class MemoryJournal:
                 counts.setdefault(post.bot, Counter())[post.text] += 1
         return {bot: dict(texts) for bot, texts in counts.items()}
 
-    def look_after(self, now: float) -> None:
+    def is_taken_over(self, bot: str) -> bool:
+        del bot
+        return False
+
+    def may_post(self, bot: str) -> bool:
+        del bot
+        return True
+
+    def limit(self, posts: int) -> None:
+        """Do nothing: no other flock has this journal."""
+
+    def look_after(self, now: float) -> Sequence[str]:
         del now
+        return ()
 
     def close(self) -> None:
         self._kept.clear()

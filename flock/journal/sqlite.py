@@ -393,10 +393,23 @@ class SqliteJournal:
     def tally(self, since: float) -> dict[str, dict[str, int]]:
         return self._ask(lambda connection: looks.tally(connection, since))
 
-    def look_after(self, now: float) -> None:
+    def is_taken_over(self, bot: str) -> bool:
+        """Return False: the kernel frees a bot when its flock has ended, and not before."""
+        del bot
+        return False
+
+    def may_post(self, bot: str) -> bool:
+        """Return True: no other flock takes a bot while this one runs."""
+        del bot
+        return True
+
+    def limit(self, posts: int) -> None:
+        """Do nothing: a flock caps itself."""
+
+    def look_after(self, now: float) -> Sequence[str]:
         """See `Journal.look_after`. A change of the files is logged, and every write fails until it is undone."""
         if self._is_read_only or self._is_closed or self._pid != os.getpid():
-            return
+            return ()
         try:
             change = self._custody.find_change()
         except OSError as error:
@@ -404,6 +417,7 @@ class SqliteJournal:
         self._note(change)
         if not change:
             self._checkpoints.make(now)
+        return ()
 
     def _note(self, change: str) -> None:
         if change and change != self._change:

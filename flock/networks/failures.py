@@ -24,6 +24,7 @@ from urllib3.exceptions import (
 )
 
 from flock.errors import NetworkError, OutcomeUnknown, Unavailable
+from flock.networks.permission import Withheld
 
 
 class TooLarge(http.client.HTTPException):
@@ -58,6 +59,7 @@ _NOT_SENT: tuple[tuple[type[BaseException], str], ...] = (
     (requests.exceptions.MissingSchema, "is not a usable address"),
     (LocationParseError, "is not a usable address"),
     (EmptyPoolError, "keeps all connections busy"),
+    (Withheld, "was not asked: this flock may have lost the bot to another one"),
 )
 _TUNNEL = re.compile(r"Tunnel connection failed: (\d+)")
 

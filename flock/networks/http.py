@@ -39,6 +39,7 @@ from urllib3.poolmanager import PoolManager
 from urllib3.util import Timeout
 
 from flock.clock import boot_time
+from flock.networks import permission
 from flock.networks.environment import proxies_for, tls_context
 from flock.networks.failures import TooLarge, Unreached, failure
 from flock.threads.slots import POSTS_AT_ONCE
@@ -525,6 +526,9 @@ class BoundedConnection(HTTPConnection):
         try:
             super().request(*args, **kwargs)
             content, self._gathered = b"".join(self._gathered), None
+            if self.sock is None:
+                self.connect()
+            permission.ask()
             super().send(content)
         finally:
             self._gathered = None

@@ -284,8 +284,16 @@ class Networks:
         from flock.networks.kept import KeptFile  # noqa: PLC0415
 
         if self._kept is None:
+            self._make_folder()
             self._kept = KeptFile(self._kept_path)
         return self._kept
+
+    def _make_folder(self) -> None:
+        """Make the folder of the files that lie beside the journal, unless the journal in a file has made it."""
+        if not isinstance(self._options.journal, Path):
+            from flock.journal.files import make_folder  # noqa: PLC0415
+
+            make_folder(self._options.state_file.parent)
 
     @property
     def _kept_path(self) -> Path:
@@ -322,6 +330,7 @@ class Networks:
 
         with self._lock:
             if self._pasture is None:
+                self._make_folder()
                 self._pasture = Pasture((), state=self._options.state_file.with_name("pasture.db"))
                 self._pasture.start()
             return self._pasture.url, self._pasture.admit_bot(key, self._practice_names.of(key))

@@ -13,6 +13,7 @@ from flock.errors import NetworkError, OutcomeUnknown, printable
 from flock.events import Event, Said, Skipped, Unsure
 from flock.journal import WELL, Command, Condition, Journal, Outcome, Place, Settlement, Standing
 from flock.networks.base import Intent, Network, Post, Reply, is_same_text
+from flock.networks.permission import only_while
 from flock.sheep import recovery
 from flock.sheep.recovery import REFUSAL, Asked, Verdict, is_blamed, is_from_then, is_newer, verdict
 from flock.sheep.standing import shifted
@@ -32,7 +33,8 @@ class Delivery:
     steady time.
 
     `network` may be replaced by another connection of the same account, and `name` by the account's new name.
-    `tell` is called with an event for each post that has ended, exactly once; `ended` counts them.
+    `tell` is called with an event for each post that has ended, exactly once; `ended` counts them. `sent` is the
+    steady time at which the network was last asked to make the post under way.
     """
 
     __slots__ = (
@@ -47,6 +49,7 @@ class Delivery:
         "name",
         "network",
         "place",
+        "sent",
     )
 
     def __init__(
@@ -70,20 +73,24 @@ class Delivery:
         self._owed: tuple[Settlement, Place, Event] | None = None  # what the journal could not write yet
         self.resume(place)
 
-    def resume(self, place: Place, until: float = 0.0) -> None:
+    def resume(self, place: Place, until: float = 0.0, *, is_taken_over: bool = False) -> None:
         """Go on at `place`. A post that another process has begun is looked for when it has had time to land.
 
         `until` is the steady time before which that process would not have tried again, if it saw the post fail;
-        else its request may have been under way when it was killed, and when that was is not known.
+        else its request may have been under way when it was killed, and when that was is not known. With
+        `is_taken_over` that process may have sent it just now (see `Journal.is_taken_over`).
         """
         self.place = place
         now, wall = self._clock.now(), self._clock.wall()
         sent = wall if place.intended is None else place.intended
         may_be_under_way = wall - sent < recovery.UNDER_WAY
         wait = max(0.0, until - now) if until else recovery.LANDING * may_be_under_way
+        if is_taken_over:
+            wait = recovery.LANDING
         self._landed = now + min(recovery.LANDING, wait)
         since = wall if place.intended is None else self._intent().at
         self._begun = now - (wall - since) if since <= wall else -math.inf
+        self.sent = self._begun
 
     @property
     def looks_at(self) -> float:
@@ -180,6 +187,7 @@ class Delivery:
     def _post(self, text: str, asked: Asked, held: float) -> tuple[str | None, Outcome, str]:
         """Post `text`; return the post's id, how it ended, and why. Raises what is to be tried again later."""
         place = self.place
+        self.sent = self._clock.now()
         try:
             post = self._made(text)
         except NetworkError as error:
@@ -202,7 +210,8 @@ class Delivery:
 
     def _made(self, text: str) -> Post:
         try:
-            return self.network.post(text, self._intent())
+            with only_while(lambda: self._journal.may_post(self.bot)):
+                return self.network.post(text, self._intent())
         finally:
             self._landed = self._clock.now() + recovery.LANDING
 

@@ -24,6 +24,7 @@ from flock.journal import (
     SqliteJournal,
     Standing,
     Verb,
+    open_journal,
 )
 from flock.journal.base import in_order
 
@@ -95,10 +96,16 @@ STANDINGS = st.builds(
 )
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "postgresql"])
 def journal(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Journal]:
     """Return a fresh journal of each kind, on which two bots are claimed."""
-    fresh: Journal = MemoryJournal() if request.param == "memory" else SqliteJournal(tmp_path / "flock.db")
+    fresh: Journal
+    if request.param == "memory":
+        fresh = MemoryJournal()
+    elif request.param == "sqlite":
+        fresh = SqliteJournal(tmp_path / "flock.db")
+    else:
+        fresh = open_journal(request.getfixturevalue("postgres").new_database())
     with closing(fresh):
         fresh.claim([DOLLY, EWE])
         yield fresh

@@ -109,7 +109,6 @@ def test_a_journal_is_opened_by_path_or_url(path: Path, form: str) -> None:
 @pytest.mark.parametrize(
     "where",
     [
-        "postgresql://flock:sesame@db/flock",
         "mysql://flock:sesame@db/flock",
         "sqlite://flock.db",
         "sqlite://",
