@@ -454,7 +454,7 @@ class Sheep:
         if self._pace.is_spread:
             raise CapReached(self._pace.why, until=again)
         until = again - now + self.context.clock.wall()
-        raise DailyLimit("the posts that it may make in a day are made", until=until)
+        raise DailyLimit("the posts of the day are made", until=until)
 
     def _wait_for_its_time(self, reached: CapReached) -> None:
         """Put the line off. The cap is the operator's own, so that this is no trouble, and the sheep not quiet."""
