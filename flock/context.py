@@ -60,6 +60,12 @@ class Context:
         self.journal.claim(list(accounts), {bot: account for bot, account in accounts.items() if account})
         self.bots.update(accounts)
 
+    def leave(self, bots: Iterable[str]) -> None:
+        """Leave the shares of these bots, of the flock's posts a day, to the others."""
+        if self.allowance is not None:
+            for bot in bots:
+                self.allowance.forget(bot)
+
     def close(self) -> None:
         """Close the connections and the journal."""
         self.networks.close()

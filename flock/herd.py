@@ -240,6 +240,7 @@ class Herd:
                 work(sheep)
             except BaseException as error:
                 self.dead[sheep.bot] = error
+                self.context.leave(sheep.claimed)
                 log.error("the thread of %s has ended", sheep.name, exc_info=error)
                 self.tell(Died, bot=sheep.name, why=printable(f"{type(error).__name__}: {error}"))
             if sheep.is_dismissed:
@@ -252,7 +253,8 @@ class Herd:
 
     def _first_in(self, flock: Sequence[Sheep]) -> float:
         now = self.context.clock.now()
-        return min((sheep.wake for sheep in flock if not sheep.is_paused), default=now) - now
+        first = min((sheep.wake for sheep in flock if not sheep.is_paused), default=now)
+        return max(0.0, first - now)  # the first sheep may have spoken already
 
 
 @contextmanager

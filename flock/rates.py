@@ -88,15 +88,26 @@ def posts_a_day(posts: float, seconds: float, cap: float | None = None) -> float
     return steady if cap is None else min(steady, cap)
 
 
-def under_one_cap(rates: Sequence[float], cap: float | None) -> list[float]:
+def under_one_cap(rates: Sequence[float], cap: float | None, most: Sequence[float] | None = None) -> list[float]:
     """Return the rates of bots that share a cap: in proportion, where they are more than it together.
 
-    Bots with an infinite rate share the cap among them, since they leave nothing to the others.
+    `most` are the most that each bot makes, by a cap of its own; what it leaves is for the others. Bots with an
+    infinite rate share the cap among them, since they leave nothing to those with a finite one.
     """
-    total = math.fsum(rates)
-    if cap is None or total <= cap:
-        return [*rates]
-    if math.isinf(total):
-        endless = sum(map(math.isinf, rates))
-        return [cap / endless if math.isinf(rate) else 0.0 for rate in rates]
-    return [rate * cap / total for rate in rates]
+    found = [*(rates if most is None else most)]
+    if cap is None or math.fsum(found) <= cap:
+        return found
+    left, sharing = float(cap), set(range(len(found)))
+    while sharing:
+        endless = any(math.isinf(rates[bot]) for bot in sharing)
+        weights = {bot: float(math.isinf(rates[bot])) if endless else rates[bot] for bot in sharing}
+        total = math.fsum(weights.values())
+        shares = {bot: left * weight / total for bot, weight in weights.items()} if total else weights
+        full = {bot for bot, share in shares.items() if share > found[bot]}
+        if not full:
+            for bot, share in shares.items():
+                found[bot] = share
+            break
+        left -= math.fsum(found[bot] for bot in full)
+        sharing -= full
+    return found

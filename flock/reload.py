@@ -115,6 +115,7 @@ class Reload:
                 flock.append(self._raise_sheep(key))
             except Exception as error:  # noqa: BLE001 - of one bot alone; the others are not concerned
                 problems += _problems(key, error)
+                context.leave([context.bot(key)])
                 context.journal.release([context.bot(key)])
         return flock, problems
 

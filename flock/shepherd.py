@@ -274,7 +274,9 @@ class Shepherd(SimpleShepherd):
                 self.herd.join(runsheep, added, on_home=self._tell_home)
         except BadOption as error:  # the machine allows no more threads
             log.error("%s", error)
-            self.context.journal.release([name for sheep in added for name in sheep.claimed])
+            names = [name for sheep in added for name in sheep.claimed]
+            self.context.leave(names)
+            self.context.journal.release(names)
             bad, added = bad + len(added), ()
         for sheep, renewal in changes.renewed:
             sheep.renew(renewal)

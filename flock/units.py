@@ -61,5 +61,8 @@ def format_seconds(seconds: float) -> str:
 
 
 def roughly(seconds: float) -> str:
-    """Return `seconds` as a short text for people; ten minutes or more are rounded to whole minutes."""
+    """Return `seconds` as a short text for people; ten minutes or more are rounded to whole minutes, and two hours
+    or more to tenths of an hour."""
+    if seconds >= 2 * HOUR:
+        return format_seconds(round(seconds / HOUR, 1) * HOUR)
     return format_seconds(seconds if seconds < 10 * MINUTE else round(seconds / MINUTE) * MINUTE)

@@ -3,7 +3,8 @@
     python -I -B scripts/_venv.py ROOT VENV STAGE COMMAND [ARGUMENT...]
 
 scripts/flock and scripts/test start this when their own quick look finds the environment wanting. It needs
-nothing but the standard library. A second start waits on a lock, which the kernel drops with its holder.
+nothing but the standard library. A second start waits on a lock, which the kernel drops with its holder. A user
+who may only read the environment needs no lock: it is up to date, or that user cannot use it.
 
 A stage (see STAGES) is done when its stamp, written last, says what it was made for and from. An empty stamp is
 a stage that was begun and never finished: nothing in the environment is trusted then, and it is made anew.
@@ -18,6 +19,7 @@ import fcntl
 import functools
 import importlib.util
 import os
+import pwd
 import shutil
 import signal
 import subprocess
@@ -101,10 +103,30 @@ class Venv:
         return self.whose + b"".join(file.read_bytes() for file in files)
 
     def is_current(self, stage: str) -> bool:
+        return os.access(self.python, os.X_OK) and self.is_stamped(stage)
+
+    def is_stamped(self, stage: str) -> bool:
         try:
-            return os.access(self.python, os.X_OK) and self.stamp(stage).read_bytes() == self.wanted(stage)
+            return self.stamp(stage).read_bytes() == self.wanted(stage)
         except FileNotFoundError:
             return False
+
+    def is_only_to_be_read(self) -> bool:
+        """Whether it is there, and this user may not change it: another user's, or on a disk that is read-only."""
+        lock = self.path / LOCK
+        mine = os.access(self.path, os.W_OK) and (os.access(lock, os.W_OK) or not lock.exists())
+        return self.path.is_dir() and not mine
+
+    def why_unusable(self, stage: str) -> str:
+        """Why a user who may only read it cannot use it, and what to do; empty if it is up to date."""
+        if all(self.is_current(each) for each in stages_to(stage)):
+            return ""
+        own = "or name a folder of your own in FLOCK_VENV"
+        if all(self.is_stamped(each) for each in stages_to(stage)):
+            python = os.path.realpath(self.python)
+            return f"this user may not run {python}; make it anew with another FLOCK_PYTHON, {own}"
+        script = self.root / "scripts" / stage
+        return f"it is not up to date; run {script} --version as its owner, {owner_of(self.path)}, {own}"
 
     def is_sound(self) -> bool:
         """Whether it can be brought up to date in place: its own, whole, and its Python runs and is new enough."""
@@ -122,7 +144,7 @@ class Venv:
 
     def bring_up(self, stage: str, run: Run) -> None:
         """Do the stages up to `stage` that are not current. `run` runs a command, or raises CannotSetUp."""
-        stages = STAGES[: STAGES.index(stage) + 1]
+        stages = stages_to(stage)
         stale = [each for each in stages if not self.is_current(each)]
         if not stale:
             return
@@ -174,6 +196,19 @@ class Venv:
                     yield lock.fileno()
                     return
             self.path.mkdir(parents=True, exist_ok=True)
+
+
+def stages_to(stage: str) -> tuple[str, ...]:
+    """That stage and those before it."""
+    return STAGES[: STAGES.index(stage) + 1]
+
+
+def owner_of(path: Path) -> str:
+    owner = path.stat().st_uid
+    try:
+        return pwd.getpwuid(owner).pw_name
+    except KeyError:
+        return f"user {owner}"
 
 
 def python_to_link_to() -> Path:
@@ -243,9 +278,13 @@ def main(root: str, venv: str, stage: str, *command: str) -> int:
         signal.signal(signal.SIGTERM, stop)
     environment = Venv(root=Path(root), path=Path(venv))
     try:
-        refuse_a_python_without_venv()
-        with environment.locked() as lock:
-            environment.bring_up(stage, functools.partial(run_holding, lock))
+        if environment.is_only_to_be_read():
+            if why := environment.why_unusable(stage):
+                raise CannotSetUp(f"cannot use {environment.path}: {why}")
+        else:
+            refuse_a_python_without_venv()
+            with environment.locked() as lock:
+                environment.bring_up(stage, functools.partial(run_holding, lock))
         os.execv(command[0], command)
     except CannotSetUp as error:
         say(str(error))

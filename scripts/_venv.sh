@@ -25,7 +25,7 @@ find_python() {
 # is_current STAGE: the stamp says what _venv.py's Venv.wanted() says.
 is_current() {
     { printf '%s\n%s\n' "$root" "$venv" && cat "$root/pyproject.toml" "$root/requirements/pip.txt" "$root/requirements/$1.txt"; } 2>/dev/null |
-        cmp -s - "$venv/.$1.stamp"
+        cmp -s - "$venv/.$1.stamp" 2>/dev/null
 }
 
 # become STAGE PROGRAM [ARGUMENT...]: PROGRAM is one of those in the environment's bin, or the path of another.

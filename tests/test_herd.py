@@ -13,6 +13,7 @@ from flock.errors import BotsTaken, RateLimited, Suspended, Unavailable
 from flock.events import Died, GoneQuiet, Out, Rounds
 from flock.herd import Herd, patient_threads
 from flock.journal import MemoryJournal
+from flock.options import Options
 from flock.sheep.sheep import Sheep
 from tests.conftest import TIMEOUT
 from tests.world import START, World
@@ -45,6 +46,15 @@ def test_the_start_is_spread(herd: Herd) -> None:
     herd.spread()
 
     assert [0, 0.05, 0.1, 0.15] == pytest.approx(sorted(sheep.wake - START for sheep in herd.flock))
+
+
+def test_a_first_line_that_is_overdue_is_due_at_once(world: World, herd: Herd) -> None:
+    """The event of the start tells how long it is to the first line: not less than no time."""
+    world.clock.advance_to(START + 100)
+
+    run(herd, Sheep.start_afresh)
+
+    assert [0.0] == [event.first_in for event in world.told(Out) if isinstance(event, Out)]
 
 
 def test_the_seed_decides_the_order_of_the_start(world: World, herd: Herd) -> None:
@@ -141,6 +151,22 @@ def test_a_sheep_that_asks_for_the_end_ends_its_own_thread(world: World, error: 
     assert {"x:dolly"} == set(herd.dead)
     assert (0, False) == (herd.under_way, herd.flock[0].busy)
     assert [] == world.stage().tries
+
+
+def test_a_sheep_whose_thread_has_ended_leaves_its_share_to_the_others(make_world: Callable[..., World]) -> None:
+    """Of the flock's posts a day."""
+    world = make_world(options=Options(flock_posts_per_day=20))
+    herd = Herd([world.raise_sheep(name) for name in ("ann", "ben")], world.context)
+    assert world.context.allowance
+    assert 10.0 == world.context.allowance.share
+
+    def work(sheep: Sheep) -> None:
+        if sheep.name == "ben":
+            raise ZeroDivisionError
+
+    run(herd, work)
+
+    assert 20.0 == world.context.allowance.share
 
 
 def test_dead_sheep_do_not_feed_the_watchdog(world: World, herd: Herd) -> None:

@@ -102,6 +102,25 @@ def test_bots_share_a_cap_in_proportion(rates: list[float], cap: int | None) -> 
     assert sum(shared) == pytest.approx(min(sum(rates), math.inf if cap is None else cap))
 
 
+@given(st.lists(st.tuples(st.floats(0, 1e6), st.floats(0, 1)), min_size=1), st.integers(0, 1000))
+def test_no_bot_gets_more_than_its_own_cap_and_what_it_leaves_is_shared(
+    bots: list[tuple[float, float]], cap: int
+) -> None:
+    """All together get the cap, or as much as their own caps allow."""
+    rates, most = [rate for rate, _ in bots], [rate * share for rate, share in bots]
+
+    shared = under_one_cap(rates, cap, most)
+
+    assert all(mine <= own * (1 + 1e-9) for mine, own in zip(shared, most, strict=True))
+    assert sum(shared) == pytest.approx(min(sum(most), cap), rel=1e-6, abs=1e-6)
+
+
+def test_a_bot_with_a_cap_of_its_own_is_not_pressed_further_by_the_others() -> None:
+    """It makes its posts as fast as they do, and then stops."""
+    assert [20.0, 40.0, 40.0] == under_one_cap([1000.0] * 3, 100, [20.0, 1000.0, 500.0])
+    assert [10.0, 20.0, 20.0] == under_one_cap([math.inf] * 3, 50, [10.0, math.inf, math.inf])
+
+
 def test_a_bot_without_intervals_takes_what_a_shared_cap_leaves() -> None:
     assert [0.0, 25.0, 25.0] == under_one_cap([10.0, math.inf, math.inf], 50)
 

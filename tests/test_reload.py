@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 from collections.abc import Callable
@@ -168,6 +169,24 @@ class TestWhatHasChanged:
         renew(world, ann)
 
         assert ("anna", 2, "x:ann") == (ann.name, ann.tot_tweet_tracker, ann.bot)
+
+    def test_a_sheep_that_cannot_be_made_takes_no_share_of_the_flocks_posts(
+        self, make_world: Callable[..., World]
+    ) -> None:
+        """The class of a user fails when the rest is done."""
+        world = make_world(options=Options(flock_posts_per_day=20))
+        world.raise_sheep("ann")
+
+        def raise_sheep(key: Key) -> Sheep:
+            Sheep(key.file, 60, 600, key=key, context=world.context)
+            raise ZeroDivisionError
+
+        world.anew()
+        changes = Reload(world.folder, world.context, raise_sheep, lambda _: None, lambda _: ()).find([])
+
+        assert [] == [*changes.added]
+        assert world.context.allowance
+        assert math.inf == world.context.allowance.share
 
     def test_a_bot_of_another_flock_is_left_out(
         self, make_world: Callable[..., World], tmp_path: Path, caplog: pytest.LogCaptureFixture

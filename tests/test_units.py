@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flock.units import DAY, HOUR, LONGEST, MINUTE, format_seconds, parse_seconds
+from flock.units import DAY, HOUR, LONGEST, MINUTE, format_seconds, parse_seconds, roughly
 
 UNITS = {"": 1, "s": 1, "m": MINUTE, "h": HOUR, "d": DAY}
 
@@ -108,3 +108,19 @@ def test_whole_seconds_are_shown_exactly(seconds: int) -> None:
     """Reading the shown text gives the same number of seconds."""
     shown = format_seconds(seconds)
     assert seconds == pytest.approx(parse_seconds(shown), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        (5.0, "5s"),
+        (165.0, "165s"),
+        (630.0, "10m"),
+        (5640.0, "94m"),
+        (25_866.0, "7.2h"),
+        (100_000.0, "27.8h"),
+        (172_810.0, "2d"),
+    ],
+)
+def test_people_get_a_duration_in_few_digits(seconds: float, expected: str) -> None:
+    assert expected == roughly(seconds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,11 +14,12 @@ from flock.checks.online import Answer, ask_networks, findings_in
 from flock.checks.poems import doubts_about_poems, likenesses
 from flock.clock import VirtualClock
 from flock.context import Context
-from flock.errors import BadKeys, BadOption
+from flock.errors import BadKeys, BadOption, Problem
 from flock.events import Events
 from flock.haste import refuse_haste
 from flock.journal import MemoryJournal
 from flock.keys import read_keys, shared_poems
+from flock.keys.credentials import DEFAULT_NETWORK
 from flock.loading import load_sheep_class, make_flock
 from flock.networks.registry import Networks
 from flock.options import Options, is_loopback
@@ -54,9 +56,10 @@ def check(folder: Path, options: Options, *, online: bool = False) -> Report:
     context = _context_of(options)
     flock, problems = make_flock(make_sheep, ring.keys, context, options.line_interval, options.poem_interval)
     networks = Networks(options)
+    bots = {sheep.key.file: sheep.name for sheep in flock}
     errors = [finding_of(problem) for problem in (*ring.problems, *problems)]
-    warnings = [Finding("key", text) for text in ring.warnings]
-    warnings += [Finding("likeness", text) for text in shared_poems(ring.keys)]
+    warnings = [finding_of(problem, "key", bots=bots) for problem in ring.doubts]
+    warnings += [_shared(problem, flock) for problem in shared_poems(ring.keys)]
     if options.skip_bad and flock:
         warnings, errors = [*errors, *warnings], []
     errors += [] if options.yes_really else _haste(flock, networks)
@@ -78,6 +81,14 @@ def check(folder: Path, options: Options, *, online: bool = False) -> Report:
     )
 
 
+def _shared(problem: Problem, flock: Sequence[Sheep]) -> Finding:
+    """Return the finding that several accounts on X would post one poem."""
+    on_x = [sheep for sheep in flock if sheep.key.network == DEFAULT_NETWORK]
+    poem = {os.path.realpath(sheep.key.poem_file) for sheep in on_x if sheep.key.file == problem.file}
+    bots = tuple(sheep.name for sheep in on_x if os.path.realpath(sheep.key.poem_file) in poem)
+    return replace(finding_of(problem, "likeness"), bots=bots)
+
+
 def _context_of(options: Options) -> Context:
     """Return a context in which sheep can be made: a dry run."""
     dry = replace(options, dry_run=True, pasture=False)
@@ -91,7 +102,8 @@ def _haste(flock: Sequence[Sheep], networks: Networks) -> list[Finding]:
     except BadOption as error:
         return [Finding("interval", str(error))]
     except BadKeys as error:
-        return [finding_of(problem, "interval") for problem in error.problems]
+        bots = {sheep.key.file: sheep.name for sheep in flock}
+        return [finding_of(problem, "interval", bots=bots) for problem in error.problems]
     return []
 
 

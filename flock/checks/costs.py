@@ -37,17 +37,27 @@ def places(flock: Iterable[Sheep], networks: Networks) -> Iterator[str]:
 
 def bills(forecasts: Iterable[Forecast]) -> Iterator[str]:
     """Yield what each network charges for the posts of its bots; nothing for networks where a post is free."""
+    yield from _bills(each for each in forecasts if each.is_real)
+
+
+def bills_of_practice(forecasts: Iterable[Forecast]) -> Iterator[str]:
+    """Yield what the bots that practise would cost if they did not; nothing where that is free, too."""
+    for bill in _bills(each for each in forecasts if not each.is_real):
+        yield f"practice costs nothing; for real, {bill}"
+
+
+def _bills(forecasts: Iterable[Forecast]) -> Iterator[str]:
     billed: defaultdict[str, list[Forecast]] = defaultdict(list)
     for each in forecasts:
-        if each.dollars_a_post:
-            billed[each.sheep.key.network].append(each)
+        if each.price:
+            billed[each.network].append(each)
     for network, bots in billed.items():
-        yield f"{count(len(bots), 'bot')} on {title_of(network)}: {_bill(bots)}"
+        yield f"{count(len(bots), 'bot')} on {network}: {_bill(bots)}"
 
 
 def _bill(forecasts: Sequence[Forecast]) -> str:
     posts = sum(each.posts_a_day for each in forecasts)
-    cost = sum(each.dollars_a_day for each in forecasts)
+    cost = sum(each.dollars_for_real for each in forecasts)
     if math.isinf(posts):
         return "as many posts as the network takes, since an interval is 0; give a cap (--posts-per-day)"
     said = f"about {number(posts)} posts and {dollars(cost)} a day, {dollars(cost * MONTH)} in {MONTH} days"

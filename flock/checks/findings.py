@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -23,7 +24,11 @@ class Finding:
     file: Path | None = None
 
 
-def finding_of(problem: Problem, kind: Kind | None = None) -> Finding:
-    """Return the finding that a problem of a key file is; without `kind`, its field says whether of the poem."""
+def finding_of(problem: Problem, kind: Kind | None = None, *, bots: Mapping[Path, str] | None = None) -> Finding:
+    """Return the finding that a problem of a key file is; without `kind`, its field says whether of the poem.
+
+    `bots` are the bots that can run, by their key files.
+    """
     found: Kind = kind or ("poem" if problem.field == "poem_file" else "key")
-    return Finding(found, str(problem), file=problem.file)
+    names = (bots[problem.file],) if bots and problem.file in bots else ()
+    return Finding(found, str(problem), bots=names, file=problem.file)

@@ -24,18 +24,25 @@ class Forecast:
     """One bot's steady rate. `cap` is its own posts in any 24 hours, or None.
 
     `uncapped` is how many posts a day its intervals make, and `posts_a_day` what is left of them under its own cap
-    and the flock's; both are infinite where there are no intervals. `dollars_a_post` is the mean over one
-    recitation. `is_real` is false for practice, which costs nothing.
+    and the flock's; both are infinite where there are no intervals. `price` is that of a post on `network`, the
+    mean over one recitation, in US dollars. `is_real` is false for practice, which costs nothing. `network` is
+    what people call the network that the key is for; for a practice key, X.
     """
 
     sheep: Sheep
     is_real: bool
+    network: str
     lines: int
     cycle: Cycle
     cap: int | None
     uncapped: float
     posts_a_day: float
-    dollars_a_post: float
+    price: float
+
+    @property
+    def dollars_a_post(self) -> float:
+        """What a post costs here, in US dollars."""
+        return self.price if self.is_real else 0.0
 
     @property
     def dollars_a_day(self) -> float:
@@ -43,9 +50,14 @@ class Forecast:
         return self.dollars_a_post * self.posts_a_day if self.dollars_a_post else 0.0
 
     @property
+    def dollars_for_real(self) -> float:
+        """What the posts of a day would cost if the bot did not practise, in US dollars."""
+        return self.price * self.posts_a_day if self.price else 0.0
+
+    @property
     def dollars_uncapped(self) -> float:
-        """What the posts of a day would cost without caps, in US dollars."""
-        return self.dollars_a_post * self.uncapped if self.dollars_a_post else 0.0
+        """What the posts of a day would cost without caps, if the bot did not practise, in US dollars."""
+        return self.price * self.uncapped if self.price else 0.0
 
 
 class _Recital(NamedTuple):
@@ -74,27 +86,31 @@ def forecast(flock: Sequence[Sheep], networks: Networks, options: Options) -> li
         for sheep, recital in zip(flock, found, strict=True)
     ]
     alone = [cycle.a_day(sheep.posts_per_day) for sheep, cycle in zip(flock, plain, strict=True)]
-    rates = _under_the_cap(alone, options)
+    rates = _under_the_cap(alone, [cycle.a_day() for cycle in plain], options)
     return [
         Forecast(
             sheep=sheep,
             is_real=networks.is_real(sheep.key),
+            network=networks.title(sheep.key),
             lines=len(sheep.memory),
             cycle=cycle if options.burst else _spread(sheep, recital, rate, cycle),
             cap=sheep.posts_per_day,
             uncapped=cycle.a_day(),
             posts_a_day=rate,
-            dollars_a_post=recital.dollars if networks.is_real(sheep.key) else 0.0,
+            price=recital.dollars,
         )
         for sheep, recital, cycle, rate in zip(flock, found, plain, rates, strict=True)
     ]
 
 
-def _under_the_cap(alone: Sequence[float], options: Options) -> list[float]:
-    """Return what each bot posts a day under the flock's cap, of what it would post without it."""
+def _under_the_cap(alone: Sequence[float], uncapped: Sequence[float], options: Options) -> list[float]:
+    """Return what each bot posts a day under the flock's cap, of what it would post without it, or without caps.
+
+    In bursts the posts of a day are made by the bots' own intervals: the faster bot makes more of them.
+    """
     cap = options.flock_posts_per_day
     if cap is None or options.burst:
-        return under_one_cap(alone, cap)
+        return under_one_cap(uncapped, cap, alone)
     share = fair_share(cap, alone)
     return [min(rate, share) for rate in alone]
 

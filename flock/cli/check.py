@@ -63,7 +63,7 @@ def check(keys: Path, *, online: bool, as_json: bool, **given: Any) -> None:
 
 
 def _print(report: Report) -> None:
-    from flock.checks.costs import bills, count, places  # noqa: PLC0415
+    from flock.checks.costs import bills, bills_of_practice, count, places  # noqa: PLC0415
     from flock.observers.wording import harmless  # noqa: PLC0415
 
     if report.forecasts:
@@ -74,6 +74,7 @@ def _print(report: Report) -> None:
     lines = [
         *places((each.sheep for each in report.forecasts), report.networks),
         *bills(report.forecasts),
+        *bills_of_practice(report.forecasts),
         *_prices(report),
     ]
     lines += [f"{each.bot}: {each.says}" for each in report.answers or () if each.state == "good"]
@@ -123,12 +124,15 @@ def _as_json(report: Report) -> dict[str, object]:
     billed = dict.fromkeys(each.sheep.key.network for each in bots if each.dollars_a_post)
     prices = {network: price for network in billed if (price := terms_of(network).price)}
     day = sum(each.dollars_a_day for each in bots)
+    for_real = sum(each.dollars_for_real for each in bots)
     return {
         "bots": [_bot(each, report) for each in bots],
         "totals": {
             "posts_a_day": _finite(sum(each.posts_a_day for each in bots), 1),
             "dollars_a_day": _finite(day),
             "dollars_a_month": _finite(day * MONTH),
+            "dollars_a_day_for_real": _finite(for_real),
+            "dollars_a_month_for_real": _finite(for_real * MONTH),
         },
         "prices": {
             network: {

@@ -37,7 +37,7 @@ def keys() -> None:
 @keys.command()
 @_keys_folder
 @click.option("--network", type=click.Choice(NETWORKS), help="Network of the account.")
-@click.option("--screen-name", metavar="NAME", help="Name of the account; another one is not taken.")
+@click.option("--screen-name", metavar="NAME", help="Name of the account; no key is made for another one.")
 @click.option("--server", metavar="URL", help="Server of the account, on Bluesky or Mastodon.")
 @click.option("--poem", type=_PATH, metavar="FILE", help="The poem of the bot.")
 @click.option(
@@ -70,7 +70,7 @@ def new(
     base_url: str | None,
     pasture: bool | None,
 ) -> None:
-    """Let a person authorize an account, and write its key file into the folder KEYS.
+    """Make a key file in the folder KEYS, for an account that you authorize.
 
     On X you open an address, let your app in and type the PIN that X shows; on Mastodon a code; on Bluesky you
     type an app password. What is missing on the command line is asked for, secrets without an echo.
@@ -136,7 +136,7 @@ def list_(keys: Path, *, as_json: bool) -> None:
 @click.option("--online", is_flag=True, help="Ask each network who the account is. X bills that as one read.")
 @options.as_json
 @options.base_url
-@options.pasture
+@options.practice
 def verify(keys: Path, *, online: bool, as_json: bool, base_url: str | None, pasture: bool | None) -> None:
     """Check each key file of the folder KEYS and the poem that it names; exit with 3 if one cannot be used.
 

@@ -34,7 +34,7 @@ _NAME_WIDTH = 15
 @click.option("-f", "--follow", is_flag=True, help="Print the latest 10 posts, then each new one, until Ctrl-C.")
 @options.state
 @options.base_url
-@options.pasture
+@options.practice
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each post.")
 def log(
     keys: Path,

@@ -29,7 +29,7 @@ _WIDE = 58  # characters of a line, from which on it has room for all columns
 @click.argument("bots", nargs=-1, metavar="[BOT]...", shell_complete=options.complete_bot)
 @options.state
 @options.base_url
-@options.pasture
+@options.practice
 @options.line_interval
 @options.temperament
 @options.poem_format

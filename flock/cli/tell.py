@@ -39,7 +39,7 @@ def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
 @click.option("--all", "everyone", is_flag=True, help="Tell all bots of the folder KEYS.")
 @options.state
 @options.base_url
-@options.pasture
+@options.practice
 @options.as_json
 def tell(keys: Path, *, words: Sequence[str], everyone: bool, as_json: bool, **given: Any) -> None:
     """Tell bots of the folder KEYS what to do. A running flock obeys within a second, otherwise the next one.

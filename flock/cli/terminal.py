@@ -13,6 +13,10 @@ from typing import NoReturn
 import click
 
 
+class EndOfInput(click.Abort):
+    """A standard input that is no terminal has no more lines."""
+
+
 class Terminal:
     """Puts the Keymaker's questions on the terminal: on standard error, so that the output can be piped."""
 
@@ -23,8 +27,12 @@ class Terminal:
         return _typed(f"{question} (not shown)", hidden=True)
 
     def confirm(self, question: str) -> bool:
+        """Return whether the person says yes. The end of a standard input that is no terminal is a no."""
         while True:
-            answer = _typed(f"{question} [y/n]", hidden=False).lower()
+            try:
+                answer = _typed(f"{question} [y/n]", hidden=False).lower()
+            except EndOfInput:
+                return False
             if answer in ("y", "yes", "n", "no"):
                 return answer.startswith("y")
 
@@ -70,7 +78,7 @@ def _exit(number: int, _frame: FrameType | None) -> NoReturn:
 def _typed(question: str, *, hidden: bool) -> str:
     """Return what the person types, or the next line of a standard input that is no terminal.
 
-    Raises click.Abort at its end.
+    Raises EndOfInput at its end, and click.Abort where the person ends the command.
     """
     if sys.stdin.isatty():
         text: str = click.prompt(question, default="", show_default=False, hide_input=hidden, err=True)
@@ -78,5 +86,5 @@ def _typed(question: str, *, hidden: bool) -> str:
     say(question, err=True)
     line = sys.stdin.readline()
     if not line:
-        raise click.Abort
+        raise EndOfInput
     return line.strip()

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from flock.errors import BadKeys, BadPoem, Problem, printable
+from flock.errors import BadKeys, BadPoem, Problem
 from flock.files import unreadable
 from flock.keys.credentials import DEFAULT_NETWORK, Credentials, FeedCredentials, field_names, secret_names
 from flock.keys.hints import about_poem, suspicions
@@ -40,12 +40,17 @@ _FileId = tuple[int, int]  # device and inode
 class KeyRing:
     """What a folder of keys holds: the usable keys, by file name, and what is wrong with the others.
 
-    `warnings` are lines for the operator about keys that are usable all the same.
+    `doubts` are what the operator should know of keys that are usable all the same, and of other files.
     """
 
     keys: tuple[Key, ...]
     problems: tuple[Problem, ...]
-    warnings: tuple[str, ...] = field(default=())
+    doubts: tuple[Problem, ...] = field(default=())
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """The doubts as lines."""
+        return tuple(map(str, self.doubts))
 
 
 def key_files(folder: Path) -> list[Path]:
@@ -106,16 +111,17 @@ def about_other_files(folder: Path) -> tuple[str, ...]:
 
     Raises BadKeys when there is no key file, or the folder cannot be read.
     """
-    return (*_left_out(folder, _look_into(folder)[1]), *_readable_by_others(folder, ()))
+    found = (*_left_out(folder, _look_into(folder)[1]), *_readable_by_others(folder, ()))
+    return tuple(map(str, found))
 
 
-def _left_out(folder: Path, others: list[str]) -> Iterator[str]:
+def _left_out(folder: Path, others: list[str]) -> Iterator[Problem]:
     nearly = [(name, advice) for name in others if (advice := _how_to_make_it_a_key(name))]
     for name, advice in nearly[:_NAMED]:
-        yield str(Problem(folder / _shown(name), "", f"left out, since its name does not end in .json; {advice}"))
+        yield Problem(folder / _shown(name), "", f"left out, since its name does not end in .json; {advice}")
     if more := len(nearly[_NAMED:]):
         why = "is left out, since its name does" if more == 1 else "are left out, since their names do"
-        yield str(Problem(folder, "", f"{_counted(more, 'more file')} {why} not end in .json"))
+        yield Problem(folder, "", f"{_counted(more, 'more file')} {why} not end in .json")
 
 
 def read_keys(folder: Path) -> KeyRing:
@@ -128,7 +134,7 @@ def read_keys(folder: Path) -> KeyRing:
     keys: dict[tuple[str, str], Key] = {}
     by_token: dict[str, Key] = {}
     problems: list[Problem] = []
-    warnings: list[str] = []
+    doubts: list[Problem] = []
     files, others = _look_into(folder)
     key_files = {found for file in files if (found := _file_id(file))}
     for file in files:
@@ -149,10 +155,10 @@ def read_keys(folder: Path) -> KeyRing:
             problems.append(Problem(file, key.credentials.OWN_FIELD, text))
         else:
             keys[bot] = by_token[token] = key
-            warnings += _doubtful_fields(key)
-    warnings += _left_out(folder, others)
-    warnings += _readable_by_others(folder, keys.values())
-    return KeyRing(tuple(keys.values()), tuple(problems), tuple(warnings))
+            doubts += _doubtful_fields(key)
+    doubts += _left_out(folder, others)
+    doubts += _readable_by_others(folder, keys.values())
+    return KeyRing(tuple(keys.values()), tuple(problems), tuple(doubts))
 
 
 class PracticeNames:
@@ -186,7 +192,7 @@ def poem_problem(key: Key, error: BadPoem) -> Problem:
     return Problem(key.file, "poem_file", text)
 
 
-def shared_poems(keys: Iterable[Key]) -> Iterator[str]:
+def shared_poems(keys: Iterable[Key]) -> Iterator[Problem]:
     """Warn of each poem that several accounts on X would post; other networks allow it."""
     by_poem: dict[str, list[Key]] = {}
     for key in keys:
@@ -197,10 +203,11 @@ def shared_poems(keys: Iterable[Key]) -> Iterator[str]:
         more = f" and {_counted(len(others), 'more bot')}" if others else ""
         why = "X does not allow several accounts to post the same texts; give each bot a poem of its own"
         text = f"the same poem as in {second.file}{more}; {why}"
-        yield str(Problem(first.file, "poem_file", text))
-    if more_poems := len(shared[_NAMED:]):
-        shares = "poem is" if more_poems == 1 else "poems are"
-        yield f"{more_poems} more {shares} shared by several bots; give each bot a poem of its own"
+        yield Problem(first.file, "poem_file", text)
+    if more_poems := shared[_NAMED:]:
+        shares = "poem is" if len(more_poems) == 1 else "poems are"
+        text = f"{len(more_poems)} more {shares} shared by several bots; give each bot a poem of its own"
+        yield Problem(more_poems[0][0].file.parent, "", text)
 
 
 def _check_feed(key: Key) -> None:
@@ -237,21 +244,21 @@ def _file_id(file: Path) -> _FileId | None:
     return status.st_dev, status.st_ino
 
 
-def _doubtful_fields(key: Key) -> Iterator[str]:
+def _doubtful_fields(key: Key) -> Iterator[Problem]:
     """Warn of values that are probably another field's, and of fields that are not read."""
     kind = type(key.credentials)
     reading = read_fields(key.params)
     if not key.practises:
         for name, text in suspicions(tokens_of(reading.given, kind)):
-            yield str(Problem(key.file, name, text))
+            yield Problem(key.file, name, text)
     unread = [*_unread(key, reading)]
     secrecy = secrecy_of(key.params if unread else {}, kind)
     for name in unread[:_NAMED_FIELDS]:
         text = _why_unread(name, reading, kind) if secrecy.may_show(name) else "unknown field; it is ignored"
-        yield str(Problem(key.file, secrecy.name(name), text))
+        yield Problem(key.file, secrecy.name(name), text)
     if more := len(unread[_NAMED_FIELDS:]):
         ignored = "it is ignored" if more == 1 else "they are ignored"
-        yield str(Problem(key.file, "", f"{_counted(more, 'more unknown field')}; {ignored}"))
+        yield Problem(key.file, "", f"{_counted(more, 'more unknown field')}; {ignored}")
 
 
 def _unread(key: Key, reading: Reading) -> Iterator[str]:
@@ -276,16 +283,16 @@ def _why_unread(name: str, reading: Reading, credentials: type[Credentials]) -> 
     return f"unknown field; did you mean {near!r}?" if near else "unknown field; it is ignored"
 
 
-def _readable_by_others(folder: Path, keys: Iterable[Key]) -> Iterator[str]:
+def _readable_by_others(folder: Path, keys: Iterable[Key]) -> Iterator[Problem]:
     """Warn of files with secrets that other users may read; practice keys are no secret."""
     secret = (key for key in keys if not key.practises and secret_names(type(key.credentials)))
     files = (folder / APP_FILE, *(key.file for key in secret))
     open_files = [file for file in files if is_readable_by_others(file)]
     for file in open_files[:_NAMED]:
-        yield printable(f"{file}: others can read its secrets; run: chmod 600 {shlex.quote(str(file))}")
+        yield Problem(file, "", f"others can read its secrets; run: chmod 600 {shlex.quote(str(file))}")
     if len(open_files) > _NAMED:
         more = f"others can read the secrets of {_counted(len(open_files) - _NAMED, 'more key file')}"
-        yield printable(f"{folder}: {more}; run: chmod 600 {shlex.quote(str(folder))}/*.json")
+        yield Problem(folder, "", f"{more}; run: chmod 600 {shlex.quote(str(folder))}/*.json")
 
 
 def _counted(count: int, what: str) -> str:

@@ -42,7 +42,7 @@ from flock.events import (
     Unsure,
     Waiting,
 )
-from flock.units import DAY, roughly
+from flock.units import DAY, HOUR, roughly
 
 _LONG_WAIT = 30.0  # seconds; a start that takes longer until its first line says so
 
@@ -125,9 +125,9 @@ def _paced(event: Paced) -> str:
 
 def _time_of_day(event: Waiting | Paced) -> str:
     """Return until when a bot waits, in local time, and how long that is: "14:30 CET (15m)"; after a day or more,
-    with the date."""
+    or nearly a day, with the date."""
     until = time.localtime(event.at + event.seconds)
-    shown = time.strftime("%H:%M %Z" if event.seconds < DAY else "%Y-%m-%d %H:%M %Z", until)
+    shown = time.strftime("%H:%M %Z" if event.seconds < DAY - HOUR else "%Y-%m-%d %H:%M %Z", until)
     return f"{shown} ({roughly(event.seconds)})"
 
 

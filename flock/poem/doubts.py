@@ -120,7 +120,7 @@ def find_doubts(
     yield from _mentions(poem.lines)
     yield from _long_lines(poem.said, fits)
     if refuses_duplicates:
-        yield from _duplicates(poem.said, refuses_duplicates)
+        yield from _duplicates(poem, refuses_duplicates)
 
 
 def _doubts_about(text: str) -> Iterator[str]:
@@ -216,10 +216,12 @@ def _long_lines(lines: Sequence[NumberedLine], fits: Callable[[str], bool]) -> I
         yield printable(f"line {line.number} makes {count} posts: {_short(line.text)}{_more(len(many) - 1)}")
 
 
-def _duplicates(lines: Sequence[NumberedLine], network: str) -> Iterator[str]:
+def _duplicates(poem: PoemFile, network: str) -> Iterator[str]:
     """Tell what a network refuses that takes no text twice in a row."""
+    lines = poem.said
     if len(lines) == 1:
-        yield f"the poem has one line; {network} takes it once and refuses it from then on"
+        what = "has one line" if len(poem.lines) == 1 else "is said in one go"
+        yield f"the poem {what}; {network} takes it once and refuses it from then on"
         return
     pairs = [(a, b) for a, b in pairwise(lines) if a.text == b.text]
     if pairs:

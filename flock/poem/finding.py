@@ -66,6 +66,9 @@ def find_again(memory: Sequence[str], at: int, text: str, prior: str = "") -> in
 
 
 def mark_of(memory: Sequence[str]) -> str:
-    """Return what tells one poem from another: 64 bits of a hash of its lines."""
-    whole = "\n".join(memory).encode(errors="surrogatepass")
+    """Return what tells one poem from another: 64 bits of a hash of its lines.
+
+    The same poem said in stanzas is another one: the line ends within them count for something else.
+    """
+    whole = "\n".join(line.replace("\n", "\v") for line in memory).encode(errors="surrogatepass")
     return hashlib.blake2b(whole, digest_size=8).hexdigest()

@@ -15,6 +15,7 @@ from flock.context import Context
 from flock.errors import BadOption, printable
 from flock.events import Event, Events, Paced, Said, Skipped
 from flock.journal import Journal, MemoryJournal
+from flock.keys.credentials import PRACTICE
 from flock.networks.registry import Networks
 from flock.observers.wording import describe
 from flock.options import Options, settle_options
@@ -104,6 +105,10 @@ class Rehearsal:
     def network(self, event: Said | Skipped) -> str:
         """Return what people call the bot's network."""
         return self._networks.title(self._keys[event.bot])
+
+    def practises(self, bot: str) -> bool:
+        """Return whether the posts of the bot of that name are practice, which costs nothing."""
+        return self._networks.realm(self._keys[bot]) == PRACTICE
 
     def day(self, at: float) -> str:
         """Return on which day `at` (seconds) is: "day 1", or a date in local time where places are real."""

@@ -80,10 +80,19 @@ class Tally:
         shares = f" ({where})" if len(posts) > 1 else ""
         prices = "".join(f", {_dollars(dollars[name])} on {name}" for name in sorted(posts) if dollars[name])
         span = self._span(max((bot.until for bot in self.by_bot.values()), default=0.0), seconds)
-        yield f"the flock: {len(self.by_bot)} sheep, {_posts(posts.total())}{span}{shares}{prices}"
+        yield f"the flock: {len(self._rehearsal.flock)} sheep, {_posts(posts.total())}{span}{shares}{prices}"
+        if practice := self._practice_dollars():
+            yield f"    practice costs nothing; X would charge {_dollars(practice)}"
         for name, bot in sorted(self.by_bot.items()):
             yield f"{name}: {_posts(bot.posts)}{self._span(bot.until, seconds)}{_price(bot)}"
             yield from (f"    {line}" for line in self._details(name, bot))
+        for sheep in self._rehearsal.flock:
+            if sheep.name not in self.by_bot:
+                yield f"{sheep.name}: {_posts(0)}{self._span(0.0, seconds)}"
+
+    def _practice_dollars(self) -> float:
+        """Return what the posts of the bots that practise would cost on their networks."""
+        return sum(bot.dollars for name, bot in self.by_bot.items() if self._rehearsal.practises(name))
 
     def _span(self, until: float, seconds: float | None) -> str:
         """Return the length of the rehearsal in words: `seconds`, or the time to its last post, if any."""
@@ -101,7 +110,8 @@ class Tally:
             yield f"{posts:,.1f} posts a day{price}, over whole recitations with their rests"
         if bot.refused:
             yield f"{_count(bot.refused)} refused: the same text twice in a row"
-        ages = f"{bot.born:.1f} to {bot.age:.1f}".removeprefix("0.0 to ")
+        born, age = f"{bot.born:.1f}", f"{bot.age:.1f}"
+        ages = age if born in ("0.0", age) else f"{born} to {age}"
         yield f"age {ages}; remembers {bot.memory:.0%} of its poem"
         if bot.first_forgotten and bot.recalled == 1:  # otherwise it was not the first
             at, text = bot.first_forgotten

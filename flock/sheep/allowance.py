@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 import threading
+from bisect import bisect_left, insort
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from flock.clock import Clock
 from flock.journal import Journal
-from flock.units import DAY
+from flock.units import DAY, MINUTE
+
+_CATCH_UP = 10 * MINUTE  # seconds; cron comes less often than a turn of a large cap
 
 
 class Allowance:
@@ -17,32 +20,40 @@ class Allowance:
 
     `history` tells when posts were made in the day before, oldest first. The bots of a flock share one: `expect`
     tells what each of them would post by its own intervals, and `share` what each may. As long as they would post
-    more than the cap together, a half of 24 h / cap lies between the lines of two bots, so that those that begin
-    in one moment do not use up the day.
+    more than the cap together, each line gets a turn: when there is room for its posts behind those that wait
+    already, and a half of 24 h / cap after the line before, so that bots that begin in one moment do not use up
+    the day. Turns of the last ten minutes that nobody has used may be used together.
     """
 
     def __init__(self, cap: int, history: Iterable[float] = ()) -> None:
         self.cap = cap
         self._posts = deque(history, maxlen=cap or None)
         self._rates: dict[str, float] = {}
+        self._ascending: list[float] = []  # the same rates; to sort them for each change would take long
         self._share: float | None = None  # None: to be computed
         self._next = self._posts[-1] + self._gap if self._posts else -math.inf
         self._turns: dict[str, float] = {}  # of bots that wait for theirs
+        self._booked = deque[float](maxlen=cap or None)  # the latest posts, with those of the turns to come
         self._lock = threading.Lock()
 
     def expect(self, bot: str, posts_a_day: float) -> None:
         """Note how many posts a day `bot` makes by its own intervals, on average."""
         with self._lock:
             if self._rates.get(bot) != posts_a_day:
+                self._drop_rate(bot)
                 self._rates[bot] = posts_a_day
-                self._share = None
+                insort(self._ascending, posts_a_day)
 
     def forget(self, bot: str) -> None:
         """Note that `bot` makes no posts for now."""
         with self._lock:
-            if self._rates.pop(bot, None) is not None:
-                self._share = None
+            self._drop_rate(bot)
             self._turns.pop(bot, None)
+
+    def _drop_rate(self, bot: str) -> None:
+        self._share = None
+        if (rate := self._rates.pop(bot, None)) is not None:
+            del self._ascending[bisect_left(self._ascending, rate)]
 
     @property
     def share(self) -> float:
@@ -62,44 +73,69 @@ class Allowance:
         if not self.cap:
             return now + DAY
         with self._lock:
-            turn = self._turn(bot, now) if begins else now
-            ready = max(turn, self._free_at(min(posts, self.cap) if begins else 1))
+            posts = min(posts, self.cap) if begins else 1
+            turn = self._turn(bot, now, posts) if begins else now
+            ready = max(turn, self._free_at(self._posts, posts))
             if ready > now:
-                if turn > -math.inf and begins:
-                    self._turns[bot] = turn
                 return ready
             self._turns.pop(bot, None)
             self._posts.append(now)
             return None
 
+    def bring_forward(self, bot: str, now: float) -> None:
+        """Give the bot its turn now, as its operator asks for; the posts of the day are what they are."""
+        with self._lock:
+            self._turns[bot] = now
+
     def give_back(self, taken: float, bot: str = "") -> None:
         """Undo the `take` at `taken`, of a post that was not made after all. The bot's turn stays its own."""
         with self._lock:
-            if taken in self._posts:
-                self._posts.remove(taken)
-                self._turns[bot] = taken
+            for back, made in enumerate(reversed(self._posts), 1):  # it is among the latest
+                if made == taken:
+                    del self._posts[-back]
+                    self._turns[bot] = taken
+                    return
+                if made < taken - MINUTE:  # threads take them nearly in order
+                    return
+
+    def count_again(self, counted: float, now: float) -> None:
+        """Count a post from `now` on, and not from about `counted` on any more."""
+        if not self.cap:
+            return
+        with self._lock:
+            nearest = min(self._posts, key=lambda made: abs(made - counted), default=math.inf)
+            if abs(nearest - counted) < MINUTE:
+                self._posts.remove(nearest)
+            self._posts.append(now)
 
     @property
     def _gap(self) -> float:
         return DAY / self.cap / 2
 
-    def _free_at(self, posts: int) -> float:
-        """Return from when on so many posts may be made, so far as those before them tell."""
-        before = len(self._posts) - (self.cap - posts)  # so many of them have to be a day old
-        return self._posts[before - 1] + DAY if before > 0 else -math.inf
+    def _free_at(self, made: Sequence[float], posts: int) -> float:
+        """Return from when on so many posts may be made, so far as those before them, `made`, tell."""
+        before = len(made) - (self.cap - posts)  # so many of them have to be a day old
+        return made[before - 1] + DAY if before > 0 else -math.inf
 
-    def _turn(self, bot: str, now: float) -> float:
+    def _turn(self, bot: str, now: float, posts: int) -> float:
         """Return when the bot's turn is: the one that it waits for, or the next one that is free."""
         if self._fair_share() == math.inf:
+            self._turns.clear()
+            self._booked.clear()
             return now
         if bot not in self._turns:
-            self._turns[bot] = max(now, self._next)
-            self._next = self._turns[bot] + self._gap
+            if not self._booked:
+                self._booked.extend(self._posts)
+            earliest = now - max(0.0, _CATCH_UP - self._gap) if self._posts else now
+            turn = max(earliest, self._next, self._free_at(self._booked, posts))
+            self._booked.extend([turn] * posts)
+            self._turns[bot] = turn
+            self._next = turn + self._gap
         return self._turns[bot]
 
     def _fair_share(self) -> float:
         if self._share is None:
-            self._share = fair_share(self.cap, self._rates.values())
+            self._share = fair_share(self.cap, self._ascending)
         return self._share
 
 

@@ -33,7 +33,8 @@ class Delivery:
     steady time.
 
     `network` may be replaced by another connection of the same account, and `name` by the account's new name.
-    `tell` is called with an event for each post that has ended, exactly once; `ended` counts them.
+    `tell` is called with an event for each post that has ended, exactly once; `ended` counts them. `sent` is the
+    steady time at which the network was last asked to make the post under way.
     """
 
     __slots__ = (
@@ -48,6 +49,7 @@ class Delivery:
         "name",
         "network",
         "place",
+        "sent",
     )
 
     def __init__(
@@ -88,6 +90,7 @@ class Delivery:
         self._landed = now + min(recovery.LANDING, wait)
         since = wall if place.intended is None else self._intent().at
         self._begun = now - (wall - since) if since <= wall else -math.inf
+        self.sent = self._begun
 
     @property
     def looks_at(self) -> float:
@@ -184,6 +187,7 @@ class Delivery:
     def _post(self, text: str, asked: Asked, held: float) -> tuple[str | None, Outcome, str]:
         """Post `text`; return the post's id, how it ended, and why. Raises what is to be tried again later."""
         place = self.place
+        self.sent = self._clock.now()
         try:
             post = self._made(text)
         except NetworkError as error:

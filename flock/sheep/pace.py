@@ -19,7 +19,7 @@ class Pace:
     are spread: see `spread`. `count` returns how many posts a text makes.
     """
 
-    __slots__ = ("_bot", "_bursts", "_count", "_flock", "_measured", "_own")
+    __slots__ = ("_bot", "_bursts", "_count", "_flock", "_has_left", "_measured", "_own")
 
     def __init__(
         self,
@@ -35,6 +35,7 @@ class Pace:
         self._flock = flock
         self._bursts = bursts or not (own or flock)
         self._count = count
+        self._has_left = False
         self._measured: tuple[Recitation, int] | None = None  # the latest, and its posts
 
     @property
@@ -57,6 +58,7 @@ class Pace:
 
     def expect(self, recitation: Recitation, line_interval: float, poem_interval: float) -> None:
         """Tell the flock's allowance what the bot would post by its own intervals, in seconds."""
+        self._has_left = False
         if self._flock is None or self._bursts:
             return
         seconds = line_interval * pauses_of(recitation) + poem_interval * recitation.rest
@@ -65,6 +67,7 @@ class Pace:
 
     def leave(self) -> None:
         """Leave the bot's share of the flock's posts to the others, until `expect` is called again."""
+        self._has_left = True
         if self._flock is not None:
             self._flock.forget(self._bot)
 
@@ -72,7 +75,8 @@ class Pace:
         """Return the intervals of a recitation: the bot's own, in seconds, or those that its caps ask for."""
         if self._bursts:
             return line_interval, poem_interval
-        self.expect(recitation, line_interval, poem_interval)
+        if not self._has_left:
+            self.expect(recitation, line_interval, poem_interval)
         own = math.inf if self._own is None else self._own.cap
         shared = math.inf if self._flock is None else self._flock.share
         return spread(recitation, self._posts_of(recitation), min(own, shared), line_interval, poem_interval)
@@ -82,6 +86,14 @@ class Pace:
         a day at least."""
         cap = self._flock.cap if self._flock is not None else 0
         return max(DAY, bots * self._posts_of(recitation) / len(recitation.utterances) * DAY / cap) if cap else DAY
+
+    def longest_intervals(
+        self, recitation: Recitation, line_interval: float, poem_interval: float, *, bots: int
+    ) -> Intervals:
+        """Return `intervals` as they are at the longest, where so many bots share the flock's cap."""
+        own = math.inf if self._own is None else self._own.cap
+        shared = self._flock.cap / max(1, bots) if self._flock is not None else math.inf
+        return spread(recitation, self._posts_of(recitation), min(own, shared), line_interval, poem_interval)
 
     def _posts_of(self, recitation: Recitation) -> int:
         if self._measured is None or self._measured[0] is not recitation:
@@ -98,12 +110,23 @@ class Pace:
             return again
         return None
 
+    def bring_forward(self, now: float) -> None:
+        """Let the bot's next line wait for no other bot's; see `Allowance.bring_forward`."""
+        if self._flock is not None and not self._bursts:
+            self._flock.bring_forward(self._bot, now)
+
     def give_back(self, taken: float) -> None:
         """Undo the `take` at `taken`."""
         if self._own:
             self._own.give_back(taken)
         if self._flock:
             self._flock.give_back(taken, self._bot)
+
+    def count_again(self, counted: float, now: float) -> None:
+        """Count the post that was counted at `counted` from `now` on: it was sent once more."""
+        for each in (self._own, self._flock):
+            if each is not None:
+                each.count_again(counted, now)
 
 
 def spread(

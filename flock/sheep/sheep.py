@@ -61,6 +61,7 @@ log = logging.getLogger(__name__)
 
 STEADFAST = TEMPERAMENTS["steadfast"]
 
+_WAIT = 1.0  # seconds; a shorter one is none
 _CRON_SLACK = 30.0  # seconds; half of cron's minute
 
 
@@ -423,7 +424,7 @@ class Sheep:
         if takes:
             self._take_a_post(now, len(pieces), begins=here.piece == 0)
         piece = min(here.piece, len(pieces) - 1)
-        outcome = None
+        outcome, sent = None, delivery.sent
         try:
             onward = partial(self._onward, len(pieces))
             outcome = delivery.deliver(
@@ -443,6 +444,8 @@ class Sheep:
             )
             if takes and not is_out:
                 self._pace.give_back(now)
+            if not takes and delivery.sent > sent:  # it may have been made only now
+                self._pace.count_again(sent, now)
         self._go_on(here)
 
     def _take_a_post(self, now: float, pieces: int, *, begins: bool) -> None:
@@ -451,7 +454,7 @@ class Sheep:
         if self._pace.is_spread:
             raise CapReached(self._pace.why, until=again)
         until = again - now + self.context.clock.wall()
-        raise DailyLimit("the posts that it may make in a day are made", until=until)
+        raise DailyLimit("the posts of the day are made", until=until)
 
     def _wait_for_its_time(self, reached: CapReached) -> None:
         """Put the line off. The cap is the operator's own, so that this is no trouble, and the sheep not quiet."""
@@ -461,11 +464,14 @@ class Sheep:
         self._tell_of_pace()
 
     def _tell_of_pace(self) -> None:
-        """Tell until when the next line waits for a cap: once a day for all to read."""
+        """Tell until when the next line waits for a cap, if it waits: once a day for all to read."""
         now = self.context.clock.now()
+        seconds = self.due - now
+        if seconds < _WAIT or self.is_paused:
+            return
         again = now - self._pace_told < DAY
         self._pace_told = self._pace_told if again else now
-        self._tell(events.Paced, why=self._pace.why, seconds=max(0.0, self.due - now), again=again)
+        self._tell(events.Paced, why=self._pace.why, seconds=seconds, again=again)
 
     def _onward(self, pieces: int, here: Place, post_id: str | None) -> Place:
         """Return the place after the post at `here`; the next due time counts from now on if that is later.
@@ -526,10 +532,13 @@ class Sheep:
 
     def _interval_before(self, place: Place) -> float:
         """Return for how long the line at `place` was waited for at most, in seconds, so far as is known."""
-        if self._pace.is_shared:  # by bots that are not made yet
-            return self._pace.longest_share(self._recite(place.recitations), bots=len(self.context.bots))
         before = place.recitations - (place.line <= 0 < place.recitations)
-        return interval_before(place, self._recite, *self._intervals(before))
+        if not self._pace.is_shared:
+            return interval_before(place, self._recite, *self._intervals(before))
+        said, bots = self._recite(before), len(self.context.bots)  # some are not made yet
+        longest = self._pace.longest_intervals(said, self.line_interval, self.poem_interval, bots=bots)
+        turn = self._pace.longest_share(self._recite(place.recitations), bots=bots)
+        return max(turn, interval_before(place, self._recite, *longest))
 
     def _count_posts(self, text: str) -> int:
         """Return how many posts a text makes, about; no server is asked."""
@@ -648,6 +657,9 @@ class Sheep:
             return
         self.standing, self._pieces = step.standing, None
         self._expect()
+        self._pace_told = -math.inf  # the operator looks
+        if command.verb is Verb.NOW:
+            self._pace.bring_forward(clock.now())
         seconds = max(0.0, step.place.due - clock.now())
         self._tell(
             events.Obeyed,

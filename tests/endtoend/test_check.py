@@ -197,6 +197,25 @@ def test_one_of_each_problem_is_found_and_none_is_invented(pen: Pen) -> None:
     assert {each["kind"] for each in found["errors"] + found["warnings"]} == set(get_args(Kind)) - {"account"}
 
 
+def test_warnings_of_keys_name_bots_and_files(pen: Pen) -> None:
+    """Of a key its bot and its file, and of one poem for several bots all of them; other files have no bot."""
+    typo = pen.add("typo", line_intervall=60)
+    hasty = pen.add("hasty", line_interval=0)
+    pen.add("sharer", poem_file="typo.txt")
+    (pen.folder / "nearly.json.txt").write_text("{}")
+
+    found = ask(pen).found
+
+    assert [
+        ("key", ["typo"], str(typo)),
+        ("key", [], str(pen.folder / "nearly.json.txt")),
+        ("likeness", ["sharer", "typo"], str(pen.folder / "sharer.json")),
+    ] == [(each["kind"], each["bots"], each["file"]) for each in found["warnings"]]
+    assert [("interval", ["hasty"], str(hasty))] == [
+        (each["kind"], each["bots"], each["file"]) for each in found["errors"]
+    ]
+
+
 def told(warning: Mapping[str, Any]) -> str:
     """Return which of the problems a warning is of."""
     text: str = warning["text"]
@@ -303,6 +322,27 @@ def test_practice_costs_nothing_and_reaches_no_limit(pen: Pen) -> None:
 
     assert ([], {}, 0) == (found["warnings"], found["prices"], found["totals"]["dollars_a_day"])
     assert (True, "the pasture") == (found["bots"][0]["practises"], found["bots"][0]["place"])
+
+
+def test_practice_is_told_what_it_would_cost_for_real(pen: Pen) -> None:
+    """One line; bots on free networks are not counted, and without one on X there is no line."""
+    pen.add("dolly", plain(1, 15), network="pasture")
+    pen.add_on_mastodon("tooter")
+    expected = "practice costs nothing; for real, 1 bot on X: about 223 posts and $3.34 a day, $100 in 30 days"
+
+    lines = show(pen).splitlines()
+    totals = ask(pen).found["totals"]
+    all_practise = CliRunner().invoke(cli, ["check", str(pen.folder), "--pasture"]).output.splitlines()
+    (pen.folder / "dolly.json").unlink()
+
+    assert expected in lines
+    assert expected in all_practise
+    assert (0, 3.34, 100.21) == (
+        totals["dollars_a_day"],
+        totals["dollars_a_day_for_real"],
+        totals["dollars_a_month_for_real"],
+    )
+    assert "practice" not in show(pen)
 
 
 def test_a_dry_run_in_the_environment_does_not_hide_the_cost(pen: Pen, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -268,6 +268,27 @@ def test_answers_may_come_from_a_pipe(home: Path, pasture: Pasture) -> None:
     assert (130, "no key is made") == (second.returncode, second.stderr.splitlines()[-1])
 
 
+def test_a_network_that_is_away_is_told_where_nobody_can_try_again(home: Path) -> None:
+    """In a pipe the question whether to try again has no answer: that is a no, and no interrupt."""
+    arguments = (
+        "new",
+        "keys",
+        "--network",
+        "bluesky",
+        "--base-url",
+        "http://127.0.0.1:9",
+        "--poem",
+        "poems/a.txt",
+    )
+    command = [*COMMAND, *arguments]
+    done = subprocess.run(
+        command, cwd=home, timeout=TIMEOUT, capture_output=True, text=True, check=False, input="ram.test\nsesame\n"
+    )
+    assert 3 == done.returncode
+    assert "http://127.0.0.1:9" in done.stderr.splitlines()[-1]
+    assert "Try again?" not in done.stderr.splitlines()[-1]
+
+
 @pytest.fixture
 def flock_keys(home: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     """Return what runs `flock keys` in this process."""

@@ -70,6 +70,15 @@ def test_the_readme_begins_with_what_a_newcomer_types() -> None:
     ] == first[1].splitlines()
 
 
+def test_what_the_readme_says_that_practice_would_cost_is_what_check_says(start: Callable[..., Flock]) -> None:
+    """The line in "What it costs" is the command's."""
+    (shown,) = re.findall(r"^practice costs nothing; .*$", README, re.MULTILINE)
+
+    _, output, _ = start("check", ROOT / "keys.example").end()
+
+    assert shown in output.splitlines()
+
+
 def run_tests(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run what `scripts/test ARGUMENTS` becomes, in the environment of this very test."""
     plain = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}

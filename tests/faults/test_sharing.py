@@ -81,3 +81,17 @@ def test_a_stray_answer_with_the_same_text_is_no_first_post(tmp_path: Path) -> N
         two.post("baa")
         service.close()
         assert ["baa"] == network.said("two")
+
+
+def test_large_numbers_of_others_spoil_no_later_post(tmp_path: Path) -> None:
+    """A network may make them up; only the first post of a bot is compared with those of others."""
+    write_key(tmp_path, "one", 1, ["baa"])
+    with HostileServer({}) as network:
+        service = Service("hostile", session=Session(network.url))
+        one = X(read_key(tmp_path / "one.json"), service=service, root_url=network.url)
+        one.post("baa")
+        for number in range(20):
+            service.session.is_own(str(10**19 + number), "another's token")
+        one.post("baa again")
+        service.close()
+        assert ["baa", "baa again"] == network.said("one")

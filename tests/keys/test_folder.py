@@ -162,10 +162,10 @@ def test_a_poem_of_two_accounts_is_told(write_key: WriteKey) -> None:
     second = write_key("b.json", screen_name="b", oauth_token="b", poem_file="./poem.txt")
     third = write_key("c.json", screen_name="c", oauth_token="c", network="pasture")
     keys = read_keys(first.parent).keys
-    (line,) = shared_poems(keys)
+    (line,) = map(str, shared_poems(keys))
     assert line.startswith(f"{first}: poem_file: the same poem as in {second}; X does not allow several accounts")
     assert [] == [*shared_poems([keys[0], keys[2]])]
-    (line,) = shared_poems([*keys[:2], keys[1]])
+    (line,) = map(str, shared_poems([*keys[:2], keys[1]]))
     assert f"the same poem as in {second} and 1 more bot; " in line
     write_key("d.json", screen_name="d", oauth_token="d", network="pasture")
     assert 1 == len([*shared_poems(read_keys(third.parent).keys)])

@@ -106,6 +106,10 @@ SENTENCES = [
         Waiting(at=AT, why="a plan", seconds=2 * DAY),
         f"waits until {clock(AT + 2 * DAY, '%Y-%m-%d ')} (2d): a plan",
     ),
+    (
+        Waiting(at=AT, why="a cap", seconds=DAY - 1),
+        f"waits until {clock(AT + DAY - 1, '%Y-%m-%d ')} (1d): a cap",
+    ),
     (Paced(at=AT, why="its 20 posts", seconds=4320), f"waits until {clock(AT + 4320)} (1.2h): its 20 posts"),
     (
         Penned(at=AT, why="suspended", advice="appeal"),

@@ -287,6 +287,10 @@ def test_long_lines_are_told_with_their_number_of_posts(tmp_path: Path) -> None:
     ("text", "expected"),
     [
         ("baa\n", ["the poem has one line; X takes it once and refuses it from then on"]),
+        (
+            "---\nsay: stanzas\n---\nbaa\nboo\n",
+            ["the poem is said in one go; X takes it once and refuses it from then on"],
+        ),
         ("\nbaa\nbaa\nboo\n", ["lines 2 and 3 are the same; X refuses the second: baa"]),
         (
             "A rose\nis a rose\nA rose\n",

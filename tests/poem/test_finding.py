@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flock.poem import find_again, find_part, is_alike
+from flock.poem import find_again, find_part, is_alike, mark_of
 
 
 @pytest.mark.parametrize(
@@ -25,6 +25,12 @@ from flock.poem import find_again, find_part, is_alike
 def test_a_line_is_found_again_in_an_edited_poem(memory: list[str], at: int, text: str, expected: int) -> None:
     """The same text nearest to its place, else the line most like it, else the place, else the end."""
     assert expected == find_again(memory, at, text)
+
+
+def test_a_poem_that_is_said_in_stanzas_is_another_text() -> None:
+    """With the same mark, flock would blame the temperament for the other texts."""
+    assert mark_of(["baa", "boo"]) != mark_of(["baa\nboo"])
+    assert mark_of(["baa\nboo", "moo"]) != mark_of(["baa", "boo\nmoo"])
 
 
 LINES = ["O fog", "on little cat feet", "O fog", "over the harbour", "on little cat feet", "and then moves on"]

@@ -285,6 +285,41 @@ def test_what_was_forgotten_before_the_rehearsal_is_not_called_the_first(make_fo
     assert "first forgot" not in old
 
 
+def test_a_bot_that_may_post_nothing_is_counted(make_folder: Make, start: Start) -> None:
+    """A cap of 0 keeps it silent; it is there all the same."""
+    folder = make_folder(1)
+
+    code, output, _ = start("rehearse", folder.path, "--posts-per-day", "0", "--quiet").end()
+
+    assert (0, ["the flock: 1 sheep, 0 posts in 30 days", "bot0: 0 posts in 30 days"]) == (
+        code,
+        output.splitlines(),
+    )
+
+
+def test_ages_that_look_the_same_are_told_once(make_folder: Make, start: Start) -> None:
+    """No "age 7.0 to 7.0"."""
+    folder = make_folder(1, lines=100)
+
+    _, output, _ = start("rehearse", folder.path, "--at-age", "7", "--posts", "3", "--quiet").end()
+
+    assert "    age 7.0; remembers 100% of its poem" in output.splitlines()
+
+
+def test_practice_is_told_to_cost_nothing(make_folder: Make, start: Start) -> None:
+    """The prices are those that X would charge; a flock of which a part practises tells of that part."""
+    folder = make_folder(2).path
+    file = folder / "bot0.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"network": "pasture"}))
+
+    _, output, _ = start("rehearse", folder, "--posts", "10", "--quiet").end()
+
+    assert [
+        "the flock: 2 sheep, 20 posts in 94m, $0.30 on X",
+        "    practice costs nothing; X would charge $0.15",
+    ] == (output.splitlines()[:2])
+
+
 def test_the_summary_of_a_faithful_flock_is_short(make_folder: Make, start: Start) -> None:
     """A bot without tendencies has no lines about forgetting and fixation; posts with links cost more."""
     folder = make_folder(1, lines=1)

@@ -320,6 +320,50 @@ def test_the_newest_python_that_was_tried_is_taken(checkout: Path, bare_path: Pa
         (bare_path / name).unlink()
 
 
+@pytest.fixture
+def only_to_be_read(built: Path) -> Iterator[list[str]]:
+    """An environment that is another user's: what to start its scripts with, so that root may not write either."""
+    folder, lock = built / ".venv", built / ".venv" / helper.LOCK
+    folder.chmod(0o555)
+    lock.chmod(0o444)
+    yield ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+    folder.chmod(0o755)
+    lock.chmod(0o644)
+
+
+def test_an_environment_of_another_user_is_used_as_it_is(
+    built: Path, only_to_be_read: list[str], bare_path: Path
+) -> None:
+    """As a service does whose checkout is root's; also where the script's own look is not enough, without cmp."""
+    (bare_path / "cmp").unlink()
+    (bare_path / "setpriv").symlink_to(shutil.which("setpriv") or "/nowhere")
+    for path in (os.environ["PATH"], str(bare_path)):
+        done = run([*only_to_be_read, built / "scripts" / "flock", "hello"], built, PATH=path)
+        assert (done.returncode, done.stderr) == (0, ""), path
+        assert json.loads(done.stdout)["arguments"] == ["hello"]
+
+
+def test_an_environment_of_another_user_that_is_stale_is_one_line(built: Path, only_to_be_read: list[str]) -> None:
+    """It says what to do, and as which user."""
+    stamp = built / ".venv" / ".flock.stamp"
+    current = stamp.read_bytes()
+    stamp.write_bytes(b"")
+    done = run([*only_to_be_read, built / "scripts" / "flock", "hello"], built)
+    stamp.write_bytes(current)
+    script = built / "scripts" / "flock"
+    expected = (
+        f"flock: cannot use {built}/.venv: it is not up to date; run {script} --version as its owner,"
+        f" {built.owner()}, or name a folder of your own in FLOCK_VENV\n"
+    )
+    assert (done.returncode, done.stderr) == (69, expected)
+
+
+def test_a_python_that_this_user_may_not_run_is_named(venv: Any) -> None:
+    """Such as one in root's home: the stamps are right, and yet there is no use in them."""
+    lose_the_python(venv)
+    assert f"this user may not run {os.path.realpath(venv.python)}; " in venv.why_unusable("flock")
+
+
 class Recorder:
     """Stands where commands are run: keeps them, and fails at the one that contains `fails_at`."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import math
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from flock.clock import VirtualClock
 from flock.journal import MemoryJournal, Outcome, Place, Settlement, SqliteJournal
 from flock.sheep.allowance import Allowance, allowance, fair_share
-from flock.units import DAY, HOUR
+from flock.units import DAY, HOUR, MINUTE
 
 
 @given(cap=st.integers(0, 5), steps=st.lists(st.integers(0, int(DAY)), max_size=40))
@@ -188,3 +189,53 @@ def test_bots_that_post_less_than_the_cap_need_no_turns() -> None:
 
     assert math.inf == flock.share
     assert [None] * 3 == [flock.take(now, "ann") for now in (0.0, 1.0, 2.0)]
+
+
+def test_of_many_bots_that_wait_one_alone_is_woken_for_each_post() -> None:
+    """Each is told a time of its own, at which there is room for it. Else all would ask again at every post."""
+    flock = Allowance(10)
+    waiting = [(0.0, f"bot{number}") for number in range(200)]
+    for _, bot in waiting:
+        flock.expect(bot, 100.0)
+
+    asked = made = 0
+    while waiting:
+        now, bot = heapq.heappop(waiting)
+        asked += 1
+        if (again := flock.take(now, bot)) is None:
+            made += 1
+        else:
+            heapq.heappush(waiting, (again, bot))
+
+    assert made == 200
+    assert asked <= 2 * made
+    assert now <= 200 / 10 * DAY
+
+
+def test_unused_turns_of_the_last_ten_minutes_are_not_lost() -> None:
+    """Cron comes each five minutes, in which a large cap has room for more than one line; older ones are lost."""
+
+    def begin(pause: float) -> int:
+        flock = Allowance(2880, [0.0])
+        for bot in range(60):
+            flock.expect(str(bot), 100.0)
+        return sum(flock.take(pause, str(bot)) is None for bot in range(60))
+
+    assert [20, 40, 40] == [begin(pause) for pause in (5 * MINUTE, 10 * MINUTE, DAY / 2)]
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("abcde"), st.floats(0, 100) | st.just(math.inf) | st.none()), max_size=30)
+)
+def test_the_share_is_that_of_the_bots_that_are_there(steps: list[tuple[str, float | None]]) -> None:
+    """Whatever came before: they join, change their rhythm and leave."""
+    flock, there = Allowance(50), dict[str, float]()
+    for bot, rate in steps:
+        if rate is None:
+            flock.forget(bot)
+            there.pop(bot, None)
+        else:
+            flock.expect(bot, rate)
+            there[bot] = rate
+
+        assert fair_share(50, there.values()) == flock.share

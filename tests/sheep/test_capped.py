@@ -171,6 +171,34 @@ def test_the_flocks_posts_are_shared_out_fairly_and_spread(make_world: MakeWorld
     assert min(later - before for before, later in pairwise(times)) >= DAY / 30 / 2 - 1
 
 
+def test_a_bot_with_long_lines_gets_its_share_beside_others(make_world: MakeWorld) -> None:
+    """Room for all posts of its line is kept free: the short lines of the others do not fill it up each time."""
+    world = make_world(options=Options(flock_posts_per_day=5))
+    world.folder.joinpath("ann.txt").write_text("\n".join(["baa " * 180 + str(line) for line in range(9)]))
+    names = ("ann", "ben", "cat", "dan", "eve")
+
+    world.live(24 * DAY, *(world.raise_sheep(name, lines=1000) for name in names))
+
+    made = {name: len(world.stage(name).posts) for name in names}
+    assert all(made[name] in range(19, 26) for name in names), made
+
+
+def test_runs_of_cron_use_a_large_cap_of_the_flock(make_world: MakeWorld) -> None:
+    """Each five minutes another process: it makes as many posts as the cap has room for, not one alone."""
+    world = make_world(options=Options(flock_posts_per_day=960))
+    names = [f"bot{number}" for number in range(6)]
+    keys = [world.raise_sheep(name, lines=1000).key for name in names]
+    for run in range(6 * 12):
+        world.clock.advance_to(START + run * 5 * MINUTE)
+        world.anew()
+        world.context.claim(keys)
+        for sheep in [*map(world.raise_sheep, names)]:
+            if sheep.is_due():
+                sheep.beat()
+
+    assert sum(len(world.stage(name).posts) for name in names) in range(225, 246)
+
+
 @pytest.mark.parametrize("minutes", [60, 600])
 def test_no_bot_is_always_the_first_over_restarts(make_world: MakeWorld, minutes: int) -> None:
     """Nine bots share six posts a day, and each run of the flock ends after some minutes."""
@@ -250,3 +278,29 @@ def test_a_kill_while_a_line_is_put_off_loses_and_repeats_nothing(make_world: Ma
     times = world.stage().times
     assert len(times) >= 6
     assert all(later - before >= DAY for before, later in zip(times, times[3:], strict=False))
+
+
+@pytest.mark.parametrize("flock_cap", [None, 10])
+def test_a_long_wait_is_not_cut_short_by_a_restart(make_world: MakeWorld, flock_cap: int | None) -> None:
+    """Two days lie between two lines of the bot, also where the flock has a cap that would allow more."""
+    world = make_world(options=Options(flock_posts_per_day=flock_cap))
+    world.folder.joinpath("dolly.txt").write_text("baa " * 180 + "\nboo")
+    for _ in range(7):
+        world.live(8 * HOUR, world.raise_sheep(posts_per_day=1))
+        world.anew()
+
+    assert START + 4 * DAY == world.raise_sheep().due
+
+
+def test_a_post_that_is_repeated_much_later_counts_from_then_on(make_world: MakeWorld) -> None:
+    """There was no answer, and hours later it is clear that it is not out: the next one comes a day after."""
+    world = make_world(options=Options(posts_per_day=1, flock_posts_per_day=1))
+    sheep = world.raise_sheep(lines=9)
+    world.stage().trouble = [OutcomeUnknown("no answer"), *[Unavailable("503")] * 80]
+
+    world.live(4 * DAY, sheep)
+
+    times = world.stage().times
+    assert times[0] - START > 12 * HOUR
+    assert len(times) >= 3
+    assert all(later - before >= DAY for before, later in pairwise(times))

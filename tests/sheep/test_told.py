@@ -11,10 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from flock.errors import JournalError, OutcomeUnknown, RateLimited, Refused, Suspended, Unavailable
-from flock.events import Birthday, Declined, Event, GoneQuiet, Obeyed, Said, Silenced, SpeaksAgain, Told
+from flock.events import Birthday, Declined, Event, GoneQuiet, Obeyed, Paced, Said, Silenced, SpeaksAgain, Told
 from flock.herd import Herd
 from flock.journal import Command, Place, SqliteJournal, Standing, Verb
 from flock.networks.base import Post
+from flock.options import Options
 from flock.sheep.recovery import LANDING
 from flock.sheep.sheep import Sheep
 from tests.world import START, World
@@ -317,6 +318,36 @@ class TestNow:
             world.live(10, sheep)
 
         assert 2 == len(world.stage().posts)
+
+    def test_a_paused_bot_takes_no_share_of_the_flocks_posts(self, make_world: Callable[..., World]) -> None:
+        """Also when it is told something that it cannot do."""
+        world = make_world(options=Options(flock_posts_per_day=20))
+        flock = [world.raise_sheep(name, lines=100) for name in ("ann", "ben")]
+        assert world.context.allowance
+        for words in (("pause",), ("from 999",)):
+            tell(world, flock[0], *words)
+            world.live(1, *flock)
+            assert 20.0 == world.context.allowance.share
+        assert 1 == len(world.told(Declined))
+
+    def test_of_bots_that_share_a_cap_it_comes_before_the_others(self, make_world: Callable[..., World]) -> None:
+        """Their turns are a quarter of an hour apart. The cap holds, and a wait for it is told."""
+        world = make_world(options=Options(flock_posts_per_day=6))
+        flock = [world.raise_sheep(name, lines=100) for name in ("dolly", "molly", "polly")]
+        world.live(10, *flock)
+        (last,) = (sheep for sheep in flock if sheep.name == "polly")
+        before = len(world.stage("polly").posts)
+
+        tell(world, last, "now")
+        world.live(5, *flock)
+        assert before + 1 == len(world.stage("polly").posts)
+
+        for _ in range(6):
+            tell(world, last, "now")
+            world.live(5, *flock)
+        told = [event for event in world.told(Paced) if isinstance(event, Paced) and event.bot == "polly"]
+        assert sum(len(world.stage(sheep.name).posts) for sheep in flock) <= 6
+        assert (False, True) == (told[-1].again, told[-1].seconds > 3600)
 
     def test_a_paused_bot_says_it_when_it_goes_on(self, world: World) -> None:
         """The pause is stronger."""

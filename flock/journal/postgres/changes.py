@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
-from typing import Any
-
-from psycopg.rows import tuple_row
+from typing import Any, NamedTuple
 
 from flock.journal.groups import Write
 from flock.journal.postgres import statements as sql
-from flock.journal.postgres.connections import Connection, Link
+from flock.journal.postgres.connections import Link, transact
 from flock.journal.postgres.statements import lists
 from flock.journal.postgres.trouble import UNSTORABLE
 from flock.units import DAY
 
 _CAP_KEY = 0x666C6F636C  # of the lock under which the posts of all flocks are counted
+_LOCK_CAP = "DO $$ BEGIN PERFORM pg_advisory_xact_lock(%s); END $$"  # has no rows
 
 
 class Kind(Enum):
@@ -30,19 +29,28 @@ class Kind(Enum):
         self.statement = statement
 
 
+class Left(NamedTuple):
+    """The n and piece that a bot's row was left with, after so many losses of the writer's connection."""
+
+    n: int
+    piece: int
+    losses: int
+
+
 class Change(Write):
     """One bot's write: a row for the statement of its kind.
 
-    `left` is the n and piece that the bot's row must have, or None for any; `prune` is a row for `sql.PRUNE`.
+    `left` is what the bot's row must have, or None for anything; `prune` is a row for `sql.PRUNE`. `losses` is of
+    the connection on which it was written (see `Link`).
     """
 
-    __slots__ = ("is_written", "kind", "left", "prune", "row", "values")
+    __slots__ = ("_values", "is_written", "kind", "left", "losses", "prune", "row")
 
     def __init__(
         self,
         kind: Kind,
         row: int,
-        left: tuple[int, int] | None,
+        left: Left | None,
         values: Sequence[object],
         *,
         prune: tuple[object, ...] | None = None,
@@ -51,9 +59,22 @@ class Change(Write):
         self.kind = kind
         self.row = row
         self.left = left
-        self.values = (row, *(left or (None, None)), *values)
+        self._values = values
         self.prune = prune
+        self.losses = 0
         self.is_written = False  # False with no error: the bot's row was not as it must be, or the cap is reached
+
+    @property
+    def values(self) -> tuple[Any, ...]:
+        """The row for the statement."""
+        return (self.row, *(self.left[:2] if self.left else (None, None)), *self._values)
+
+    def prepare(self, losses: int) -> None:
+        """Note on which connection it is written. A server that crashed meanwhile, or a standby, may lack what the
+        row was left with: then that is not asked for, and the row gets what this flock knows."""
+        self.losses = losses
+        if self.left and self.left.losses != losses:
+            self.left = None
 
 
 class Writer:
@@ -66,6 +87,11 @@ class Writer:
         self._link = link
         self._epoch = epoch
         self.cap: int | None = None
+
+    @property
+    def losses(self) -> int:
+        """How often the connection was lost."""
+        return self._link.losses
 
     def reconnect(self) -> None:
         """Use another connection from now on."""
@@ -98,31 +124,36 @@ class Writer:
         if not wave:
             return
         epoch = self._epoch()
-        with self._link.use() as connection, connection.pipeline():
-            connection.execute("BEGIN")
-            if not any(change.flush for change in wave):
-                connection.execute("SET LOCAL synchronous_commit = off")
-            cursors = [self._execute(connection, kind, wave, epoch) for kind in Kind]
-            pruned = [change.prune for change in wave if change.prune]
-            if pruned:
-                connection.execute(sql.PRUNE.encode(), lists(sql.PRUNE_COLUMNS, pruned))
-            connection.execute("COMMIT")
-        written = {row for cursor in cursors if cursor for (row,) in cursor.fetchall()}
+        with self._link.use() as connection:
+            for change in wave:
+                change.prepare(self._link.losses)
+            statements = [each for kind in Kind for each in self._statements(kind, wave, epoch)]
+            found = transact(connection, [*_around(wave), *statements])
+        written = {row for rows in found for (row,) in rows}
         for change in wave:
             change.is_written, change.error = change.row in written, None
 
-    def _execute(self, connection: Connection, kind: Kind, wave: Sequence[Change], epoch: int | None) -> Any:
+    def _statements(self, kind: Kind, wave: Sequence[Change], epoch: int | None) -> Iterator[tuple[str, Any]]:
         rows = [change.values for change in wave if change.kind is kind]
         if not rows:
-            return None
+            return
         values: dict[str, Any] = {**lists(kind.columns, rows), "epoch": epoch}
-        statement = kind.statement
         if kind is Kind.INTEND and self.cap is not None:
             intended = list(kind.columns).index("intended")
             values |= {"cap": self.cap, "day": min(row[intended] for row in rows) - DAY}
-            connection.execute("SELECT pg_advisory_xact_lock(%s)", (_CAP_KEY,))
-            statement = sql.INTEND_CAPPED
-        return connection.cursor(row_factory=tuple_row).execute(statement.encode(), values)
+            yield _LOCK_CAP, (_CAP_KEY,)
+            yield sql.INTEND_CAPPED, values
+        else:
+            yield kind.statement, values
+
+
+def _around(wave: Sequence[Change]) -> Iterator[tuple[str, Any]]:
+    """Yield the statements besides those that write the rows of the wave."""
+    if not any(change.flush for change in wave):
+        yield "SET LOCAL synchronous_commit = off", None
+    pruned = [change.prune for change in wave if change.prune]
+    if pruned:
+        yield sql.PRUNE, lists(sql.PRUNE_COLUMNS, pruned)
 
 
 def _waves(changes: Sequence[Change]) -> Iterator[list[Change]]:

@@ -13,7 +13,7 @@ import psycopg
 from flock.errors import BotsTaken
 from flock.journal.base import Place, Standing
 from flock.journal.postgres.accounts import names
-from flock.journal.postgres.connections import Connection
+from flock.journal.postgres.connections import Connection, transact
 from flock.journal.postgres.looks import kept
 from flock.journal.postgres.statements import ADD, KEPT
 
@@ -74,19 +74,13 @@ def _refuse_held(connection: Connection, values: dict[str, Any]) -> None:
 
 def _take(connection: Connection, values: dict[str, Any]) -> tuple[dict[str, Claimed], int]:
     """Execute all of it in one go: this process may be stopped at any moment, and must hold no locks then."""
-    with connection.pipeline():
-        connection.execute("BEGIN")
-        connection.execute(ADD, (values["bots"],))
-        locked = connection.execute(_LOCK.encode(), values)
-        connection.execute(_KILL, values)
-        taken = connection.execute(_TAKE, values)
-        connection.execute("COMMIT")
-    rows = locked.fetchall()
+    steps = [(ADD, (values["bots"],)), (_LOCK, values), (_KILL, values), (_TAKE, values)]
+    _, rows, _, taken = transact(connection, steps)
     found = {
         bot: Claimed(row, kept(columns) if is_kept else None, before not in (None, values["epoch"]))
         for row, bot, before, is_kept, *columns in rows
     }
-    return found, taken.rowcount
+    return found, len(taken)
 
 
 def who_has(holders: Sequence[tuple[str, int]], bots: Sequence[str]) -> str:

@@ -6,7 +6,7 @@ import logging
 import select
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -34,11 +34,23 @@ _SETTINGS = {
     "tcp_user_timeout": "5000",  # milliseconds
 }
 # A frozen client must not hold up others: its transaction, and the locks with it, end on the server.
+# Claims and caps look again at a row, or count again, when they have the lock: with "read committed" alone.
 _BOUNDS = """
     SET statement_timeout = {milliseconds}; SET lock_timeout = {milliseconds};
     SET idle_in_transaction_session_timeout = 4000;
+    SET default_transaction_isolation = 'read committed';
+    SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 2;
+    SET tcp_user_timeout = 5000;
     SELECT set_config('synchronous_commit', 'on', false)
         WHERE current_setting('synchronous_commit') IN ('off', 'local')
+"""
+
+
+# A write that was given up may still be under way on the connection that was lost: it must not come after others.
+_BACKEND = "SELECT pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()"
+_END = """
+    SELECT pg_terminate_backend(pid, 2000) FROM pg_stat_activity
+    WHERE pid = %s AND backend_start = %s AND pid <> pg_backend_pid()
 """
 
 
@@ -72,16 +84,35 @@ class Server:
             connection.execute(_BOUNDS.format(milliseconds=int(patience * 1000)))
             if self._read_only:
                 connection.execute("SET default_transaction_read_only = on")
+            else:
+                connection.backend = connection.execute(_BACKEND).fetchone()
         except BaseException:
             connection.close()
             raise
         return connection
 
 
+def transact(connection: Connection, statements: Iterable[tuple[str, Any]]) -> list[list[Any]]:
+    """Execute the statements, each with its values, in one transaction; return the rows of each, or none.
+
+    All of it is one message. The server begins when it has the whole of that, so that it never waits for the rest,
+    with rows locked, where this process is frozen or cut off. Raises psycopg.Error.
+    """
+    cursor = psycopg.ClientCursor(connection)
+    composed = [cursor.mogrify(statement.encode(), values) for statement, values in statements]
+    cursor.execute("; ".join(["BEGIN", *composed, "COMMIT"]).encode())
+    found = [each.fetchall() if each.description else [] for each in cursor.results()]
+    return found[1:-1]
+
+
 class _Bounded(psycopg.Connection[Any]):
-    """A connection that waits for the server no longer than `patience` seconds without a sign of it."""
+    """A connection that waits for the server no longer than `patience` seconds without a sign of it.
+
+    `backend` is the process that serves it, if it may write: its number, and when it began.
+    """
 
     patience = 10.0
+    backend: tuple[Any, ...] | None = None
 
     def wait(self, gen: PQGen[Any], *args: Any, **kwargs: Any) -> Any:
         return super().wait(_bounded(gen, self.patience), *args, **kwargs)
@@ -104,9 +135,11 @@ def _bounded(gen: PQGen[Any], patience: float) -> PQGen[Any]:
 
 class Link:
     """One connection for one purpose, used by one thread at a time. It is made when it is needed, and anew when it
-    is lost."""
+    is lost; nothing is written on the lost one any more then. `losses` counts the lost ones."""
 
     def __init__(self, connect: Callable[[float], Connection], patience: float) -> None:
+        self.losses = 0
+        self._lost: tuple[Any, ...] | None = None  # the process that served the lost one, while it may be there
         self._connect = connect
         self._patience = patience
         self._connection: Connection | None = None
@@ -127,8 +160,22 @@ class Link:
         if self._connection is not None and (self._connection.closed or _has_news(self._connection)):
             self._drop()
         if self._connection is None:
-            self._connection = self._connect(self._patience)
+            connection = self._connect(self._patience)
+            try:
+                self._end_lost(connection)
+            except BaseException:
+                connection.close()
+                raise
+            self._connection = connection
         return self._connection
+
+    def _end_lost(self, connection: Connection) -> None:
+        """End the server's process of the lost connection, and with it what it may still write."""
+        if self._lost is None:
+            return
+        if connection.execute(_END, self._lost).fetchone() == (False,):
+            raise psycopg.OperationalError("an earlier write is still under way there")
+        self._lost = None
 
     def _tidy(self, connection: Connection) -> None:
         """End what a failed statement has left open; a connection that is of no use is closed."""
@@ -147,6 +194,8 @@ class Link:
     def _drop(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
+            self.losses += 1
+            self._lost = getattr(connection, "backend", None)
             with suppress(psycopg.Error):
                 connection.close()
 

@@ -10,13 +10,14 @@ from flock.errors import BotsTaken
 from flock.journal.base import Place, Standing
 from flock.journal.postgres import statements as sql
 from flock.journal.postgres.accounts import Accounts
+from flock.journal.postgres.changes import Left
 from flock.journal.postgres.claiming import Claimed, claim, who_has
 from flock.journal.postgres.connections import Connection
 from flock.journal.postgres.leases import Lease
 from flock.journal.postgres.session import Session
 
 _HOLDERS = "SELECT DISTINCT host, pid FROM sheep JOIN lease USING (epoch) WHERE bot = ANY(%s)"
-_FREE = "UPDATE sheep SET epoch = NULL WHERE id = ANY(%s) AND epoch = %s"
+_FREE = "UPDATE sheep SET epoch = NULL WHERE id = ANY(%s) AND epoch = ANY(%s)"
 
 
 class Holding:
@@ -34,7 +35,7 @@ class Holding:
         self._taken_over: set[str] = set()
         self._lost: list[str] = []
         self._rows: dict[str, int] = {}  # a bot, and the id of its row
-        self._at: dict[int, tuple[int, int]] = {}  # a claimed bot's row, and the n and piece that it has
+        self._at: dict[int, Left] = {}  # a claimed bot's row, and what it was left with
         self._prefetched: dict[str, tuple[Place, Standing] | None] = {}  # until the bot is first read or written
 
     def __contains__(self, bot: str) -> bool:
@@ -113,16 +114,16 @@ class Holding:
         """Return whether it is known since the claim what is kept of the bot, and that; once."""
         return bot in self._prefetched, self._prefetched.pop(bot, None)
 
-    def leave(self, row: int) -> tuple[int, int] | None:
-        """Return the n and piece that the row is known to have; while it is written, that is not known."""
+    def leave(self, row: int) -> Left | None:
+        """Return what the row is known to have been left with; while it is written, that is not known."""
         return self._at.pop(row, None)
 
-    def note(self, bot: str, place: Place) -> None:
-        """Note that the bot's row has this place."""
+    def note(self, bot: str, place: Place, losses: int) -> None:
+        """Note that the bot's row has this place, after so many losses of the writer's connection."""
         if bot in self._claimed:
-            self._at[self._rows[bot]] = place.n, place.piece
+            self._at[self._rows[bot]] = Left(place.n, place.piece, losses)
 
-    def note_left(self, row: int, left: tuple[int, int] | None) -> None:
+    def note_left(self, row: int, left: Left | None) -> None:
         """Note that the row must still be as it was left."""
         if left:
             self._at[row] = left
@@ -140,8 +141,9 @@ class Holding:
 
     def _note_kept(self, rows: set[int]) -> None:
         """Note which bots this journal still has, after its lease had ended and it has taken another."""
-        for bot in [bot for bot in self._claimed if self._rows[bot] not in rows]:
-            self.lose(bot)
+        for bot in list(self._claimed):
+            if self._rows[bot] not in rows:
+                self.lose(bot)
 
     def _row(self, bot: str) -> int:
         """Return the id of the bot's row, which is added if there is none."""
@@ -151,7 +153,7 @@ class Holding:
         return self._rows[bot]
 
     def _free(self, rows: Sequence[int]) -> None:
-        self._session.execute(_FREE, (rows, self.lease.epoch))
+        self._session.execute(_FREE, (rows, list(self.lease.own)))
 
     def _who_has(self, bots: Sequence[str]) -> str:
         return who_has(self._session.fetch(_HOLDERS, (list(bots),)), bots)

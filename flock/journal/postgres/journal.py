@@ -45,7 +45,7 @@ class PostgresJournal:
 
     `intend` returns when the intent is on the server's disk (`synchronous_commit`), as do claims and renewals.
     Settlements and `keep` may be lost when the server crashes, never when a flock does: at most the last ones of
-    each bot, from the end only, and an intent is open again then.
+    each bot, from the end only, and an intent is open again then, unless the flock still runs and writes on.
 
     Claims are leases (`Lease`): a journal that cannot renew its lease raises JournalError from every write before
     the lease ends, and has `may_post` return False. Bots that another flock has taken meanwhile are lost, and
@@ -136,11 +136,12 @@ class PostgresJournal:
     # What sheep write
 
     def read(self, bot: str) -> tuple[Place, Standing] | None:
+        losses = self._writer.losses
         is_known, found = self.holding.prefetched(bot)
         if not is_known:
             found = next((looks.kept(row) for row in self._session.fetch(sql.READ, (bot,))), None)
         if found:
-            self.holding.note(bot, found[0])
+            self.holding.note(bot, found[0], losses)
         return found
 
     def intend(self, bot: str, place: Place, text: str) -> None:
@@ -187,19 +188,19 @@ class PostgresJournal:
             raise self._session.trouble(change.error) from change.error
         if not change.is_written:
             self._refuse(bot, change)
-        self.holding.note(bot, place)
+        self.holding.note(bot, place, change.losses)
         return row
 
     def _refuse(self, bot: str, change: Change) -> None:
         """Raise the error that says why the bot's row was not written."""
         rows = self._session.fetch(sql.REASONS, ([change.row],))
         epoch, n, piece, host, pid, runs = rows[0] if rows else (None,) * 6
-        if epoch != self.holding.lease.epoch:
+        if epoch not in self.holding.lease.own:
             self.holding.lose(bot)
             who = f"process {pid} on {host} runs {bot} now" if runs else f"another flock has had {bot} meanwhile"
             raise self._session.error(f"{who}; nothing is posted for it here")
         self.holding.note_left(change.row, change.left)
-        if change.left is not None and change.left != (n, piece):
+        if change.left is not None and change.left[:2] != (n, piece):
             why = f"another program has changed the row of {bot}; stop the flock, and look at where its bots are"
             raise self._session.error(why)
         if change.kind is Kind.INTEND and self._writer.cap is not None:
@@ -226,6 +227,7 @@ class PostgresJournal:
     def obey(self, command: Command, bot: str, place: Place, standing: Standing) -> bool:
         row = self.holding.row_to_write(bot)
         change = Change(Kind.KEEP, row, self.holding.leave(row), (*place, *standing))
+        change.prepare(self._writer.losses)
         values: dict[str, Any] = {
             "number": command.number,
             "verb": str(command.verb),
@@ -240,7 +242,7 @@ class PostgresJournal:
             return False
         if not is_moved:
             self._refuse(bot, change)
-        self.holding.note(bot, place)
+        self.holding.note(bot, place, change.losses)
         return True
 
     # Looks

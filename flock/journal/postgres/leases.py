@@ -8,17 +8,19 @@ The lease ends `TTL` seconds after its latest renewal, by the clock of the datab
 may take the bots, under its own epoch. The holder counts from the moment before it asked for the renewal, by a
 clock that goes on while the machine is suspended, and stops `MARGIN` seconds earlier. A lease that has ended is
 never renewed: the journal takes another, with those of its bots that no other journal has taken meanwhile.
+
+Epochs are drawn at random by the journal itself. So it knows its own also where the server's answer was lost, and
+a server that takes over and lacks the latest commits does not give one out again.
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import secrets
 import socket
 import threading
 from collections.abc import Callable
-
-import psycopg
 
 from flock.clock import boot_time
 from flock.journal.postgres.connections import Connection, Link
@@ -35,8 +37,8 @@ _TAKE = f"""
         DELETE FROM lease WHERE until < clock_timestamp() - interval '{_FORGET}'
             AND NOT EXISTS (SELECT FROM sheep WHERE sheep.epoch = lease.epoch)
     )
-    INSERT INTO lease (host, pid, until)
-    VALUES (%(host)s, %(pid)s, clock_timestamp() + %(ttl)s * interval '1 second') RETURNING epoch
+    INSERT INTO lease (epoch, host, pid, until) OVERRIDING SYSTEM VALUE
+    VALUES (%(new)s, %(host)s, %(pid)s, clock_timestamp() + %(ttl)s * interval '1 second')
 """
 _RENEW = """
     UPDATE lease SET until = clock_timestamp() + %(ttl)s * interval '1 second'
@@ -44,22 +46,25 @@ _RENEW = """
 """
 _TAKE_ANOTHER = """
     WITH taken AS (
-        INSERT INTO lease (host, pid, until)
-        VALUES (%(host)s, %(pid)s, clock_timestamp() + %(ttl)s * interval '1 second') RETURNING epoch
-    ), kept AS (
-        UPDATE sheep SET epoch = taken.epoch FROM taken WHERE sheep.epoch = %(epoch)s RETURNING sheep.id
+        INSERT INTO lease (epoch, host, pid, until) OVERRIDING SYSTEM VALUE
+        VALUES (%(new)s, %(host)s, %(pid)s, clock_timestamp() + %(ttl)s * interval '1 second')
     )
-    SELECT taken.epoch, array(SELECT id FROM kept) FROM taken
+    UPDATE sheep SET epoch = %(new)s WHERE epoch = ANY(%(own)s) RETURNING id
 """
-_GIVE_BACK = "UPDATE sheep SET epoch = NULL WHERE epoch = %(epoch)s"
-_END = "DELETE FROM lease WHERE epoch = %(epoch)s"
+_GIVE_BACK = "UPDATE sheep SET epoch = NULL WHERE epoch = ANY(%(own)s)"
+_END = "DELETE FROM lease WHERE epoch = ANY(%(own)s)"
+_EPOCH_BITS = 62
 
 log = logging.getLogger(__name__)
 
 
 class Lease:
     """The lease of one journal. `tell_kept` is called with the rows of the bots that are kept, under another
-    epoch, after a lease has ended. `now` is a clock, in seconds, that is never set."""
+    epoch, after a lease has ended. `now` is a clock, in seconds, that is never set.
+
+    `epoch` is that of the lease, and `own` has all that the journal's rows may have: also those of leases that
+    have ended, and of one that may have begun.
+    """
 
     def __init__(
         self,
@@ -74,6 +79,7 @@ class Lease:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self.epoch: int | None = None
+        self.own: set[int] = set()
 
     @property
     def is_good(self) -> bool:
@@ -83,12 +89,10 @@ class Lease:
     def take(self) -> int:
         """Take a lease, and renew it from now on, unless there is one. Return its epoch. Raises psycopg.Error."""
         if self.epoch is None:
-            asked = self._now()
+            asked, new = self._now(), self._draw()
             with self._link.use() as connection:
-                row = connection.execute(_TAKE, self._values()).fetchone()
-            if not row:
-                raise psycopg.DataError("it has given no epoch")
-            self.epoch, self._deadline = int(row[0]), asked + TTL - MARGIN
+                connection.execute(_TAKE, self._values(new))
+            self.epoch, self._deadline = new, asked + TTL - MARGIN
             self._thread = threading.Thread(target=self._keep_on, name="lease", daemon=True)
             self._thread.start()
         return self.epoch
@@ -100,15 +104,20 @@ class Lease:
             if connection.execute(_RENEW, self._values()).fetchone():
                 self._deadline = asked + TTL - MARGIN
                 return
-            asked = self._now()
-            row = connection.execute(_TAKE_ANOTHER, self._values()).fetchone()
-        if row:
-            self.epoch, kept = int(row[0]), set(row[1])
-            self._tell_kept(kept)
-            self._deadline = asked + TTL - MARGIN
+            asked, new = self._now(), self._draw()
+            kept = {row for (row,) in connection.execute(_TAKE_ANOTHER, self._values(new))}
+        self._tell_kept(kept)
+        self.epoch, self._deadline = new, asked + TTL - MARGIN
 
-    def _values(self) -> dict[str, object]:
-        return {"host": socket.gethostname(), "pid": os.getpid(), "ttl": TTL, "epoch": self.epoch}
+    def _draw(self) -> int:
+        """Return another epoch, which is the journal's own from now on."""
+        new = secrets.randbits(_EPOCH_BITS)
+        self.own = {*self.own, new}
+        return new
+
+    def _values(self, new: int | None = None) -> dict[str, object]:
+        here = {"host": socket.gethostname(), "pid": os.getpid()}
+        return {**here, "ttl": TTL, "epoch": self.epoch, "own": list(self.own), "new": new}
 
     def _keep_on(self) -> None:
         pause = RENEW

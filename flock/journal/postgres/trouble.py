@@ -24,7 +24,10 @@ _OF_STATES = (  # the beginning of an error's SQLSTATE
     ("57014", "the server takes too long; look at its load and its locks"),
 )
 _OF_CONNECTIONS = (  # libpq gives no SQLSTATE where there is no connection
-    (re.compile("password authentication failed|no password supplied"), dict(_OF_STATES)["28"]),
+    (
+        re.compile('authentication failed|no password supplied|role ".*" does not exist|no pg_hba.conf entry'),
+        dict(_OF_STATES)["28"],
+    ),
     (re.compile('database ".*" does not exist'), dict(_OF_STATES)["3D000"]),
 )
 LOST = ("25006", "57P", "08")  # after these the next connection may lead to another server
