@@ -18,7 +18,7 @@ from statistics import median
 
 from benchmarks.gauges import Machine, Noise
 from benchmarks.ground import NETWORKS, Failed, Network, ground
-from benchmarks.runs import Run, Situation, measure
+from benchmarks.runs import Run, Situation, measure, ratio
 
 HEAD = f"{'':<10}{'sheep':>6}{'posts/s':>9}{'ms CPU/post':>13}{'by X':>6}{'MB':>8}{'KB/sheep':>10}{'by X':>6}"
 
@@ -51,8 +51,8 @@ def table(found: Mapping[Network, Found]) -> Iterator[str]:
     for network, its in found.items():
         rate = median(run.posts_per_second for run in its.flock)
         yield (
-            f"{network:<10}{its.flock[0].sheep:>6}{rate:>9.1f}{its.cpu():>13.2f}{its.cpu() / on_x.cpu():>6.2f}"
-            f"{its.memory():>8.1f}{its.weight():>10.1f}{its.weight() / on_x.weight():>6.2f}"
+            f"{network:<10}{its.flock[0].sheep:>6}{rate:>9.1f}{its.cpu():>13.2f}{ratio(its.cpu(), on_x.cpu()):>6}"
+            f"{its.memory():>8.1f}{its.weight():>10.1f}{ratio(its.weight(), on_x.weight()):>6}"
         )
 
 

@@ -145,3 +145,8 @@ def _see(program: Program, seconds: float, *, punctual: bool) -> dict[str, Any]:
         "open_files": gauges.open_files(program.pid),
         "late_p99_ms": late and round(late, 1),
     }
+
+
+def ratio(theirs: float | None, ours: float | None) -> str:
+    """Return how many times ours theirs is, or "-" where one is unknown, or ours too small to be measured."""
+    return f"{theirs / ours:.2f}" if theirs is not None and ours else "-"

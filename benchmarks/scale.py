@@ -22,7 +22,7 @@ import simplejson as json
 
 from benchmarks.gauges import Machine, Noise
 from benchmarks.ground import Failed, ground
-from benchmarks.runs import TINY, Plan, Run, measure
+from benchmarks.runs import TINY, Plan, Run, measure, ratio
 
 HEAD = (
     f"{'':<20}{'sheep':>6}{'interval':>9}{'posts/s':>9}{'ms CPU/post':>13}{'MB':>7}{'KB/sheep':>9}"
@@ -105,13 +105,9 @@ def ratios(runs: Sequence[Run]) -> Iterator[str]:
     yield f"{'yardstick / flock':<20}{'sheep':>6}{'memory a sheep':>18}{'CPU a post':>13}"
     for ours in (run for run in runs if run.who == "flock" and run.sheep > 1):
         if theirs := yardsticks.get((ours.sheep, ours.interval, ours.closing)):
-            memory = _ratio(theirs.kb_per_sheep, ours.kb_per_sheep)
-            cpu = _ratio(theirs.cpu_ms_per_post, ours.cpu_ms_per_post)
+            memory = ratio(theirs.kb_per_sheep, ours.kb_per_sheep)
+            cpu = ratio(theirs.cpu_ms_per_post, ours.cpu_ms_per_post)
             yield f"{'closing' if ours.closing else '':<20}{ours.sheep:>6}{memory:>18}{cpu:>13}"
-
-
-def _ratio(theirs: float | None, ours: float | None) -> str:
-    return f"{theirs / ours:.2f}" if theirs is not None and ours else "-"
 
 
 def wanted() -> argparse.Namespace:

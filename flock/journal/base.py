@@ -305,7 +305,7 @@ class Journal(Protocol):
 
     def is_taken_over(self, bot: str) -> bool:
         """Return whether the claimed bot's last flock may still run, and its last post be under way: it was frozen
-        or cut off, so that it did not give the bot back, and nobody knows whether it has ended."""
+        or cut off, and did not give the bot back."""
 
     def may_post(self, bot: str) -> bool:
         """Return whether the bot is surely this journal's at this moment, so that a post may be sent."""

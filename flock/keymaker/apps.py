@@ -95,7 +95,7 @@ class Apps:
         return self._app
 
     def refuse_placeholders(self) -> None:
-        """Raise KeyNotMade for keys that X has given to nobody, such as those of keys.example/."""
+        """Raise KeyNotMade for keys that X has not given out, such as those of keys.example/."""
         if app := self._app:
             secrets = (app.consumer_token, app.consumer_token_secret)
             texts = {name: secret.get_secret_value() for name, secret in zip(_FIELDS, secrets, strict=True)}

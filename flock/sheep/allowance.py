@@ -22,7 +22,7 @@ class Allowance:
     tells what each of them would post by its own intervals, and `share` what each may. As long as they would post
     more than the cap together, each line gets a turn: when there is room for its posts behind those that wait
     already, and a half of 24 h / cap after the line before, so that bots that begin in one moment do not use up
-    the day. Turns of the last ten minutes that nobody has used may be used together.
+    the day. Unused turns of the last ten minutes may be used together.
     """
 
     def __init__(self, cap: int, history: Iterable[float] = ()) -> None:

@@ -352,6 +352,13 @@ def test_each_network_is_held_against_x() -> None:
     assert ["Bluesky", "101", "20.0", "2.50", "1.25", "76.0", "60.0", "1.50"] == lines[2].split()
 
 
+def test_a_handful_of_sheep_that_add_no_memory_are_held_against_nothing() -> None:
+    """Three sheep may fit into a page that one sheep has already: the process then grows by nothing."""
+    light = networks.Found(flock=[replace(RUN, sheep=3)], one=[replace(RUN, sheep=1)])
+    (_, row) = networks.table({"X": light})
+    assert row.split() == ["X", "3", "20.0", "1.50", "1.00", "80.0", "0.0", "-"]
+
+
 @pytest.mark.parametrize("network", NETWORKS)
 def test_the_keys_of_a_benchmark_are_keys_of_its_network(tmp_path: Path, network: Network) -> None:
     """All of them can be used together."""

@@ -66,7 +66,7 @@ def claim(connection: Connection, bots: Sequence[str], epoch: int) -> dict[str, 
 
 
 def _refuse_held(connection: Connection, values: dict[str, Any]) -> None:
-    """Raise BotsTaken if another journal has some of these bots. Locks nothing, so it holds up nobody."""
+    """Raise BotsTaken if another journal has some of these bots. Locks nothing, so no other journal waits."""
     holders = connection.execute(_HELD, values).fetchall()
     if holders:
         raise BotsTaken(who_has(holders, values["bots"]))
