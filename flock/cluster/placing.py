@@ -26,7 +26,7 @@ NAMESPACE = "flock"
 RESOURCE = "herd"  # of which each herd takes one, where the nodes of the cluster have it
 ANSWER = 5.0  # seconds that a herd has for an answer
 _END = 30.0  # seconds that a herd has to end
-_INSTALL = "type: pip install 'poem-flock[cluster]'"
+_INSTALL = "type: pip install 'poem-flock[cluster]' (Linux with glibc, Python 3.14 or older)"
 
 
 def require() -> None:
