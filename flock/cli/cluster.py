@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
-import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,14 +16,10 @@ from flock.cli import options
 from flock.cli.exits import EXIT_CODES, NamedExits
 
 if TYPE_CHECKING:
-    from flock.keys import Key
     from flock.observers.console import LogFormat
     from flock.options import Options
 
-log = logging.getLogger(__name__)
-
 _NODES = 3
-_LOOK = 0.5  # seconds between two looks at the nodes
 _OUT = 60.0  # seconds until the herds on other machines should be out
 _END = 60.0  # seconds for the end of a cluster on this machine
 _COLUMNS = ("herd", "state", "bots", "penned", "node", "pid")
@@ -102,7 +96,8 @@ def run(
 
     Without --address, a cluster of N nodes is started on this machine, and SIGTERM or Ctrl-C ends all of it. With
     --address, the herds are placed on that cluster and stay there; `flock cluster stop` ends them. The keys are
-    checked here, and each herd gets those of its own bots.
+    checked here, and each herd gets those of its own bots. When keys have changed, run this again with --address,
+    or send it SIGHUP: the bots are dealt out anew.
     """
     if address and nodes:
         raise click.UsageError("--address and --nodes exclude each other; give one")
@@ -111,105 +106,42 @@ def run(
         chosen = options.chosen(given)
         from flock.cli.run import keep_secrets_in  # noqa: PLC0415
         from flock.cluster.checking import checked_keys  # noqa: PLC0415 - what --help can do without
-        from flock.cluster.placing import connected, require  # noqa: PLC0415
+        from flock.cluster.foreground import Foreground  # noqa: PLC0415
+        from flock.cluster.placing import connected, deal_out, nodes_for_herds, require  # noqa: PLC0415
+        from flock.cluster.slices import Slice, deal  # noqa: PLC0415
         from flock.observers.logs import log_to_stderr  # noqa: PLC0415
 
         keep_secrets_in()
         log_to_stderr(log_format, level)
         require()
-        checked = checked_keys(keys, chosen)
-        asked = _Asked(checked, chosen, herds, log_format, level)
-        if address:
-            with connected(address) as ray:
-                asked.place(ray, sum(node["Alive"] for node in ray.nodes()))
-                _tell(ray, asked.count)
-        else:
-            _run_here(asked, nodes or _NODES)
+
+        def dealt(count: int) -> list[Slice]:
+            return deal(checked_keys(keys, chosen), herds or count, chosen, log_format=log_format, level=level)
+
+        if not address:
+            count = nodes or _NODES
+            Foreground(count, _file(chosen), lambda: dealt(count)).run()
+            return
+        checked_keys(keys, chosen)  # before anything is asked of Ray
+        with connected(address) as ray:
+            _tell(ray, deal_out(ray, dealt(nodes_for_herds(ray))))
 
 
-class _Asked:
-    """What the herds are made of, until the number of nodes is known."""
-
-    def __init__(
-        self, keys: Sequence[Key], chosen: Options, herds: int | None, log_format: LogFormat, level: int
-    ) -> None:
-        self.keys = keys
-        self.options = chosen
-        self._herds = herds
-        self._log = (log_format, level)
-        self.count = 0
-
-    def place(self, ray: Any, nodes: int) -> None:
-        from flock.cluster.placing import place  # noqa: PLC0415
-        from flock.cluster.slices import deal  # noqa: PLC0415
-
-        log_format, level = self._log
-        slices = deal(self.keys, self._herds or nodes, self.options, log_format=log_format, level=level)
-        place(ray, slices)
-        self.count = len(slices)
-
-
-def _tell(ray: Any, count: int) -> None:
-    """Wait until the herds are out, and say how they are."""
+def _tell(ray: Any, handles: dict[str, Any]) -> None:
+    """Wait until the herds are out, and say how they are. Raises ClusterError when one is not out."""
     from flock.cluster.placing import wait_until_out  # noqa: PLC0415
+    from flock.errors import ClusterError  # noqa: PLC0415
+    from flock.observers.wording import harmless  # noqa: PLC0415
 
-    reports = wait_until_out(ray, count, _OUT)
+    reports = wait_until_out(ray, handles, _OUT)
     out = [report for report in reports if report["state"] == "out"]
     bots = sum(report["bots"] for report in out)
-    click.echo(f"{len(out)} of {count} herds are out, with {bots} bots")
+    click.echo(f"{len(out)} of {len(handles)} herds are out, with {bots} bots")
     for report in reports:
         if report["state"] != "out":
-            click.echo(f"{report['herd']}: {report['state']}: {report['why']}", err=True)
-
-
-def _run_here(asked: _Asked, nodes: int) -> None:
-    """Run a cluster on this machine until it is told to stop."""
-    from flock.cluster.local import HEAD, LocalRay  # noqa: PLC0415
-    from flock.cluster.placing import connected, stop  # noqa: PLC0415
-    from flock.errors import ClusterError  # noqa: PLC0415
-
-    stopped = threading.Event()
-    _listen(stopped)
-    log.info("a Ray cluster of %d nodes starts on this machine", nodes)
-    try:
-        with (
-            LocalRay(nodes, _file(asked.options), stopped.is_set) as local,
-            connected(local.address, HEAD, shows_output=True) as ray,
-        ):
-            _listen(stopped)  # Ray has handlers of its own
-            local.wait_for_nodes(ray)
-            asked.place(ray, nodes)
-            log.info("%d bots go out in %d herds; Ctrl-C ends all of it", len(asked.keys), asked.count)
-            while not stopped.wait(_LOOK):
-                for node in local.look_after():
-                    if node == HEAD:
-                        raise ClusterError("the head of the Ray cluster has ended; start the cluster anew")
-                    log.warning("the node %s is gone; its herds go out again on the others", node)
-            log.info("stopping: herds end after their posts under way")
-            stop(ray)
-    except (ClusterError, KeyboardInterrupt):
-        if not stopped.is_set():
-            raise
-    log.info("stopped; the Ray cluster is gone")
-
-
-def _listen(stopped: threading.Event) -> None:
-    """Let SIGTERM, SIGINT and SIGHUP set the event; a second raises KeyboardInterrupt; others are ignored."""
-    numbers = [
-        number
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-        if signal.getsignal(number) is not signal.SIG_IGN  # under nohup it stays ignored
-    ]
-
-    def heed(*_: object) -> None:
-        if stopped.is_set():
-            for number in numbers:
-                signal.signal(number, signal.SIG_IGN)
-            raise KeyboardInterrupt
-        stopped.set()
-
-    for number in numbers:
-        signal.signal(number, heed)
+            click.echo(harmless(f"{report['herd']}: {report['state']}: {report['why']}"), err=True)
+    if len(out) < len(handles):
+        raise ClusterError("not all herds are out; they go on trying: see flock cluster status")
 
 
 def _file(chosen: Options) -> Path:

@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 _PREFIX = "flock-poems-"
 _WAIT = 0.5  # seconds between two tries to take bots that another herd still holds
+_TRIES = 30  # so often; then it is no herd that has ended
 _AGAIN = 5.0  # seconds until the next try after any other trouble
 
 
@@ -41,6 +42,7 @@ class PlacedHerd:
         self._stop = threading.Event()
         self._shepherd: Shepherd | None = None
         self._state, self._why = "starting", ""
+        self._has_been_out = False
         self._turn = threading.Lock()  # of `_shepherd` and `_stop` together
         self._errors = Writer(sys.stderr, "standard error")
         log_to_stderr(self._slice.log_format, self._slice.level, self._errors)
@@ -56,15 +58,18 @@ class PlacedHerd:
         return self._slice.herd  # Ray puts it before each line that the herd prints
 
     def _run(self) -> None:
-        told = ""
+        told, tries = "", 0
         while not self._stop.is_set():
             try:
                 self._note("starting")
                 self._tend()
                 continue
             except BotsTaken as error:
+                if self._has_been_out:
+                    tries, self._has_been_out = 0, False
+                tries += 1
                 self._note("waiting", str(error))
-                pause = _WAIT
+                pause = _WAIT if tries < _TRIES else _AGAIN
             except JournalError as error:
                 self._note("waiting", str(error))
                 pause = _AGAIN / 5
@@ -95,6 +100,7 @@ class PlacedHerd:
             if self._stop.is_set():
                 shepherd.context.stop.set()
         self._note("out")
+        self._has_been_out = True
         ending = shepherd.loop()
         if ending is not Ending.STOPPED:
             self._note("ended", ending.value)

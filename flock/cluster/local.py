@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import ctypes
 import json
 import logging
 import os
 import secrets
-import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -19,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from flock.cluster import keeper
 from flock.cluster.placing import RESOURCE
 from flock.errors import BadOption, ClusterError
 from flock.files import create_private
@@ -28,10 +26,10 @@ log = logging.getLogger(__name__)
 HEAD = "127.0.0.11"  # Ray's programs do not find each other on 127.0.0.1
 _FIRST_NODE = 12
 _STORE = 80 * 1024 * 1024  # bytes of each node's object store, which herds do not use; Ray's minimum is 75 MB
+_LOG = 10 * 1024 * 1024  # bytes of each of Ray's logs, of which it keeps two
 _STARTS = 120.0  # seconds for the start of a node, on a busy machine
-_ENDS = 10.0  # seconds for the end of all that was killed
+_AGAIN = 10.0  # seconds from one start of a node to the next
 _HERDS = 1000  # that a node may run
-_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 _QUICK = {  # a node that does not answer is given up after four seconds and not after a quarter of a minute
     "health_check_initial_delay_ms": 1000,
     "health_check_period_ms": 1000,
@@ -52,8 +50,10 @@ class LocalRay:
         self.nodes = [f"127.0.0.{_FIRST_NODE + number}" for number in range(nodes)]
         self._file = file
         self._is_stopped = is_stopped
-        self._processes: dict[str, subprocess.Popen[bytes]] = {}
-        self._others: set[int] = set()  # children of this process that are not Ray's
+        self._keeper: subprocess.Popen[bytes] | None = None
+        self._told = b""  # by the keeper, and not yet a whole line
+        self._started: dict[str, float] = {}  # when each node was started
+        self._gone: set[str] = set()
         self._folder = Path()
         self.address = ""
 
@@ -61,14 +61,14 @@ class LocalRay:
         if sys.platform != "linux":
             raise BadOption("a cluster on this machine alone needs Linux; give --address")
         _claim(self._file)
-        self._others = set(_children(os.getpid()))
-        _adopt_orphans()
         try:
             self._folder = Path(tempfile.mkdtemp(prefix="flock-ray-"))
             self.address = f"{HEAD}:{_free_port()}"
             token = secrets.token_hex(32)
             _use_token(token)
-            self._file.write_text(json.dumps({"address": self.address, "token": token, "pid": os.getpid()}))
+            told = {"address": self.address, "token": token, "pid": os.getpid(), "since": _since(os.getpid())}
+            self._file.write_text(json.dumps(told))
+            self._keeper = self._start_keeper()
             self._start()
         except BaseException:
             self.close()
@@ -78,33 +78,47 @@ class LocalRay:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _start(self) -> None:
-        port = self.address.rpartition(":")[2]
-        self._run(
-            HEAD,
-            *("--head", f"--port={port}", "--include-dashboard=false", f"--temp-dir={self._rays}"),
-            *(f"--ray-client-server-port={_free_port()}", f"--system-config={json.dumps(_QUICK)}"),
+    def _start_keeper(self) -> subprocess.Popen[bytes]:
+        rotation = {"RAY_ROTATION_MAX_BYTES": str(_LOG), "RAY_ROTATION_BACKUP_COUNT": "1"}
+        started = subprocess.Popen(  # noqa: S603 - our own program
+            [sys.executable, "-P", keeper.__file__, self._folder, self._file],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**rotation, **os.environ, "TMPDIR": str(self._folder)},
+            start_new_session=True,  # Ctrl-C is for this process
         )
+        assert started.stdout  # noqa: S101 - for mypy
+        os.set_blocking(started.stdout.fileno(), False)
+        return started
+
+    def _start(self) -> None:
+        self._run(HEAD)
         self._wait(HEAD, lambda: _answers(self.address) and self._sockets() > 0)
         for node in self.nodes:
-            resources = json.dumps({RESOURCE: _HERDS})
-            more = ("--include-log-monitor=false", "--dashboard-agent-listen-port=0")
             there = self._sockets()
-            self._run(node, f"--address={self.address}", f"--resources={resources}", *more)
+            self._run(node)
             self._wait(node, lambda there=there: self._sockets() > there)  # type: ignore[misc] # their names are counted
 
-    def _run(self, node: str, *arguments: str) -> None:
+    def _run(self, node: str) -> None:
         common = ("--num-cpus=0", "--disable-usage-stats", f"--object-store-memory={_STORE}", "--block")
-        with self._log_of(node).open("wb") as written:
-            self._processes[node] = subprocess.Popen(  # noqa: S603 - Ray's own program
-                [sys.executable, "-c", _RAY, "start", f"--node-ip-address={node}", *common, *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=written,
-                stderr=written,
-                env={**os.environ, "TMPDIR": str(self._folder)},
-                start_new_session=True,  # Ctrl-C is for this process
-                preexec_fn=_end_with_parent,  # noqa: PLW1509 - no other thread runs yet
-            )
+        if node == HEAD:
+            own = [
+                *("--head", f"--port={self.address.rpartition(':')[2]}", "--include-dashboard=false"),
+                *(f"--temp-dir={self._rays}", f"--ray-client-server-port={_free_port()}"),
+                f"--system-config={json.dumps(_QUICK)}",
+            ]
+        else:
+            own = [
+                *(f"--address={self.address}", f"--resources={json.dumps({RESOURCE: _HERDS})}"),
+                *("--include-log-monitor=false", "--dashboard-agent-listen-port=0"),
+            ]
+        command = [sys.executable, "-P", "-c", _RAY, "start", f"--node-ip-address={node}", *common, *own]
+        self._started[node] = time.monotonic()
+        assert self._keeper  # noqa: S101 - for mypy
+        assert self._keeper.stdin  # noqa: S101
+        with suppress(BrokenPipeError):  # the next look finds that the keeper is gone
+            self._keeper.stdin.write(json.dumps([node, str(self._log_of(node)), command]).encode() + b"\n")
+            self._keeper.stdin.flush()
 
     @property
     def _rays(self) -> Path:
@@ -122,7 +136,8 @@ class LocalRay:
         while not is_there():
             if self._is_stopped():
                 raise ClusterError("stopped before all nodes were there")
-            if self._processes[node].poll() is not None or time.monotonic() > deadline:
+            self._look()
+            if node in self._gone or time.monotonic() > deadline:
                 last = self._log_of(node).read_text(errors="replace").strip().splitlines()[-1:]
                 raise ClusterError(f"the Ray node {node} has not started: {''.join(last)}")
             time.sleep(0.1)
@@ -133,37 +148,46 @@ class LocalRay:
             self._wait(node, lambda node=node: node in _alive(ray))  # type: ignore[misc]
 
     def look_after(self) -> list[str]:
-        """Return the nodes that have gone since the last look, and free what they leave: a dead parent that nobody
-        has waited for keeps its herds alive."""
-        gone = [node for node, process in self._processes.items() if process.poll() is not None]
-        for node in gone:
-            del self._processes[node]
-        self._free_the_dead()
+        """Return the nodes that have gone since the last look; start those again that are gone.
+
+        Raises ClusterError when the head is gone, with which all is.
+        """
+        gone = self._look()
+        if HEAD in self._gone:
+            raise ClusterError("the head of the Ray cluster has ended; start the cluster anew")
+        for node in [each for each in self._gone if time.monotonic() > self._started[each] + _AGAIN]:
+            self._gone.discard(node)
+            self._run(node)
         return gone
 
-    def _free_the_dead(self) -> None:
-        """Wait for the processes that have ended, those too whose parent has: they come to this process then."""
-        own = {process.pid: process for process in self._processes.values()}
-        for pid in _children(os.getpid()):
-            if pid in own:
-                own[pid].poll()
-            elif pid not in self._others:
-                with suppress(ChildProcessError):
-                    os.waitpid(pid, os.WNOHANG)
+    def _look(self) -> list[str]:
+        """Return the nodes that have ended since the last look. Raises ClusterError when the keeper has ended."""
+        assert self._keeper  # noqa: S101 - for mypy
+        assert self._keeper.stdout  # noqa: S101
+        piece = self._keeper.stdout.read()
+        if piece == b"":
+            raise ClusterError("the process that keeps the Ray cluster has ended, and Ray with it")
+        *names, self._told = (self._told + (piece or b"")).split(b"\n")
+        gone = [name.decode() for name in names]
+        self._gone.update(gone)
+        return gone
 
     def close(self) -> None:
-        """End all processes of the cluster, and remove its files."""
-        deadline = time.monotonic() + _ENDS
-        while (left := _offspring(self._others)) and time.monotonic() < deadline:
-            for pid in left:
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-            time.sleep(0.02)
-            self._free_the_dead()
-        self._processes.clear()
-        if self._folder.name:
-            shutil.rmtree(self._folder, ignore_errors=True)
-        self._file.unlink(missing_ok=True)
+        """End all processes of the cluster, and remove its files: the keeper does it."""
+        if self._keeper is None:
+            if self._folder.name:
+                self._folder.rmdir()
+            self._file.unlink(missing_ok=True)
+            return
+        assert self._keeper.stdin  # noqa: S101 - for mypy
+        with suppress(BrokenPipeError):
+            self._keeper.stdin.close()
+        try:
+            self._keeper.wait(2 * keeper.ENDS)
+        except subprocess.TimeoutExpired:
+            self._keeper.kill()
+            self._keeper.wait()
+            log.warning("processes of the Ray cluster have not ended; see ps, and %s", self._folder)
 
 
 def _claim(file: Path) -> None:
@@ -185,12 +209,18 @@ def found(file: Path) -> dict[str, Any]:
     try:
         told: dict[str, Any] = json.loads(file.read_text())
         pid, token = int(told["pid"]), str(told["token"])
+        lives = told["since"] == _since(pid)
     except (OSError, ValueError, KeyError, TypeError):
-        pid, token = 0, ""
-    if not pid or not Path(f"/proc/{pid}").exists():
+        lives = False
+    if not lives:
         raise ClusterError("no cluster runs on this machine; give --address")
     _use_token(token)
     return told
+
+
+def _since(pid: int) -> str:
+    """Return when the process was started, so that another one with its number is not taken for it."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
 
 
 def _free_port() -> int:
@@ -204,16 +234,6 @@ def _use_token(token: str) -> None:
     os.environ.update({"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token})
 
 
-def _end_with_parent() -> None:
-    """End this process when its parent does, also by a kill."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-
-
-def _adopt_orphans() -> None:
-    """Become the parent of processes whose parent ends: a herd outlives its node by some seconds."""
-    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-
-
 def _answers(address: str) -> bool:
     host, _, port = address.rpartition(":")
     with suppress(OSError), socket.create_connection((host, int(port)), timeout=1):
@@ -223,19 +243,3 @@ def _answers(address: str) -> bool:
 
 def _alive(ray: Any) -> set[str]:
     return {each["NodeManagerAddress"] for each in ray.nodes() if each["Alive"]}
-
-
-def _children(pid: int) -> list[int]:
-    children: list[int] = []
-    with suppress(OSError):  # it has ended
-        for task in Path(f"/proc/{pid}/task").iterdir():
-            children += map(int, (task / "children").read_text().split())
-    return children
-
-
-def _offspring(others: set[int]) -> list[int]:
-    """Return the processes that this one has started, and these again, without `others`."""
-    found = [pid for pid in _children(os.getpid()) if pid not in others]
-    for pid in found:
-        found += _children(pid)
-    return found

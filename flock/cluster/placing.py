@@ -26,6 +26,8 @@ NAMESPACE = "flock"
 RESOURCE = "herd"  # of which each herd takes one, where the nodes of the cluster have it
 ANSWER = 5.0  # seconds that a herd has for an answer
 _END = 30.0  # seconds that a herd has to end
+_SHOWN = 300  # characters of what Ray says
+_LATE = "{} had posts under way for too long, or did not answer; killed"
 _INSTALL = "type: pip install 'poem-flock[cluster]' (Linux with glibc, Python 3.14 or older)"
 
 
@@ -66,18 +68,30 @@ def connected(address: str, node: str | None = None, *, shows_output: bool = Fal
             log_to_driver=shows_output,
             **given,
         )
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        first = str(error).strip().partition("\n")[0]
+    except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
         raise BadOption(
-            f"--address {address}: no Ray cluster answers there ({first}); check that it runs"
+            f"--address {printable(address)}: no Ray cluster of this version answers there ({_shown(error)})"
         ) from None
     try:
         yield ray
-    except ray.exceptions.RayError as error:
-        first = str(error).strip().partition("\n")[0]
-        raise ClusterError(f"Ray does not answer as it should: {type(error).__name__}: {first}") from None
+    except (ray.exceptions.RayError, ConnectionError) as error:
+        raise ClusterError(f"Ray does not answer as it should: {_shown(error)}") from None
     finally:
         ray.shutdown()
+
+
+def nodes_for_herds(ray: Any) -> int:
+    """Return the number of nodes that herds can go to."""
+    alive = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    return sum(RESOURCE in resources for resources in alive) or len(alive)
+
+
+def _shown(error: Exception) -> str:
+    """Return in one line what an error of Ray says: of a traceback, the last line."""
+    text = str(error).strip()
+    if "Traceback" in text or "ray::" in text:
+        text = text.splitlines()[-1].strip()
+    return printable(f"{type(error).__name__}: {' '.join(text.split())}")[:_SHOWN]
 
 
 def _listens(address: str) -> bool:
@@ -90,8 +104,9 @@ def _listens(address: str) -> bool:
     return True
 
 
-def place(ray: Any, slices: Sequence[Slice]) -> None:
-    """Make an actor for each slice, spread over the nodes, which Ray starts anew for ever.
+def place(ray: Any, slices: Sequence[Slice]) -> dict[str, Any]:
+    """Make an actor for each slice, spread over the nodes, which Ray starts anew for ever; return their handles by
+    their names.
 
     Raises BadOption when one of the herds is there already, or a slice is too large.
     """
@@ -100,8 +115,8 @@ def place(ray: Any, slices: Sequence[Slice]) -> None:
         raise BadOption(f"{', '.join(there[:3])} is there already; type first: flock cluster stop")
     has_resource = RESOURCE in ray.cluster_resources()
     actor = ray.remote(PlacedHerd)
-    for name, parts in packed.items():
-        actor.options(
+    return {
+        name: actor.options(
             name=name,
             namespace=NAMESPACE,
             lifetime="detached",
@@ -112,6 +127,8 @@ def place(ray: Any, slices: Sequence[Slice]) -> None:
             max_concurrency=4,
             scheduling_strategy="SPREAD",
         ).remote(*parts)
+        for name, parts in packed.items()
+    }
 
 
 def names(ray: Any) -> list[str]:
@@ -122,18 +139,24 @@ def names(ray: Any) -> list[str]:
 
 def reports(ray: Any) -> list[dict[str, Any]]:
     """Return how each herd is doing, and the address of its node; "no answer" for those that give none in time."""
-    asked = {}
-    for name in names(ray):
-        with suppress(ValueError):  # it has ended meanwhile
-            asked[name] = ray.get_actor(name, namespace=NAMESPACE).__ray_call__.remote(_reported)
+    return _reports_of(ray, _handles(ray))
+
+
+def _reports_of(ray: Any, handles: dict[str, Any]) -> list[dict[str, Any]]:
+    asked = {name: handle.__ray_call__.remote(_reported) for name, handle in handles.items()}
     done, _ = ray.wait([*asked.values()], num_returns=len(asked), timeout=ANSWER) if asked else ([], [])
     found = []
     for name, answer in asked.items():
-        report = None
+        state, why = "no answer", "it is being started anew"
         if answer in done:
-            with suppress(ray.exceptions.RayError):
-                report = ray.get(answer)
-        found.append(report or {"herd": name, "state": "no answer", "why": "it is being started anew"})
+            try:
+                found.append(ray.get(answer))
+                continue
+            except ray.exceptions.ActorUnavailableError:
+                pass
+            except ray.exceptions.RayError as error:
+                state, why = "failed", _shown(error)
+        found.append({"herd": name, "state": state, "why": why, "bots": 0, "penned": 0})
     return found
 
 
@@ -141,14 +164,13 @@ def _reported(herd: PlacedHerd) -> dict[str, Any]:
     return {**herd.report(), "node": imported().util.get_node_ip_address()}
 
 
-def wait_until_out(ray: Any, herds: int, patience: float) -> list[dict[str, Any]]:
-    """Wait until so many herds are out, or have said why not; return what they report."""
+def wait_until_out(ray: Any, handles: dict[str, Any], patience: float) -> list[dict[str, Any]]:
+    """Wait until these herds are out, or have said why not; return what they report."""
     deadline = time.monotonic() + patience
     while True:
-        found = reports(ray)
-        if sum(each["state"] not in ("starting", "no answer") for each in found) >= herds:
-            return found
-        if time.monotonic() > deadline:
+        found = _reports_of(ray, handles)
+        is_over = all(each["state"] not in ("starting", "waiting", "no answer") for each in found)
+        if is_over or time.monotonic() > deadline:
             return found
         time.sleep(0.2)
 
@@ -159,6 +181,13 @@ def stop(ray: Any) -> int:
     Raises ClusterError for those that have not ended by themselves; they are killed.
     """
     handles = _handles(ray)
+    if late := _end(ray, handles):
+        raise ClusterError(_LATE.format(", ".join(late)))
+    return len(handles)
+
+
+def _end(ray: Any, handles: dict[str, Any]) -> list[str]:
+    """End these herds, and return the names of those that were killed. All have ended then."""
     asked = {name: handle.stop.remote() for name, handle in handles.items()}
     done, _ = ray.wait([*asked.values()], num_returns=len(asked), timeout=_END) if asked else ([], [])
     late = []
@@ -170,29 +199,55 @@ def stop(ray: Any) -> int:
         if not has_ended:
             late.append(name)
         ray.kill(handles[name], no_restart=True)
-    if late:
-        raise ClusterError(f"{', '.join(late)} had posts under way for too long, or did not answer; killed")
-    return len(handles)
+    return late
 
 
-def scale(ray: Any, herds: int) -> int:
-    """Deal the bots of all herds out to so many herds anew; return how many there are then.
+def scale(ray: Any, herds: int) -> dict[str, Any]:
+    """Deal the bots of all herds out to so many herds anew; return the handles of these by their names.
 
     The bots are given back before their new herds take them, so that nothing is said twice. Raises BadOption when
     there is no herd, or when one does not answer.
     """
-    slices = [_fetched(ray, name, handle) for name, handle in _handles(ray).items()]
-    if not slices:
+    handles = _handles(ray)
+    if not handles:
         raise BadOption("there is no herd; type first: flock cluster run")
-    dealt = deal_anew(slices, herds)
-    for each in dealt:
-        pack(each)  # before the others are stopped: it may be too large
-    stop(ray)
-    deadline = time.monotonic() + ANSWER
-    while names(ray) and time.monotonic() < deadline:
+    return _replace(ray, handles, deal_anew(_fetched_from(ray, handles), herds))
+
+
+def deal_out(ray: Any, slices: Sequence[Slice]) -> dict[str, Any]:
+    """Place these herds instead of those that are there, if they are others; return their handles by their names.
+
+    Raises BadOption when one of those does not answer, or when they have none of these bots: it is another flock.
+    """
+    handles = _handles(ray)
+    if not handles:
+        return place(ray, slices)
+    there = _fetched_from(ray, handles)
+    if there == [*slices]:
+        log.info("nothing has changed since the herds were placed")
+        return handles
+    if not _bots(there) & _bots(slices):
+        raise BadOption(f"{next(iter(handles))} runs the bots of another flock; type first: flock cluster stop")
+    return _replace(ray, handles, slices)
+
+
+def _bots(slices: Sequence[Slice]) -> set[tuple[str, str]]:
+    return {(key.network, key.screen_name) for each in slices for key in each.keys}
+
+
+def _replace(ray: Any, handles: dict[str, Any], slices: Sequence[Slice]) -> dict[str, Any]:
+    for each in slices:
+        pack(each)  # before the others are ended: it may be too large
+    if late := _end(ray, handles):
+        log.warning("%s", _LATE.format(", ".join(late)))
+    deadline = time.monotonic() + _END
+    while names(ray):
+        if time.monotonic() > deadline:
+            raise ClusterError(
+                "the herds have ended, and Ray still has their names; type again: flock cluster run"
+            )
         time.sleep(0.1)
-    place(ray, dealt)
-    return len(dealt)
+    return place(ray, slices)
 
 
 def _handles(ray: Any) -> dict[str, Any]:
@@ -201,6 +256,10 @@ def _handles(ray: Any) -> dict[str, Any]:
         with suppress(ValueError):  # it has ended meanwhile
             found[name] = ray.get_actor(name, namespace=NAMESPACE)
     return found
+
+
+def _fetched_from(ray: Any, handles: dict[str, Any]) -> list[Slice]:
+    return [_fetched(ray, name, handle) for name, handle in handles.items()]
 
 
 def _fetched(ray: Any, name: str, handle: Any) -> Slice:

@@ -12,7 +12,7 @@ import signal
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,8 @@ from tests.cluster.conftest import Flock, Folder, WatchedPasture, make_keys, rec
 from tests.postgres import PASSWORD, PostgresServer
 
 BOTS, LINES = 6, 4000  # more lines than are said here, so that no line comes again
-PATIENCE = 150.0  # seconds; Ray starts slowly on a busy machine
+NEWCOMER = "bot6.json"
+PATIENCE = 300.0  # seconds; Ray starts slowly on a busy machine
 
 
 class Cluster:
@@ -32,13 +33,14 @@ class Cluster:
 
     def __init__(self, folder: Path, url: str, keys: Folder, pasture: WatchedPasture) -> None:
         self.keys, self.pasture = keys, pasture
+        self.newcomer: list[str] = []
         self.known: dict[str, dict[str, Any]] = {}
         self.temporary = Path(tempfile.mkdtemp(prefix="r", dir="/tmp"))  # short, as paths of sockets must be
         self.home = folder / "home"
         self.home.mkdir()
         self._folder, self._url = folder, url
-        options = ("--line-interval", "0.2", "--base-url", self.pasture.url, "--nodes", "3")
-        self.run = self.command("run", self.keys.path, *options)
+        options = ("--line-interval", "0.2", "--base-url", self.pasture.url)
+        self.run = self.command("run", self.keys.path, *options, "--nodes", "3")
 
     def command(self, *arguments: str | Path) -> Flock:
         """Start a `flock cluster` command that finds this cluster."""
@@ -58,7 +60,8 @@ class Cluster:
         deadline = time.monotonic() + PATIENCE
         while missing := [name for name, count in wanted.items() if len(self.pasture.said(name)) < count]:
             assert self.run.process.poll() is None, self.run.end()
-            assert time.monotonic() < deadline, f"no more lines of {missing}"
+            if time.monotonic() > deadline:
+                pytest.fail(f"no more lines of {missing}: {self.run.stop()}")
             threading.Event().wait(0.05)
 
     def assert_each_line_is_said_once(self) -> None:
@@ -67,27 +70,34 @@ class Cluster:
             assert recital(poem, len(said)) == said
 
     def processes(self) -> set[int]:
-        """Return the processes that have a file or an argument in the cluster's own folder, and their sessions."""
-        found = set()
-        for process in Path("/proc").glob("[0-9]*"):
-            with suppress(OSError):
-                if (
-                    str(self.temporary).encode()
-                    in (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
-                ):
-                    found.add(int(process.name))
-        return found - {os.getpid()}
+        """Return the processes that this cluster consists of."""
+        return processes_of(self.temporary)
+
+
+def processes_of(folder: Path) -> set[int]:
+    """Return the processes that have the folder in their arguments, environment or open files."""
+    found = set()
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            said = (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
+            opened = [str(each.readlink()) for each in (process / "fd").iterdir()]
+            if str(folder).encode() in said or any(each.startswith(str(folder)) for each in opened):
+                found.add(int(process.name))
+    return found - {os.getpid()}
 
 
 @pytest.fixture(scope="module")
 def cluster(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """Return a cluster whose bots all post."""
     folder = tmp_path_factory.mktemp("cluster")
-    keys = make_keys(folder, BOTS, LINES)
+    keys = make_keys(folder, BOTS + 1, LINES)
+    (keys.path / NEWCOMER).rename(folder / NEWCOMER)
+    newcomer = keys.poems.pop("bot6")
     with WatchedPasture(keys.accounts) as pasture:
         cluster = Cluster(folder, postgres.new_database(), keys, pasture)
         try:
             cluster.wait_for_more()
+            cluster.newcomer = newcomer
             yield cluster
         finally:
             if cluster.run.process.poll() is None:
@@ -134,13 +144,31 @@ def test_the_herd_of_a_node_that_is_killed_is_out_on_another(cluster: Cluster) -
 
     herds = cluster.herds()
     assert [("out", 2)] * 3 == [(each["state"], each["bots"]) for each in herds.values()]
-    assert killed["node"] not in {each["node"] for each in herds.values()}
+    assert herds["herd-0002"]["pid"] != killed["pid"]
+    cluster.assert_each_line_is_said_once()
+
+
+def test_keys_that_have_changed_are_dealt_out_anew(cluster: Cluster) -> None:
+    """At SIGHUP. Bad ones are told, and the herds go on with those that they have."""
+    (cluster.home.parent / NEWCOMER).rename(cluster.keys.path / NEWCOMER)
+    (cluster.keys.path / "bot5.json").write_text("{}")
+    cluster.run.process.send_signal(signal.SIGHUP)
+    cluster.wait_for_more()
+    assert [2, 2, 2] == [each["bots"] for each in cluster.herds().values()]
+
+    (cluster.keys.path / "bot5.json").unlink()
+    (cluster.keys.path / "bot4.json").unlink()
+    cluster.run.process.send_signal(signal.SIGHUP)
+    del cluster.keys.poems["bot5"], cluster.keys.poems["bot4"]
+    cluster.keys.poems["bot6"] = cluster.newcomer
+    cluster.wait_for_more()
+    assert [2, 2, 1] == [each["bots"] for each in cluster.herds().values()]
     cluster.assert_each_line_is_said_once()
 
 
 def test_its_bots_can_be_dealt_out_anew(cluster: Cluster) -> None:
     code, output, errors = cluster.command("scale", "2").end(PATIENCE)
-    assert (0, "2 of 2 herds are out, with 6 bots\n") == (code, output), errors
+    assert (0, "2 of 2 herds are out, with 5 bots\n") == (code, output), errors
     cluster.wait_for_more()
     cluster.assert_each_line_is_said_once()
 
@@ -158,3 +186,30 @@ def test_control_c_ends_all_of_it(cluster: Cluster) -> None:
     cluster.assert_each_line_is_said_once()
     code, _, errors = cluster.command("status").end()
     assert (74, "flock: no cluster runs on this machine; give --address\n") == (code, errors)
+
+
+def test_a_cluster_ends_with_the_process_that_runs_it(postgres: PostgresServer, tmp_path: Path) -> None:
+    """Also when that is killed."""
+    keys = make_keys(tmp_path, 2)
+    with WatchedPasture(keys.accounts) as pasture:
+        cluster = Cluster(tmp_path, postgres.new_database(), keys, pasture)
+        try:
+            wait_until(lambda: len(cluster.processes()) > 3, "Ray's processes")
+            cluster.run.process.kill()
+            cluster.run.process.wait(PATIENCE)
+            wait_until(lambda: not cluster.processes(), "the end of all processes")
+            assert [] == list(cluster.temporary.iterdir())
+            code, _, errors = cluster.command("status").end()
+            assert (74, "flock: no cluster runs on this machine; give --address\n") == (code, errors)
+        finally:
+            cluster.run.process.kill()
+            cluster.run.process.communicate()
+            shutil.rmtree(cluster.temporary, ignore_errors=True)
+
+
+def wait_until(condition: Callable[[], object], what: str) -> None:
+    """Wait until the condition holds, as long as a busy machine may take."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, f"not in time: {what}"
+        threading.Event().wait(0.05)

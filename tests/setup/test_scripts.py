@@ -756,7 +756,7 @@ def test_the_lock_is_in_step_with_pyproject(name: str, python: str, system: str)
 
 
 def test_what_flock_needs_is_without_ray() -> None:
-    """Ray is as large as all of it, and there is none for many machines. The locks agree on each version, since they
+    """Ray is as large as all of it, and there is none for many machines. The locks agree on each version: they
     share an environment."""
     assert "ray" not in {pin.name for pin in locked("flock.txt")}
     for python, system in itertools.product(PYTHONS, ("linux", "darwin")):
