@@ -27,14 +27,15 @@ HEAD = "127.0.0.11"  # Ray's programs do not find each other on 127.0.0.1
 _FIRST_NODE = 12
 _STORE = 80 * 1024 * 1024  # bytes of each node's object store, which herds do not use; Ray's minimum is 75 MB
 _LOG = 10 * 1024 * 1024  # bytes of each of Ray's logs, of which it keeps two
-_STARTS = 120.0  # seconds for the start of a node, on a busy machine
+_STARTS = 180.0  # seconds for the start of a node, on a busy machine
+_TRIES = 5  # to start it: Ray gives up after half a minute
 _AGAIN = 10.0  # seconds from one start of a node to the next
 _HERDS = 1000  # that a node may run
-_QUICK = {  # a node that does not answer is given up after four seconds and not after a quarter of a minute
-    "health_check_initial_delay_ms": 1000,
+_QUICK = {  # a node that is gone is given up after four seconds, a frozen one after ten, and not after a minute
+    "health_check_initial_delay_ms": 20_000,  # a busy machine starts all nodes at once
     "health_check_period_ms": 1000,
-    "health_check_timeout_ms": 2000,
-    "health_check_failure_threshold": 3,
+    "health_check_timeout_ms": 2500,
+    "health_check_failure_threshold": 4,
 }
 _RAY = "from ray.scripts.scripts import main; main()"  # `ray`, wherever it is installed
 
@@ -79,12 +80,15 @@ class LocalRay:
         self.close()
 
     def _start_keeper(self) -> subprocess.Popen[bytes]:
-        rotation = {"RAY_ROTATION_MAX_BYTES": str(_LOG), "RAY_ROTATION_BACKUP_COUNT": "1"}
+        settings = {
+            "RAY_ROTATION_MAX_BYTES": str(_LOG),
+            "RAY_ROTATION_BACKUP_COUNT": "1",
+        }
         started = subprocess.Popen(  # noqa: S603 - our own program
             [sys.executable, "-P", keeper.__file__, self._folder, self._file],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={**rotation, **os.environ, "TMPDIR": str(self._folder)},
+            env={**settings, **os.environ, "TMPDIR": str(self._folder)},
             start_new_session=True,  # Ctrl-C is for this process
         )
         assert started.stdout  # noqa: S101 - for mypy
@@ -114,6 +118,7 @@ class LocalRay:
             ]
         command = [sys.executable, "-P", "-c", _RAY, "start", f"--node-ip-address={node}", *common, *own]
         self._started[node] = time.monotonic()
+        self._gone.discard(node)
         assert self._keeper  # noqa: S101 - for mypy
         assert self._keeper.stdin  # noqa: S101
         with suppress(BrokenPipeError):  # the next look finds that the keeper is gone
@@ -132,11 +137,14 @@ class LocalRay:
         return self._folder / f"{node}.log"
 
     def _wait(self, node: str, is_there: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + _STARTS
+        deadline, tries = time.monotonic() + _STARTS, 1
         while not is_there():
             if self._is_stopped():
                 raise ClusterError("stopped before all nodes were there")
             self._look()
+            if node in self._gone and tries < _TRIES:
+                tries += 1
+                self._run(node)
             if node in self._gone or time.monotonic() > deadline:
                 last = self._log_of(node).read_text(errors="replace").strip().splitlines()[-1:]
                 raise ClusterError(f"the Ray node {node} has not started: {''.join(last)}")
@@ -156,7 +164,6 @@ class LocalRay:
         if HEAD in self._gone:
             raise ClusterError("the head of the Ray cluster has ended; start the cluster anew")
         for node in [each for each in self._gone if time.monotonic() > self._started[each] + _AGAIN]:
-            self._gone.discard(node)
             self._run(node)
         return gone
 

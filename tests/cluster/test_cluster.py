@@ -9,81 +9,17 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import tempfile
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import simplejson as json
 
-from tests.cluster.conftest import Flock, Folder, WatchedPasture, make_keys, recital, start_flock
+from tests.cluster.conftest import WatchedPasture, make_keys
+from tests.cluster.running import PATIENCE, Cluster, signal_node_of, wait_until
 from tests.postgres import PASSWORD, PostgresServer
 
 BOTS, LINES = 6, 4000  # more lines than are said here, so that no line comes again
 NEWCOMER = "bot6.json"
-PATIENCE = 300.0  # seconds; Ray starts slowly on a busy machine
-
-
-class Cluster:
-    """A `flock cluster run` in a process of its own, with folders of its own for all that it writes."""
-
-    def __init__(self, folder: Path, url: str, keys: Folder, pasture: WatchedPasture) -> None:
-        self.keys, self.pasture = keys, pasture
-        self.newcomer: list[str] = []
-        self.known: dict[str, dict[str, Any]] = {}
-        self.temporary = Path(tempfile.mkdtemp(prefix="r", dir="/tmp"))  # short, as paths of sockets must be
-        self.home = folder / "home"
-        self.home.mkdir()
-        self._folder, self._url = folder, url
-        options = ("--line-interval", "0.2", "--base-url", self.pasture.url)
-        self.run = self.command("run", self.keys.path, *options, "--nodes", "3")
-
-    def command(self, *arguments: str | Path) -> Flock:
-        """Start a `flock cluster` command that finds this cluster."""
-        variables = {"TMPDIR": str(self.temporary), "HOME": str(self.home), "FLOCK_STATE": self._url}
-        return start_flock(self._folder, "cluster", *arguments, **variables)
-
-    def herds(self) -> dict[str, dict[str, Any]]:
-        """Return what `flock cluster status` says of each herd. `known` is what it said the last time."""
-        code, output, errors = self.command("status", "--json").end(PATIENCE)
-        assert code == 0, errors
-        self.known = {each["herd"]: each for each in json.loads(output)["herds"]}
-        return self.known
-
-    def wait_for_more(self, lines: int = 2) -> None:
-        """Wait until each bot has said so many more lines than now."""
-        wanted = {name: len(self.pasture.said(name)) + lines for name in self.keys.poems}
-        deadline = time.monotonic() + PATIENCE
-        while missing := [name for name, count in wanted.items() if len(self.pasture.said(name)) < count]:
-            assert self.run.process.poll() is None, self.run.end()
-            if time.monotonic() > deadline:
-                pytest.fail(f"no more lines of {missing}: {self.run.stop()}")
-            threading.Event().wait(0.05)
-
-    def assert_each_line_is_said_once(self) -> None:
-        for name, poem in self.keys.poems.items():
-            said = self.pasture.said(name)
-            assert recital(poem, len(said)) == said
-
-    def processes(self) -> set[int]:
-        """Return the processes that this cluster consists of."""
-        return processes_of(self.temporary)
-
-
-def processes_of(folder: Path) -> set[int]:
-    """Return the processes that have the folder in their arguments, environment or open files."""
-    found = set()
-    for process in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            said = (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
-            opened = [str(each.readlink()) for each in (process / "fd").iterdir()]
-            if str(folder).encode() in said or any(each.startswith(str(folder)) for each in opened):
-                found.add(int(process.name))
-    return found - {os.getpid()}
 
 
 @pytest.fixture(scope="module")
@@ -135,11 +71,7 @@ def test_a_herd_that_is_killed_is_out_again(cluster: Cluster) -> None:
 
 def test_the_herd_of_a_node_that_is_killed_is_out_on_another(cluster: Cluster) -> None:
     killed = (cluster.known or cluster.herds())["herd-0002"]
-    session = os.getsid(killed["pid"])
-    for process in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            if os.getsid(int(process.name)) == session:
-                os.kill(int(process.name), signal.SIGKILL)
+    signal_node_of(killed["pid"], signal.SIGKILL)
     cluster.wait_for_more()
 
     herds = cluster.herds()
@@ -205,11 +137,3 @@ def test_a_cluster_ends_with_the_process_that_runs_it(postgres: PostgresServer, 
             cluster.run.process.kill()
             cluster.run.process.communicate()
             shutil.rmtree(cluster.temporary, ignore_errors=True)
-
-
-def wait_until(condition: Callable[[], object], what: str) -> None:
-    """Wait until the condition holds, as long as a busy machine may take."""
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, f"not in time: {what}"
-        threading.Event().wait(0.05)
