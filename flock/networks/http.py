@@ -209,7 +209,7 @@ def _as_response(url: str, answer: BaseHTTPResponse, content: bytes) -> requests
     response.url = url
     response.status_code = answer.status
     response.reason = answer.reason or ""
-    response.headers = CaseInsensitiveDict(answer.headers)
+    response.headers = answer.headers  # type: ignore[assignment]  # no upper and lower case either
     response._content = content
     return response
 
