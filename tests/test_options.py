@@ -44,6 +44,12 @@ READ = [
     ("temperament", "senile", TEMPERAMENTS["senile"]),
     ("poem_format", "Stanzas", "stanzas"),
     ("burst", "1", True),
+    ("schedule", " 0  9 * * mon-fri ", "0 9 * * mon-fri"),
+    ("poem_schedule", "30 20 * * 5", "30 20 * * 5"),
+    ("awake", " 08:00-23:00, sat 10-12", "08:00-23:00, sat 10-12"),
+    ("timezone", "Europe/Berlin", "Europe/Berlin"),
+    ("jitter", "0.25", 0.25),
+    ("stanza_interval", "10m", 600.0),
 ]
 REFUSED = [
     ("line_interval", "-1"),
@@ -74,6 +80,14 @@ REFUSED = [
     ("temperament", "grumpy"),
     ("poem_format", "verses"),
     ("burst", "perhaps"),
+    ("schedule", "daily"),
+    ("schedule", "0 25 * * *"),
+    ("poem_schedule", "0 9 * *"),
+    ("awake", "always"),
+    ("timezone", "Berlin"),
+    ("jitter", "1.1"),
+    ("jitter", "10%"),
+    ("stanza_interval", "long"),
 ]
 
 

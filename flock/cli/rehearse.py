@@ -84,6 +84,7 @@ class _Amount(click.FloatRange):
 )
 @options.line_interval
 @options.poem_interval
+@options.schedules
 @options.temperament
 @options.poem_format
 @options.seed

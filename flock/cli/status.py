@@ -31,6 +31,7 @@ _WIDE = 58  # characters of a line, from which on it has room for all columns
 @options.base_url
 @options.practice
 @options.line_interval
+@options.schedules
 @options.temperament
 @options.poem_format
 @options.seed
