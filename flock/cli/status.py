@@ -6,8 +6,10 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import click
 
@@ -154,7 +156,7 @@ def _facts(bot: Bot, now: float) -> Iterator[tuple[str, str]]:
         yield "last", f"{clock(bot.said.at, now)}{sure}  {bot.said.text}"
         if reference := bot.link or bot.said.post_id:
             yield "", reference
-    yield "next", f"{_next(bot, now)}  {bot.text}"
+    yield "next", f"{_next(bot, now)}{_elsewhere(bot)}  {bot.text}"
     price = _dollars({bot.network: bot.spent} if bot.spent else {})
     yield "today", f"{_count(bot.today, 'post')}{price}"
     for command in bot.commands:
@@ -162,6 +164,14 @@ def _facts(bot: Bot, now: float) -> Iterator[tuple[str, str]]:
     yield "key", str(bot.key_file)
     yield "poem", str(bot.poem_file)
     yield "journal", bot.journal_name
+
+
+def _elsewhere(bot: Bot) -> str:
+    """Return when the next line is in the bot's own time zone, if it names one: " (Sun 09:00 in Asia/Tokyo)"."""
+    if bot.due is None or not bot.timezone:
+        return ""
+    there = datetime.fromtimestamp(bot.due, ZoneInfo(bot.timezone))
+    return f" ({there:%a %H:%M} in {bot.timezone})"
 
 
 def _dollars(spent: dict[str, float]) -> str:

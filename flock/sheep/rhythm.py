@@ -32,7 +32,7 @@ class Rhythm:
     def first(self, place: Place, seed: int, at: float = 0.0) -> float:
         """Return when the line at `place` is due, from the steady time `at` on, if no earlier line says when."""
         start = max(self._clock.wall(), self._wall(at) - 1)
-        return self._steady(self.hours.first(start, **self._how(place, seed)))
+        return max(at, self._steady(self.hours.first(start, **self._how(place, seed))))
 
     def after(self, here: Place, pause: float, seed: int, *, begins: bool) -> float:
         """Return when the line after the one at `here` is due; `begins` says that a recitation begins with it.

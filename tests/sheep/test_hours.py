@@ -1,17 +1,20 @@
 """Sheep with schedules and waking hours: on virtual time, over restarts, downtimes, and changes of the clock."""
-# ruff: noqa: DTZ001 - local times stand beside the name of their zone
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from flock.errors import BadKeys, RateLimited
 from flock.events import Birthday
-from flock.journal import Command, Verb
+from flock.journal import SqliteJournal, Verb
 from flock.options import Options
+from flock.sheep.sheep import Sheep
 from flock.units import DAY, HOUR, MINUTE
 from tests.world import START, World
 
@@ -21,6 +24,13 @@ BERLIN = "Europe/Berlin"
 def at(day: int, hour: int, minute: int = 0, *, zone: str = BERLIN, month: int = 5) -> float:
     """Return a local time in 2027."""
     return datetime(2027, month, day, hour, minute, tzinfo=ZoneInfo(zone)).timestamp()
+
+
+def tell(world: World, sheep: Sheep, verb: Verb) -> None:
+    """Tell the bot to do this, as `flock tell` and the herd do it, and let it do what it can now."""
+    world.journal.give([sheep.bot], verb, None, at=world.clock.wall())
+    sheep.hear(world.journal.commands())
+    sheep.attend()
 
 
 def clock_times(times: list[float], zone: str = BERLIN) -> list[str]:
@@ -72,7 +82,7 @@ def test_a_bot_sleeps_at_night(spring: World) -> None:
 
 def test_bots_wake_up_spread(spring: World) -> None:
     """Each at a moment of its own."""
-    hours = {"awake": "08:00-23:00", "timezone": BERLIN}
+    hours: dict[str, Any] = {"awake": "08:00-23:00", "timezone": BERLIN}
     flock = [spring.raise_sheep(f"bot_{n}", lines=100, intervals=(60, 60), **hours) for n in range(20)]
 
     spring.live(DAY, *flock)
@@ -169,8 +179,7 @@ def test_a_bot_that_is_told_now_speaks_at_night_and_keeps_its_schedule(spring: W
     sheep = spring.raise_sheep(lines=9, schedule="0 9 * * *", awake="08:00-23:00", timezone=BERLIN)
     spring.live(at(4, 2) - spring.clock.now(), sheep)
 
-    sheep.hear([Command(1, sheep.bot, Verb.NOW, None, spring.clock.wall())])
-    sheep.attend()
+    tell(spring, sheep, Verb.NOW)
     spring.live(DAY, sheep)
 
     assert ["04 02:00:00", "04 09:00:00"] == clock_times(spring.stage().times)
@@ -182,8 +191,7 @@ def test_what_else_a_bot_is_told_waits_for_its_time(spring: World, verb: Verb) -
     sheep = spring.raise_sheep(lines=9, schedule="0 9 * * *", timezone=BERLIN)
     spring.live(DAY, sheep)
 
-    sheep.hear([Command(1, sheep.bot, verb, None, spring.clock.wall())])
-    sheep.attend()
+    tell(spring, sheep, verb)
     spring.live(DAY, sheep)
 
     assert ["04 09:00:00", "05 09:00:00"] == clock_times(spring.stage().times)
@@ -195,12 +203,10 @@ def test_a_bot_that_was_paused_goes_on_at_the_next_time(spring: World) -> None:
     """And not in the moment at which it is told to."""
     sheep = spring.raise_sheep(lines=9, schedule="0 9 * * *", timezone=BERLIN)
     spring.live(HOUR, sheep)
-    sheep.hear([Command(1, sheep.bot, Verb.PAUSE, None, spring.clock.wall())])
-    sheep.attend()
+    tell(spring, sheep, Verb.PAUSE)
     spring.clock.advance_to(at(6, 15))
 
-    sheep.hear([Command(2, sheep.bot, Verb.RESUME, None, spring.clock.wall())])
-    sheep.attend()
+    tell(spring, sheep, Verb.RESUME)
     spring.live(DAY, sheep)
 
     assert ["07 09:00:00"] == clock_times(spring.stage().times)
@@ -232,7 +238,7 @@ def test_a_cap_holds_a_scheduled_line_back_until_the_next_time_after_it(spring: 
 
 def test_a_cap_is_spread_over_the_hours_awake(spring: World) -> None:
     """24 posts a day in twelve hours are one in half an hour."""
-    hours = {"awake": "08:00-20:00", "timezone": BERLIN, "posts_per_day": 24}
+    hours: dict[str, Any] = {"awake": "08:00-20:00", "timezone": BERLIN, "posts_per_day": 24}
     sheep = spring.raise_sheep(lines=99, intervals=(60, 60), **hours)
 
     spring.live(3 * DAY, sheep)
@@ -281,3 +287,49 @@ def test_a_bot_of_several_posts_a_line_finishes_its_line_in_the_night(spring: Wo
 
     assert 3 == len(spring.stage().posts)
     assert START < spring.clock.now()
+
+
+class Killed(BaseException):
+    """The process was killed."""
+
+
+CHANGES = [  # the zone, the month and the day, and how many half hours from 00:00 to 05:00 there are
+    (BERLIN, 3, 28, 8),
+    (BERLIN, 10, 31, 12),
+    ("America/Havana", 3, 14, 8),
+    ("America/Havana", 11, 7, 12),
+    ("Australia/Lord_Howe", 10, 3, 9),
+    ("Australia/Lord_Howe", 4, 4, 11),
+]
+
+
+@pytest.mark.parametrize("moment", ["before it", "in its midst", "after it"])
+@pytest.mark.parametrize("change", CHANGES)
+def test_each_line_is_said_once_though_the_flock_is_killed_while_the_clock_changes(
+    make_world: Callable[..., World], tmp_path: Path, change: tuple[str, int, int, int], moment: str
+) -> None:
+    """At each due time: a second before it, after the network has the post and before its answer, or after it."""
+    zone, month, day, half_hours = change
+    world = make_world(journal=SqliteJournal(tmp_path / "flock.db"))
+    end = datetime(2027, month, day, 5, tzinfo=ZoneInfo(zone)).timestamp()
+    midnight = datetime(2027, month, day, tzinfo=ZoneInfo(zone)).timestamp()
+    world.clock.advance_to(midnight - 1)
+    sheep = world.raise_sheep(lines=99, schedule="*/30 * * * *", timezone=zone)
+    due = []
+    while sheep.due < end:
+        due.append(sheep.due)
+        if moment == "in its midst":
+            world.stage().stores_first, world.stage().trouble = True, [Killed()]  # type: ignore[list-item]
+            world.clock.advance_to(sheep.due)
+            with pytest.raises(Killed):
+                sheep.beat()
+        else:
+            world.live(sheep.due - world.clock.now() - (moment == "before it"), sheep)
+        world.anew()
+        sheep = world.raise_sheep(lines=99)
+        world.live(15 * MINUTE, sheep)
+    world.journal.close()
+
+    assert [f"dolly {line}" for line in range(half_hours)] == world.stage().posts
+    assert due == [time - time % 1800 for time in world.stage().times]
+    assert {0} == {time % 1800 for time in due}
