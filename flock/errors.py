@@ -9,6 +9,7 @@
     ├── BadDecision               `decide` of the operator's own sheep class raised an error or returned no text
     ├── BotsTaken                 another flock is already running these bots
     ├── JournalError              the journal cannot be read or written; nothing may be posted
+    ├── ClusterError              Ray cannot place the herds, or does not answer
     ├── CapReached                a cap of the flock's own: the line waits for its time
     ├── Unstorable                one text or number cannot be stored in a journal; also a ValueError
     └── NetworkError              a post failed; the network's adapter says why in one of these classes
@@ -126,6 +127,10 @@ class BotsTaken(FlockError):
 
 class JournalError(FlockError):
     """The journal cannot be read or written. Nothing is posted without a journal."""
+
+
+class ClusterError(FlockError):
+    """Ray cannot place the herds of a flock, or does not answer."""
 
 
 class CapReached(FlockError):

@@ -55,7 +55,8 @@ class SimpleShepherd:
     Intervals are in seconds. What is not said here is taken from `options`, then from the environment variables
     `FLOCK_...` (`environment`), then from the defaults: see `settle_options`. Raises BadKeys, which names every
     bad file, unless `options.skip_bad`; BadOption; BotsTaken when another flock runs one of these bots;
-    JournalError.
+    JournalError. With `keys`, which have been read and checked, the folder is looked at only when its keys are to
+    be read anew.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class SimpleShepherd:
         temperament: Temperament | None = None,
         events: Events | None = None,
         context: Context | None = None,
+        keys: Sequence[Key] | None = None,
         environment: Mapping[str, str] = os.environ,
     ) -> None:
         arguments = {"line_interval": line_interval, "poem_interval": poem_interval, "temperament": temperament}
@@ -77,7 +79,8 @@ class SimpleShepherd:
         self._make_sheep = sheep_class or load_sheep_class(options.sheep)
         self.line_interval = options.line_interval
         self.poem_interval = options.poem_interval
-        keys = usable_keys(self._folder, skip_bad=options.skip_bad)
+        if keys is None:
+            keys = usable_keys(self._folder, skip_bad=options.skip_bad)
         self.context = context or open_context(options, events)
         if context is not None and temperament is not None:
             self.context.options = options

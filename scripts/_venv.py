@@ -33,7 +33,15 @@ from typing import NoReturn
 UNAVAILABLE = 69  # sysexits.h: EX_UNAVAILABLE
 OLDEST, NEWEST_TRIED = (3, 11), (3, 15)
 LOCK = ".lock"
-STAGES = ("flock", "test")  # each adds to the ones before it, and has requirements/STAGE.txt
+STAGES = ("flock", "cluster", "test")  # each adds to the ones before it, and has requirements/STAGE.txt
+MAKERS = {"flock": "flock --version", "cluster": "flock cluster status", "test": "test --version"}
+RAY = "Ray, for flock cluster (once; 80 MB to download, 270 MB on the disk)"
+RAY_NEEDS = "it needs Linux with glibc on x86_64 or aarch64, and Python 3.14 or older"
+HAS_RAY = """
+import platform, sys
+is_known = sys.platform == "linux" and platform.machine() in ("x86_64", "aarch64")
+sys.exit(not (is_known and platform.libc_ver()[0] == "glibc" and sys.version_info < (3, 15)))
+"""
 
 # Of the caller's pip settings only the way to an index and a cache counts: PIP_USER, PIP_TARGET and their like
 # would put things elsewhere.
@@ -125,8 +133,8 @@ class Venv:
         if all(self.is_stamped(each) for each in stages_to(stage)):
             python = os.path.realpath(self.python)
             return f"this user may not run {python}; make it anew with another FLOCK_PYTHON, {own}"
-        script = self.root / "scripts" / stage
-        return f"it is not up to date; run {script} --version as its owner, {owner_of(self.path)}, {own}"
+        command = self.root / "scripts" / MAKERS[stage]
+        return f"it is not up to date; run {command} as its owner, {owner_of(self.path)}, {own}"
 
     def is_sound(self) -> bool:
         """Whether it can be brought up to date in place: its own, whole, and its Python runs and is new enough."""
@@ -135,12 +143,7 @@ class Venv:
             return False
         if not all(stamp.read_bytes().startswith(self.whose) for stamp in stamps):
             return False
-        probe = f"import sys; sys.exit(sys.version_info < {OLDEST})"
-        try:
-            probed = subprocess.run([self.python, "-I", "-c", probe], capture_output=True, check=False)
-        except OSError:
-            return False
-        return probed.returncode == 0
+        return is_well(self.python, f"import sys; sys.exit(sys.version_info < {OLDEST})")
 
     def bring_up(self, stage: str, run: Run) -> None:
         """Do the stages up to `stage` that are not current. `run` runs a command, or raises CannotSetUp."""
@@ -148,18 +151,29 @@ class Venv:
         stale = [each for each in stages if not self.is_current(each)]
         if not stale:
             return
-        if self.is_sound():
-            say(f"bringing {self.path.name} up to date")
+        is_sound = self.is_sound()
+        if stage == "cluster":
+            self.refuse_where_there_is_no_ray(self.python if is_sound else python_to_link_to())
+        if is_sound:
+            if stale != ["cluster"]:
+                say(f"bringing {self.path.name} up to date")
         else:
             say(f"setting up {self.path.name} (once; about a minute)")
             stale = list(stages)
             warn_of_an_untried_python(sys.version_info[:2])
             self.make_anew(run)
         for each in stale:
+            if each == stage == "cluster":
+                say(f"fetching {RAY}")
             wanted = self.wanted(each)
             self.stamp(each).write_bytes(b"")
             self.install(each, run)
             self.stamp(each).write_bytes(wanted)
+
+    def refuse_where_there_is_no_ray(self, python: Path) -> None:
+        """Before anything is fetched: pip would say less clearly that it has found no wheel."""
+        if not is_well(python, HAS_RAY):
+            raise CannotSetUp(f"flock cluster: there is no Ray for {os.path.realpath(python)}: {RAY_NEEDS}")
 
     def make_anew(self, run: Run) -> None:
         for stage in STAGES:
@@ -201,6 +215,15 @@ class Venv:
 def stages_to(stage: str) -> tuple[str, ...]:
     """That stage and those before it."""
     return STAGES[: STAGES.index(stage) + 1]
+
+
+def is_well(python: Path, probe: str) -> bool:
+    """Whether that Python runs, and ends the program `probe` with 0."""
+    try:
+        probed = subprocess.run([python, "-I", "-c", probe], capture_output=True, check=False)
+    except OSError:
+        return False
+    return probed.returncode == 0
 
 
 def owner_of(path: Path) -> str:

@@ -28,6 +28,14 @@ is_current() {
         cmp -s - "$venv/.$1.stamp" 2>/dev/null
 }
 
+# is_current_to STAGE: so are that stage and those before it.
+is_current_to() {
+    for each in flock cluster test; do
+        is_current "$each" || return 1
+        if [ "$each" = "$1" ]; then return 0; fi
+    done
+}
+
 # become STAGE PROGRAM [ARGUMENT...]: PROGRAM is one of those in the environment's bin, or the path of another.
 become() {
     stage=$1
@@ -36,7 +44,7 @@ become() {
     # Not by the program's first line: that has a length that a system takes, and trouble with odd paths.
     set -- "$venv/bin/python" "$program" "$@"
     # -x looks through to the interpreter: the environment's own is a link to one that may be gone.
-    if [ -x "$1" ] && is_current flock && { [ "$stage" = flock ] || is_current "$stage"; }; then
+    if [ -x "$1" ] && is_current_to "$stage"; then
         exec "$@"
     fi
     find_python

@@ -94,6 +94,16 @@ def test_each_key_file_is_read_once(world: World) -> None:
     assert NAMES == tuple(sheep.name for sheep in shepherd_of(world, sheep_class=Reader).all_sheep)
 
 
+def test_keys_that_were_read_before_need_no_folder(world: World) -> None:
+    """It may be on another machine."""
+    sheep = world.raise_sheep(NAMES[0])
+    world.anew()
+    shepherd = shepherd_of(world, keys=[sheep.key])
+    for file in world.folder.glob("*.json"):
+        file.unlink()
+    assert [NAMES[0]] == [each.name for each in shepherd.all_sheep]
+
+
 class Fickle(Sheep):
     """A sheep that harms the files of another while it is made: ben's when ann is made."""
 

@@ -16,6 +16,7 @@ import click
 from flock import __version__
 from flock.cli.alert_test import alert_test
 from flock.cli.check import check
+from flock.cli.cluster import cluster
 from flock.cli.copies import backup, restore
 from flock.cli.exits import EXIT_CODES, exit_code
 from flock.cli.keys import keys
@@ -87,6 +88,7 @@ COMMANDS = (
     restore,
     tell,
     alert_test,
+    cluster,
 )
 for command in COMMANDS:
     cli.add_command(command)

@@ -15,7 +15,7 @@ from typing import NoReturn
 import click
 
 from flock.cli.streams import OutputLost
-from flock.errors import BadKeys, BadOption, BadPoem, BotsTaken, JournalError, KeyNotMade
+from flock.errors import BadKeys, BadOption, BadPoem, BotsTaken, ClusterError, JournalError, KeyNotMade
 from flock.observers.writer import GRACE, Writer
 
 OK, USAGE, NO_KEY, ALL_PENNED, TAKEN, UNDELIVERED, OUR_FAULT, NO_JOURNAL = 0, 2, 3, 4, 5, 6, 70, 74
@@ -27,7 +27,7 @@ _CODES: dict[int, tuple[type[Exception], ...]] = {
     USAGE: (BadOption,),
     NO_KEY: (BadKeys, BadPoem, KeyNotMade),
     TAKEN: (BotsTaken,),
-    NO_JOURNAL: (JournalError,),
+    NO_JOURNAL: (JournalError, ClusterError),
 }
 
 EXIT_CODES = """\b
@@ -41,7 +41,7 @@ Exit codes:
   6   flock alert-test: an alert did not get through
   70  a bug in flock, or an error ended a thread of a sheep: please report it
   74  the journal cannot be used (disk full, permissions, damage), the output
-      cannot be written, or too few files may be open
+      cannot be written, too few files may be open, or Ray does not work
 """
 
 

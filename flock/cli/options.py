@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable
 from contextlib import suppress
@@ -71,6 +72,8 @@ line_interval = option(
 poem_interval = option(
     "poem_interval", "S", f"Interval after the last line.  [default: {format_seconds(POEM_INTERVAL)}]"
 )
+api = option("api", "2|1.1", "Version of the API to post to.  [default: 2]")
+keep_history = option("keep_history", "T", "How long the journal keeps the posts, up to 366d.  [default: 2d]")
 _schedules = (
     option("schedule", "CRON", 'When a line is due, in place of the interval, such as "0 9 * * *".'),
     option("poem_schedule", "CRON", "When a recitation may begin, in place of the interval after the last line."),
@@ -118,7 +121,28 @@ flock_posts_per_day = option(
 )
 burst = option("burst", "", "Do not spread capped posts: post by the intervals until the cap is reached.")
 
+log_format = click.option(
+    "--log-format",
+    type=click.Choice(["auto", "text", "json"]),
+    default="auto",
+    envvar="FLOCK_LOG_FORMAT",
+    show_envvar=True,
+    help="auto: colours on a terminal, priorities under journald, plain lines elsewhere.",
+)
+verbose = click.option(
+    "-v", "--verbose", is_flag=True, envvar="FLOCK_VERBOSE", show_envvar=True, help="Log every retry."
+)
+quiet = click.option(
+    "-q", "--quiet", is_flag=True, envvar="FLOCK_QUIET", show_envvar=True, help="Log warnings and errors only."
+)
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def log_level(*, verbose: bool, quiet: bool) -> int:
+    """Return the level of the log. Raises UsageError when both are asked for."""
+    if verbose and quiet:
+        raise click.UsageError("--verbose and --quiet exclude each other; give one")
+    return logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO
 
 
 def chosen(given: dict[str, Any]) -> Options:

@@ -30,9 +30,9 @@ log = logging.getLogger(__name__)
 @options.pasture
 @options.option("dry_run", "", "Print the posts; use neither the network nor the journal.")
 @options.base_url
-@options.option("api", "2|1.1", "Version of the API to post to.  [default: 2]")
+@options.api
 @options.state
-@options.option("keep_history", "T", "How long the journal keeps the posts, up to 366d.  [default: 2d]")
+@options.keep_history
 @options.sheep
 @options.skip_bad
 @options.seed
@@ -42,14 +42,7 @@ log = logging.getLogger(__name__)
 @options.flock_posts_per_day
 @options.yes_really
 @options.burst
-@click.option(
-    "--log-format",
-    type=click.Choice(["auto", "text", "json"]),
-    default="auto",
-    envvar="FLOCK_LOG_FORMAT",
-    show_envvar=True,
-    help="auto: colours on a terminal, priorities under journald, plain lines elsewhere.",
-)
+@options.log_format
 @click.option(
     "--log-file",
     type=click.Path(path_type=Path),
@@ -68,10 +61,8 @@ log = logging.getLogger(__name__)
     show_envvar=True,
     help="Post one line of each bot that is due, then exit: for cron.",
 )
-@click.option("-v", "--verbose", is_flag=True, envvar="FLOCK_VERBOSE", show_envvar=True, help="Log every retry.")
-@click.option(
-    "-q", "--quiet", is_flag=True, envvar="FLOCK_QUIET", show_envvar=True, help="Log warnings and errors only."
-)
+@options.verbose
+@options.quiet
 def run(
     keys: Path,
     *,
@@ -91,9 +82,7 @@ def run(
     stops the flock between two lines. SIGHUP reads the keys and poems anew, and gives penned and waiting sheep
     another try; or it stops the flock if its terminal is gone.
     """
-    if verbose and quiet:
-        raise click.UsageError("--verbose and --quiet exclude each other; give one")
-    level = logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO
+    level = options.log_level(verbose=verbose, quiet=quiet)
     with NamedExits(*((BotsTaken,) if once and quiet else ())):  # cron mails each line
         chosen = options.chosen(given)
         from flock.events import Events  # noqa: PLC0415

@@ -51,7 +51,7 @@ __all__ = [
 if TYPE_CHECKING:
     from flock.journal.postgres.journal import PostgresJournal
 
-_INSTALL = "type: pip install 'poem-flock[cluster]'"
+_INSTALL = "type: pip install 'poem-flock[postgres]'"
 _EXPECTED = (
     "expected the path of a file, or a URL such as sqlite:///var/lib/flock/flock.db or "
     "postgresql://db.example/flock"

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from threading import Condition
 from typing import Any
@@ -59,23 +60,24 @@ def write_key(folder: Path, name: str, number: int, poem: Sequence[str], **field
     return account
 
 
+def make_keys(folder: Path, bots: int, lines: int = 6, **fields: object) -> Folder:
+    """Make a folder of keys in `folder` with so many bots, each with a poem of so many different lines."""
+    path = folder / "keys"
+    path.mkdir()
+    poems = {
+        f"bot{number}": [f"{line}: what bot{number} has to say" for line in range(lines)] for number in range(bots)
+    }
+    accounts = tuple(
+        write_key(path, name, 1000 + place, poem, **fields) for place, (name, poem) in enumerate(poems.items())
+    )
+    return Folder(path, accounts, poems)
+
+
 @pytest.fixture
 def make_folder(tmp_path: Path) -> Callable[..., Folder]:
     """Return a maker of folders with so many bots, each with a poem of so many different lines."""
 
-    def make(bots: int, lines: int = 6, **fields: object) -> Folder:
-        path = tmp_path / "keys"
-        path.mkdir()
-        poems = {
-            f"bot{number}": [f"{line}: what bot{number} has to say" for line in range(lines)]
-            for number in range(bots)
-        }
-        accounts = tuple(
-            write_key(path, name, 1000 + place, poem, **fields) for place, (name, poem) in enumerate(poems.items())
-        )
-        return Folder(path, accounts, poems)
-
-    return make
+    return partial(make_keys, tmp_path)
 
 
 class Flock:

@@ -108,7 +108,7 @@ def test_the_extra_is_named_where_it_is_missing(start: Start, make_folder: Make,
         assert 2 == code
         assert (
             "flock: the journal postgresql://db.example/flock: psycopg is not installed; "
-            "type: pip install 'poem-flock[cluster]'\n"
+            "type: pip install 'poem-flock[postgres]'\n"
         ) == errors
 
 

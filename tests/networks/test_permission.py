@@ -1,16 +1,18 @@
 """A post is sent only while the bot is this flock's: that is asked when its connection is there."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from flock.errors import Unavailable
 from flock.networks.http import Session
 from flock.networks.permission import only_while
-from tests.networks.test_exchange import GOOD, odd
+from tests.networks.test_exchange import GOOD, Signed, odd
 
 
-def test_a_request_is_withheld_at_the_last_moment() -> None:
+@pytest.mark.parametrize("auth", [None, Signed()], ids=["through requests", "past requests"])
+def test_a_request_is_withheld_at_the_last_moment(auth: Any) -> None:
     """Its connection may have taken a minute. Not a byte of it is sent, so the post surely did not land."""
     answered: list[str] = []
 
@@ -25,9 +27,9 @@ def test_a_request_is_withheld_at_the_last_moment() -> None:
             only_while(lambda: next(asked)),
             pytest.raises(Unavailable, match="was not asked: this flock may have lost the bot to another one"),
         ):
-            session.request("POST", server.url, json={})
+            session.request("POST", f"{server.url}/2/tweets", json={}, auth=auth)
         with only_while(lambda: True):
-            assert b'"ok"' == session.request("POST", server.url, json={}).content
+            assert b'"ok"' == session.request("POST", f"{server.url}/2/tweets", json={}, auth=auth).content
         assert 1 == len(answered)
         assert 2 == server.connections
 

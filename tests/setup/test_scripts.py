@@ -130,7 +130,7 @@ def make_checkout(path: Path) -> Path:
     (path / "pyproject.toml").write_text(PYPROJECT)
     (path / "backend.py").write_text(BACKEND)
     (path / "stand_in.py").write_text(PROGRAM)
-    for name in ("pip.txt", "flock.txt", "test.txt"):
+    for name in ("pip.txt", "flock.txt", "cluster.txt", "test.txt"):
         (path / "requirements" / name).write_text("# nothing\n")
     return path
 
@@ -383,7 +383,7 @@ class Recorder:
     def ran(self) -> list[str]:
         """What was done, in a word a command."""
         kinds = {"-m venv": "venv", "flock.txt": "flock", "--editable": "project"}
-        kinds |= {f"{stage}.txt": stage for stage in ("pip", "test")}
+        kinds |= {f"{stage}.txt": stage for stage in ("pip", "cluster", "test")}
         return [next(kind for sign, kind in kinds.items() if sign in command) for command in self.commands]
 
 
@@ -407,9 +407,83 @@ def test_what_the_tests_need_is_added_to_what_flock_needs(checkout: Path) -> Non
     venv = helper.Venv(root=checkout, path=checkout / ".venv")
     venv.path.mkdir()
     assert bring_up(venv, "flock") == ["venv", "pip", "flock", "project"]
-    assert bring_up(venv, "test") == ["test"]
+    assert bring_up(venv, "test") == ["cluster", "test"]
     assert bring_up(venv, "flock") == []
     assert bring_up(venv, "test") == []
+
+
+@pytest.fixture
+def with_ray(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let Ray be there for this Python, whatever it is."""
+    monkeypatch.setattr(helper, "HAS_RAY", "pass")
+
+
+def test_ray_comes_with_the_first_command_that_needs_it(
+    checkout: Path, with_ray: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is half of all that there is. One line says so, once."""
+    venv = helper.Venv(root=checkout, path=checkout / ".venv")
+    venv.path.mkdir()
+    bring_up(venv, "flock")
+    capsys.readouterr()
+    assert bring_up(venv, "cluster") == ["cluster"]
+    line = "flock: fetching Ray, for flock cluster (once; 80 MB to download, 270 MB on the disk)\n"
+    assert line == capsys.readouterr().err
+    assert bring_up(venv, "cluster") == bring_up(venv, "flock") == []
+    assert bring_up(venv, "test") == ["test"]
+
+
+def test_where_there_is_no_ray_nothing_is_fetched_for_it(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor is an environment made for it. The others are as they would be without it."""
+    monkeypatch.setattr(helper, "HAS_RAY", "raise SystemExit(1)")
+    venv = helper.Venv(root=checkout, path=checkout / ".venv")
+    venv.path.mkdir()
+    with pytest.raises(helper.CannotSetUp, match=r"there is no Ray for /.*: it needs Linux with glibc .*3\.14"):
+        bring_up(venv, "cluster")
+    assert [] == [*venv.path.iterdir()]
+    assert bring_up(venv, "test") == ["venv", "pip", "flock", "project", "cluster", "test"]
+
+
+def test_that_there_is_no_ray_is_one_line(built: Path) -> None:
+    """Exit code 69."""
+    script = built / "scripts" / "_venv.py"
+    text = script.read_text()
+    script.write_text(text.replace("is_known = ", "is_known = 0 and "))
+    stamp = built / ".venv" / ".cluster.stamp"
+    current = stamp.read_bytes()
+    stamp.write_text("stale")
+    done = run([built / "scripts" / "flock", "cluster", "status"], built)
+    script.write_text(text)
+    stamp.write_bytes(current)
+    assert (69, "", 1) == (done.returncode, done.stdout, done.stderr.count("\n"))
+    assert done.stderr.startswith("flock: flock cluster: there is no Ray for /")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "needs"),
+    [((), False), (("--help",), False), (("status",), True), (("run", "keys"), True)],
+    ids=lambda each: " ".join(each) if isinstance(each, tuple) else "",
+)
+def test_help_needs_no_ray(built: Path, arguments: tuple[str, ...], needs: bool) -> None:
+    """Of the commands of `flock cluster`, those that do something need it."""
+    stamp = built / ".venv" / ".cluster.stamp"
+    current = stamp.read_bytes()
+    stamp.write_text("stale")
+    done = run([built / "scripts" / "flock", "cluster", *arguments], built)
+    fetched = stamp.read_bytes() == current
+    stamp.write_bytes(current)
+    assert (0, needs, needs) == (done.returncode, fetched, "fetching Ray" in done.stderr)
+    assert ["cluster", *arguments] == json.loads(done.stdout)["arguments"]
+
+
+def test_what_is_known_of_ray_agrees_with_pyproject() -> None:
+    """The marker says for which Pythons and systems there is Ray, as far as a marker can."""
+    ray = next(Requirement(text) for text in extras()["cluster"] if text.startswith("ray"))
+    for python, system in itertools.product(PYTHONS, ("linux", "darwin")):
+        version = tuple(map(int, python.split(".")))
+        assert (system == "linux" and version < (3, 15)) == applies(ray, python, system)
+    assert "sys.version_info < (3, 15)" in helper.HAS_RAY
+    assert "Python 3.14 or older" in helper.RAY_NEEDS
 
 
 def test_a_python_newer_than_those_tried_is_warned_of_in_one_line_and_used(
@@ -420,7 +494,7 @@ def test_a_python_newer_than_those_tried_is_warned_of_in_one_line_and_used(
     venv = helper.Venv(root=checkout, path=checkout / ".venv")
     venv.path.mkdir()
     assert bring_up(venv, "flock") == ["venv", "pip", "flock", "project"]
-    assert bring_up(venv, "test") == ["test"]
+    assert bring_up(venv, "test") == ["cluster", "test"]
     warnings = [line for line in capsys.readouterr().err.splitlines() if "newer than those" in line]
     assert len(warnings) == 1
     assert warnings[0].startswith("flock: Python {}.{} is newer".format(*sys.version_info))
@@ -446,6 +520,10 @@ def change_what_flock_needs(venv: Any) -> None:
     venv.requirements("flock").write_text("# changed\n")
 
 
+def change_what_flock_cluster_needs(venv: Any) -> None:
+    venv.requirements("cluster").write_text("# changed\n")
+
+
 def change_what_the_tests_need(venv: Any) -> None:
     venv.requirements("test").write_text("# changed\n")
 
@@ -453,9 +531,10 @@ def change_what_the_tests_need(venv: Any) -> None:
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        (change_pyproject, ["pip", "flock", "project", "test"]),
-        (change_the_pip, ["pip", "flock", "project", "test"]),
+        (change_pyproject, ["pip", "flock", "project", "cluster", "test"]),
+        (change_the_pip, ["pip", "flock", "project", "cluster", "test"]),
         (change_what_flock_needs, ["pip", "flock", "project"]),
+        (change_what_flock_cluster_needs, ["cluster"]),
         (change_what_the_tests_need, ["test"]),
     ],
 )
@@ -516,9 +595,9 @@ def test_an_environment_that_cannot_be_trusted_is_made_anew(venv: Any, happens: 
     (venv.path / helper.LOCK).touch()
     (venv.path / "left over").mkdir()
     (venv.path / "link").symlink_to(venv.root)
-    assert bring_up(venv, "test") == ["venv", "pip", "flock", "project", "test"]
+    assert bring_up(venv, "test") == ["venv", "pip", "flock", "project", "cluster", "test"]
     left = {path.name for path in venv.path.iterdir()}
-    assert left == {"bin", helper.LOCK, ".flock.stamp", ".test.stamp"}
+    assert left == {"bin", helper.LOCK, ".flock.stamp", ".cluster.stamp", ".test.stamp"}
     assert (venv.root / "pyproject.toml").exists()
 
 
@@ -638,26 +717,33 @@ def applies(requirement: Requirement, python: str, system: str) -> bool:
     )
 
 
+def extras() -> dict[str, list[str]]:
+    found: dict[str, list[str]] = project()["project"]["optional-dependencies"]
+    return found
+
+
 def wanted(name: str) -> list[Requirement]:
     """What pyproject.toml names for requirements/NAME.txt, with the other file's where they are shared."""
     settings = project()
-    table = settings["project"]
-    runtime = [
-        *settings["build-system"]["requires"],
-        *table["dependencies"],
-        *(text for extra in table.get("optional-dependencies", {}).values() for text in extra),
-    ]
-    return [
-        Requirement(text) for text in (runtime if name == "flock.txt" else settings["dependency-groups"]["test"])
-    ]
+    everybodys = (text for extra, texts in extras().items() if extra != "cluster" for text in texts)
+    named = {
+        "flock.txt": [
+            *settings["build-system"]["requires"],
+            *settings["project"]["dependencies"],
+            *everybodys,
+        ],
+        "cluster.txt": extras()["cluster"],
+        "test.txt": settings["dependency-groups"]["test"],
+    }
+    return [Requirement(text) for text in named[name]]
 
 
 @pytest.mark.parametrize("system", ["linux", "darwin"])
 @pytest.mark.parametrize("python", PYTHONS)
-@pytest.mark.parametrize("name", ["flock.txt", "test.txt"])
+@pytest.mark.parametrize("name", ["flock.txt", "cluster.txt", "test.txt"])
 def test_the_lock_is_in_step_with_pyproject(name: str, python: str, system: str) -> None:
     """Every dependency that is named is locked, once, within its bounds. If not: run scripts/lock."""
-    both = [*locked("flock.txt"), *(locked("test.txt") if name == "test.txt" else [])]
+    both = [*locked("flock.txt"), *(locked(name) if name != "flock.txt" else [])]
     versions: dict[str, list[str]] = {}
     for pin in both:
         if applies(pin, python, system):
@@ -669,7 +755,21 @@ def test_the_lock_is_in_step_with_pyproject(name: str, python: str, system: str)
             assert found[0] in requirement.specifier
 
 
-@pytest.mark.parametrize("name", ["flock.txt", "test.txt", "pip.txt", "lock.txt"])
+def test_what_flock_needs_is_without_ray() -> None:
+    """Ray is as large as all of it, and there is none for many machines. The locks agree on each version: they
+    share an environment."""
+    assert "ray" not in {pin.name for pin in locked("flock.txt")}
+    for python, system in itertools.product(PYTHONS, ("linux", "darwin")):
+        versions: dict[str, set[str]] = {}
+        for name in ("flock.txt", "cluster.txt", "test.txt"):
+            for pin in locked(name):
+                if applies(pin, python, system):
+                    versions.setdefault(canonicalize_name(pin.name), set()).add(str(pin.specifier))
+        assert {} == {name: found for name, found in versions.items() if len(found) > 1}
+        assert ("ray" in versions) == (system == "linux" and python != "3.15")
+
+
+@pytest.mark.parametrize("name", ["flock.txt", "cluster.txt", "test.txt", "pip.txt", "lock.txt"])
 def test_the_lock_has_hashes_and_names_no_place(name: str) -> None:
     """It is for every machine: no index, no link, no path of the one it was made on."""
     lines = (ROOT / "requirements" / name).read_text().splitlines()

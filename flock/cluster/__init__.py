@@ -1,0 +1,1 @@
+"""Herds on several machines: Ray places them and starts them anew; PostgreSQL says which of them may speak."""
