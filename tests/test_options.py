@@ -320,3 +320,21 @@ def test_a_home_that_is_nobodys_is_a_bad_option() -> None:
     """~nosuchuser/x names no folder."""
     with pytest.raises(BadOption, match="there is no such user"):
         _ = Options(state=Path("~nosuchuser/x")).state_file
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "expected"),
+    [
+        ({"schedule": "0 9 * * *"}, {"FLOCK_LINE_INTERVAL": "60"}, ("0 9 * * *", 60.0)),
+        ({"line_interval": 60.0}, {"FLOCK_SCHEDULE": "0 9 * * *"}, (None, 60.0)),
+        ({"line_interval": 60.0, "schedule": "0 9 * * *"}, {}, ("0 9 * * *", 60.0)),
+        ({}, {"FLOCK_SCHEDULE": "0 9 * * *"}, ("0 9 * * *", 30.0)),
+    ],
+)
+def test_an_interval_overrides_the_schedule_of_a_layer_below(
+    arguments: dict[str, Any], variables: dict[str, str], expected: tuple[str | None, float]
+) -> None:
+    """In one layer, the schedule counts; and so it does when the options are settled twice."""
+    options = settle_options(arguments, environment=variables)
+    assert expected == (options.schedule, options.line_interval)
+    assert options == settle_options(options=options, environment={})

@@ -500,8 +500,8 @@ class Sheep:
         if self._rhythm is None or self._is_open:
             return False
         self.postpone(self._rhythm.set_right(self.due))
-        due = max(self.due, self._rhythm.held(self.place, self.seed))
-        if due <= self.context.clock.now():
+        due, now = self._rhythm.held(self.place, self.seed), self.context.clock.now()
+        if due <= now or (due == self.due and due <= now + _CRON_SLACK):
             return False
         self._put_off(due)
         return True
