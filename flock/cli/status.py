@@ -6,10 +6,8 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 import click
 
@@ -170,6 +168,9 @@ def _elsewhere(bot: Bot) -> str:
     """Return when the next line is in the bot's own time zone, if it names one: " (Sun 09:00 in Asia/Tokyo)"."""
     if bot.due is None or not bot.timezone:
         return ""
+    from datetime import datetime  # noqa: PLC0415 - --help can do without
+    from zoneinfo import ZoneInfo  # noqa: PLC0415 - as above
+
     there = datetime.fromtimestamp(bot.due, ZoneInfo(bot.timezone))
     return f" ({there:%a %H:%M} in {bot.timezone})"
 
