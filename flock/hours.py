@@ -185,8 +185,8 @@ class Hours:
 
     @property
     def longest_day(self) -> float:
-        """The share of a day, from 0 to 1, that the bot is awake at most."""
-        return _longest_day(self.awake) if self.awake else 1.0
+        """The share of a day, from 0 to 1, in which its intervals count at most. A schedule counts all day."""
+        return _longest_day(self.awake) if self.awake and not self.schedule else 1.0
 
     def _is_scheduled(self, expression: str, due: float) -> bool:
         at = latest(expression, self.timezone, due + _SLACK)

@@ -371,7 +371,8 @@ def test_how_often_an_expression_comes_is_counted() -> None:
         assert seconds == pytest.approx(Hours(schedule=schedule, timezone="UTC").gap(begins=False), rel=0.01)
     waking = Hours(schedule="*/10 * * * *", awake="12:00-24:00", timezone="UTC")
     assert 1200 == pytest.approx(waking.gap(begins=False), rel=0.01)
-    assert [0.5, 1.0] == [waking.longest_day, Hours().longest_day]
+    noon = Hours(awake="12:00-24:00", timezone="UTC")
+    assert [0.5, 1.0, 1.0] == [noon.longest_day, waking.longest_day, Hours().longest_day]
 
 
 AWAKE = [

@@ -38,9 +38,9 @@ from urllib3.exceptions import ConnectTimeoutError, DecodeError, HTTPError
 from urllib3.poolmanager import PoolManager
 
 from flock.clock import boot_time
-from flock.networks import permission
 from flock.networks.environment import proxies_for, tls_context
-from flock.networks.failures import TooLarge, Unreached, failure
+from flock.networks.failures import TooLarge, Unreached, Withheld, failure
+from flock.networks.permission import may_send
 from flock.threads.slots import POSTS_AT_ONCE
 
 EXCHANGE_LIMIT = 60.0  # seconds from the request to the last byte of its answer
@@ -209,7 +209,7 @@ def _as_response(url: str, answer: BaseHTTPResponse, content: bytes) -> requests
     response.url = url
     response.status_code = answer.status
     response.reason = answer.reason or ""
-    response.headers = CaseInsensitiveDict(answer.headers)
+    response.headers = answer.headers  # type: ignore[assignment]  # no upper and lower case either
     response._content = content
     return response
 
@@ -539,7 +539,8 @@ class BoundedConnection(HTTPConnection):
             content, self._gathered = b"".join(self._gathered), None
             if self.sock is None:
                 self.connect()
-            permission.ask()
+            if (may_post := may_send.get()) and not may_post():
+                raise Withheld
             super().send(content)
         finally:
             self._gathered = None

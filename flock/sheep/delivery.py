@@ -6,14 +6,15 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 
 from flock.clock import Clock
-from flock.errors import NetworkError, OutcomeUnknown, printable
+from flock.errors import NetworkError, OutcomeUnknown, Unavailable, printable
 from flock.events import Event, Said, Skipped, Unsure
 from flock.journal import WELL, Command, Condition, Journal, Outcome, Place, Settlement, Standing
 from flock.networks.base import Intent, Network, Post, Reply, is_same_text
-from flock.networks.permission import only_while
+from flock.networks.permission import may_send
 from flock.sheep import recovery
 from flock.sheep.recovery import REFUSAL, Asked, Verdict, is_blamed, is_from_then, verdict
 from flock.sheep.standing import shifted
@@ -211,10 +212,15 @@ class Delivery:
         return None, _ENDED[what], why
 
     def _made(self, text: str) -> Post:
+        """Post `text`, while the bot is this flock's: that is asked now, and again before each request."""
+        may_post = partial(self._journal.may_post, self.bot)
+        before = may_send.set(may_post)
         try:
-            with only_while(lambda: self._journal.may_post(self.bot)):
-                return self.network.post(text, self._intent())
+            if not may_post():
+                raise Unavailable("this flock may have lost the bot to another one")
+            return self.network.post(text, self._intent())
         finally:
+            may_send.reset(before)
             self._landed = self._clock.now() + recovery.LANDING
 
     def _look_for(self, text: str) -> tuple[str | None, Outcome, str] | None:
