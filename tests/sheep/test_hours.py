@@ -9,11 +9,15 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+import simplejson as json
 
 from flock.errors import BadKeys, RateLimited
 from flock.events import Birthday
 from flock.journal import SqliteJournal, Verb
+from flock.keys import read_key
 from flock.options import Options
+from flock.sheep.keyfile import KeyFile
+from flock.sheep.renewal import Renewal
 from flock.sheep.sheep import Sheep
 from flock.units import DAY, HOUR, MINUTE
 from tests.world import START, World
@@ -333,3 +337,29 @@ def test_each_line_is_said_once_though_the_flock_is_killed_while_the_clock_chang
     assert [f"dolly {line}" for line in range(half_hours)] == world.stage().posts
     assert due == [time - time % 1800 for time in world.stage().times]
     assert {0} == {time % 1800 for time in due}
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"schedule": "0 18 * * *"}, ["03 18:00:00", "04 18:00:00"]),
+        ({"schedule": "0 9 * * sat"}, ["08 09:00:00"]),
+        ({"line_interval": "10h"}, ["03 23:00:00", "04 09:00:00"]),
+    ],
+)
+def test_a_schedule_that_is_changed_while_the_bot_is_out_holds_at_once(
+    spring: World, fields: dict[str, str], expected: list[str]
+) -> None:
+    """As at SIGHUP. Without a schedule, the next line comes after an interval at most."""
+    sheep = spring.raise_sheep(lines=9, schedule="0 9 * * *", timezone=BERLIN)
+    spring.live(HOUR, sheep)
+    file = spring.folder / "dolly.json"
+    key = json.loads(file.read_text())
+    del key["schedule"]
+    file.write_text(json.dumps({**key, **fields}))
+
+    sheep.renew(Renewal(read_key(file), KeyFile(file)))
+    assert sheep.attend()
+    spring.live(6 * DAY, sheep)
+
+    assert expected == clock_times(spring.stage().times)[: len(expected)]
