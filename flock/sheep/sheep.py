@@ -30,7 +30,7 @@ from flock.hours import Hours
 from flock.journal import WELL, Command, Condition, Outcome, Place, Standing, Verb
 from flock.keys import Key, Params, read_key, with_about
 from flock.networks.base import Network
-from flock.poem import about_poem, cut, mark_of, place_of_line, read_poem, stanzas_of
+from flock.poem import about_poem, cut, mark_of, place_of_line, read_poem
 from flock.sheep import orders
 from flock.sheep.account import find_account, is_anothers, is_unknown
 from flock.sheep.allowance import allowance
@@ -56,7 +56,7 @@ from flock.sheep.recovery import REFUSAL
 from flock.sheep.renewal import Renewal, changed_fields, connects_anew, has_other_tokens
 from flock.sheep.rhythm import rhythm_of
 from flock.sheep.standing import PEN_CHECK, RATE_LIMIT_WAIT, REFUSING, believable, hindrance, shifted, troubled
-from flock.sheep.stanzas import paused
+from flock.sheep.stanzas import Stanzas, stanzas_for
 from flock.temperament import TEMPERAMENTS, Recitation, Temperament, seed_of
 from flock.units import DAY
 
@@ -138,7 +138,7 @@ class Sheep:
         self._is_recognized = False  # by the network, on this connection
         self.setup_api()
         self.memory: list[str] = []
-        self._stanzas: tuple[int, ...] = ()  # the stanza of each line, where a longer pause is made after each
+        self._stanzas: Stanzas | None = None
         self.memorize()
         self.temperament: Temperament = self.key.temperament or self.context.options.temperament or STEADFAST
         self._be_born()
@@ -176,9 +176,8 @@ class Sheep:
 
     def memorize(self) -> None:
         """Learn the poem: its lines, stanzas or sentences, in order. Raises BadPoem when there is none."""
-        poem = self.key.poem_file, self.key.say, self.context.options.poem_format
-        self.memory = list(read_poem(*poem))
-        self._stanzas = stanzas_of(*poem) if self.stanza_interval and self.line_interval else ()
+        self.memory = list(read_poem(self.key.poem_file, self.key.say, self.context.options.poem_format))
+        self._stanzas = stanzas_for(self.key, self.context.options, self.line_interval)
 
     def _be_born(self) -> None:
         """Draw the seed of the random numbers. Those of a renamed account stay what they were."""
@@ -313,12 +312,6 @@ class Sheep:
     def hours(self) -> Hours | None:
         """The schedules and waking hours of the bot, or None."""
         return self._rhythm.hours if self._rhythm else None
-
-    @property
-    def stanza_interval(self) -> float:
-        """The seconds after the last line of a stanza; 0 where these are those between lines."""
-        own = self.key.stanza_interval
-        return (self.context.options.stanza_interval if own is None else own) or 0.0
 
     @property
     def posts_per_day(self) -> int | None:
@@ -583,9 +576,7 @@ class Sheep:
 
     def paced(self, recitation: Recitation) -> Recitation:
         """Return a recitation of this poem with the longer pauses after its stanzas."""
-        if len(self._stanzas) != len(self.memory):
-            return recitation
-        return paused(recitation, self._stanzas, self.stanza_interval / self.line_interval)
+        return self._stanzas.paced(recitation, len(self.memory)) if self._stanzas else recitation
 
     def _own_interval(self) -> float:
         """Return the seconds until the next line of a subclass that moves its own trackers."""

@@ -2,20 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
+from typing import NamedTuple
 
+from flock.keys import Key
+from flock.options import Options
+from flock.poem import stanzas_of
 from flock.temperament import Recitation
 
 
-def paused(recitation: Recitation, stanzas: Sequence[int], factor: float) -> Recitation:
-    """Return the recitation with pauses that are `factor` times as long where the next line is of a later stanza.
+class Stanzas(NamedTuple):
+    """The number of the stanza of each line of a poem, and how many times as long the pause after a stanza is."""
 
-    `stanzas` has the number of the stanza of each line of the poem.
+    numbers: tuple[int, ...]
+    factor: float
+
+    def paced(self, recitation: Recitation, lines: int) -> Recitation:
+        """Return the recitation with longer pauses where the next line is of a later stanza, if the poem that the
+        sheep knows still has so many lines."""
+        if len(self.numbers) != lines:
+            return recitation
+        utterances = [
+            here._replace(pause=here.pause * self.factor)
+            if self.numbers[here.line] < self.numbers[after.line]
+            else here
+            for here, after in pairwise(recitation.utterances)
+        ]
+        return replace(recitation, utterances=(*utterances, recitation.utterances[-1]))
+
+
+def stanzas_for(key: Key, options: Options, line_interval: float) -> Stanzas | None:
+    """Return the stanzas of the poem, or None where no longer pause follows them. Raises BadPoem.
+
+    `line_interval` is the bot's own, in seconds.
     """
-    utterances = [
-        here._replace(pause=here.pause * factor) if stanzas[here.line] < stanzas[after.line] else here
-        for here, after in pairwise(recitation.utterances)
-    ]
-    return replace(recitation, utterances=(*utterances, recitation.utterances[-1]))
+    interval = options.stanza_interval if key.stanza_interval is None else key.stanza_interval
+    if not interval or not line_interval:
+        return None
+    return Stanzas(stanzas_of(key.poem_file, key.say, options.poem_format), interval / line_interval)
