@@ -204,7 +204,7 @@ class Process:
     def _look_for(self, bot: int, term: int) -> None:
         if bot in self._begun_by_another:
             self._begun_by_another.discard(bot)
-            self.world.note_looked_for(self.part)
+            self.world.note_looked_for(self.part, bot, self._at[bot])
         if self.world.made[bot] > self._at[bot]:
             self._settle(bot, term)
         else:
