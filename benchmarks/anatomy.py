@@ -23,13 +23,11 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from urllib3.connectionpool import HTTPConnectionPool
-
 from benchmarks.ground import Ground, ground
 from flock.context import open_context
 from flock.events import Events
 from flock.journal import SqliteJournal
-from flock.networks.http import Session
+from flock.networks.http import PatientPool, Session
 from flock.networks.x.api import Signature, X
 from flock.observers.console import Console
 from flock.options import Options, settle_options
@@ -45,7 +43,7 @@ PARTS: tuple[tuple[int, str, Any, str], ...] = (
     (1, "posting it", X, "post"),
     (2, "making and sending the request", Session, "_send_json"),
     (3, "signing it", Signature, "headers_for"),
-    (3, "connection and TLS", HTTPConnectionPool, "urlopen"),
+    (3, "connection and TLS", PatientPool, "exchange"),
     (2, "understanding the answer", X, "_read"),
     (1, "writing it into the journal, twice", SqliteJournal, "_write"),
     (1, "telling it (the log)", Console, "__call__"),

@@ -136,17 +136,30 @@ class Ground:
         interval: float,
         url: str,
         network: Network = "X",
+        first: int = 0,
+        state: str | None = None,
         extra: Sequence[str] = (),
     ) -> Iterator[Program]:
-        """Start one of the two with so many sheep and a fresh journal; `extra` are options of `flock run`."""
+        """Start one of the two with so many sheep, numbered from `first` on, and a fresh journal. That is a file
+        unless `state` says where it is; `extra` are options of `flock run`."""
         run = self.folder / f"run{next(self._runs)}"
         run.mkdir()
-        keys, log = self.keys(sheep, network, url), run / "log"
+        keys, log = self.keys(sheep, network, url, first), run / "log"
         pace = f"{interval:g}"
         commands: dict[Who, list[str | Path]] = {
             "yardstick": [sys.executable, HERE / "yardstick.py", keys, pace, url],
             "flock": [
-                *(FLOCK, "run", keys, "--base-url", url, "--state", run / "flock.db", "--log-format", "json"),
+                *(
+                    FLOCK,
+                    "run",
+                    keys,
+                    "--base-url",
+                    url,
+                    "--state",
+                    state or run / "flock.db",
+                    "--log-format",
+                    "json",
+                ),
                 *("--line-interval", pace, "--poem-interval", pace, *extra),
             ],
         }
@@ -154,12 +167,12 @@ class Ground:
         with log.open("w") as output, running(commands[who], output, output, environment) as process:
             yield Program(process, log, {"yardstick": hear_yardstick, "flock": hear_flock}[who])
 
-    def keys(self, sheep: int, network: Network = "X", url: str = "") -> Path:
+    def keys(self, sheep: int, network: Network = "X", url: str = "", first: int = 0) -> Path:
         """Return a folder of so many key files that share a poem, for the server at `url`; X's do not name it."""
         place = "" if network == "X" else f"-{network}-{url.rpartition(':')[2]}"
-        keys = self.folder / f"keys{sheep}{place}"
+        keys = self.folder / f"keys{first}-{sheep}{place}"
         if not keys.exists():
-            write_keys(keys, sheep, network, url)
+            write_keys(keys, sheep, network, url, first)
         return keys
 
 
@@ -233,12 +246,12 @@ def make_certificate(folder: Path, host: str = "localhost") -> tuple[Path, Path]
     return both, bundle
 
 
-def write_keys(folder: Path, sheep: int, network: Network = "X", url: str = "") -> None:
-    """Write so many key files that share a poem."""
+def write_keys(folder: Path, sheep: int, network: Network = "X", url: str = "", first: int = 0) -> None:
+    """Write so many key files that share a poem, numbered from `first` on."""
     folder.mkdir(mode=0o700)
     lines = (f"line {line} of a poem, neither long nor short" for line in range(LINES))
     (folder / "poem.txt").write_text("\n".join(lines))
-    for number in range(sheep):
+    for number in range(first, first + sheep):
         file = folder / f"bot{number:05}.json"
         file.write_text(json.dumps({**key_fields(number, network, url), "poem_file": "poem.txt"}))
         file.chmod(0o600)

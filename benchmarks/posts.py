@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
 import simplejson as json
 
-_SLACK = 60.0  # seconds from a post's settlement to its line in the log, at most
+SLACK = 60.0  # seconds from a post's settlement to its line in the log, at most
 
 
 class Post(NamedTuple):
@@ -53,7 +53,11 @@ def lateness(posts: Iterable[Post], state: Path, since: float) -> list[float]:
     The log tells when a bot set about it, the journal how long it then took until the network had answered. The
     posts are those of the log since the wall-clock time `since`.
     """
-    seconds = _posting_seconds(state, since - _SLACK)
+    return milliseconds_late(posts, _posting_seconds(state, since - SLACK))
+
+
+def milliseconds_late(posts: Iterable[Post], seconds: Mapping[tuple[str, int, int], float]) -> list[float]:
+    """Return the same, where it is known how many seconds each post took, by bot, number and piece."""
     keys = ((post, (post.bot, post.n, post.piece)) for post in posts)
     return [(post.late + seconds[key]) * 1000 for post, key in keys if key in seconds]
 

@@ -156,9 +156,13 @@ class PostgresServer:
         """Let the processes go on."""
         self._signal_all(signal.SIGCONT)
 
-    def _signal_all(self, number: signal.Signals) -> None:
+    def pids(self) -> list[int]:
+        """Return the processes of the server."""
         assert self._process
-        for pid in (self._process.pid, *self._children()):
+        return [self._process.pid, *self._children()]
+
+    def _signal_all(self, number: signal.Signals) -> None:
+        for pid in self.pids():
             os.kill(pid, number)
 
     def url(self, database: str, *, password: str | None = PASSWORD) -> str:

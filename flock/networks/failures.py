@@ -24,11 +24,14 @@ from urllib3.exceptions import (
 )
 
 from flock.errors import NetworkError, OutcomeUnknown, Unavailable
-from flock.networks.permission import Withheld
 
 
 class TooLarge(http.client.HTTPException):
     """The answer is larger than any that a network sends."""
+
+
+class Withheld(HTTPError):
+    """The request may not be sent any more (`permission.may_send`): not a byte of it was."""
 
 
 class Unreached(HTTPError):

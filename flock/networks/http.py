@@ -36,12 +36,11 @@ from urllib3.connection import HTTPConnection
 from urllib3.connectionpool import HTTPConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, DecodeError, HTTPError
 from urllib3.poolmanager import PoolManager
-from urllib3.util import Timeout
 
 from flock.clock import boot_time
-from flock.networks import permission
 from flock.networks.environment import proxies_for, tls_context
-from flock.networks.failures import TooLarge, Unreached, failure
+from flock.networks.failures import TooLarge, Unreached, Withheld, failure
+from flock.networks.permission import may_send
 from flock.threads.slots import POSTS_AT_ONCE
 
 EXCHANGE_LIMIT = 60.0  # seconds from the request to the last byte of its answer
@@ -85,9 +84,9 @@ class Session(requests.Session):
     each request, follows no redirect, since that would turn a POST into a GET, and bounds every exchange
     (see the constants above). At most `POSTS_AT_ONCE` connections to a host are open.
 
-    JSON that a `Signer` signs goes straight to urllib3, on the same connections: what requests does before and
-    after takes a fifth of a post's CPU (benchmarks/machinery.py). Every other request, and each through a proxy,
-    takes the usual way.
+    JSON that a `Signer` signs goes straight to the pool of the same connections: what requests and urllib3 do
+    before and after takes a fifth of a post's CPU (benchmarks/machinery.py). Every other request, and each through
+    a proxy, takes the usual way.
 
     `now` is the clock, in seconds, by which unused connections age.
 
@@ -105,9 +104,8 @@ class Session(requests.Session):
         self.mount("http://", connections)
         self._root = f"{root_url}/"
         self._latest = Latest(_LATEST)
-        self._manager = connections.poolmanager
-        self._pool: HTTPConnectionPool | None = None  # of the connections to the root URL
-        self._timeout = Timeout(connect=CONNECT_TIMEOUT, read=READ_TIMEOUT)
+        self._manager: Any = connections.poolmanager  # its pools are `_adapted`
+        self._pool: PatientPool | None = None  # of the connections to the root URL
 
     def request(  # type: ignore[override]
         self,
@@ -158,17 +156,8 @@ class Session(requests.Session):
         headers.update(signer.headers_for(method, url))
         if self._pool is None:
             self._pool = self._manager.connection_from_url(self._root)
-        answer = self._pool.urlopen(
-            method,
-            url[len(self._root) - 1 :],
-            body=_utf_8(content),
-            headers=headers,
-            redirect=False,
-            retries=False,
-            timeout=self._timeout,
-            preload_content=False,
-        )
-        return _as_response(url, answer)
+        answer, body = self._pool.exchange(method, url[len(self._root) - 1 :], _utf_8(content), headers)
+        return _as_response(url, answer, body)
 
     def _send(self, method: str, url: str, **parts: Any) -> requests.Response:
         request = self._prepared(method, url, **parts)
@@ -215,13 +204,13 @@ def _utf_8(content: Any) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-def _as_response(url: str, answer: BaseHTTPResponse) -> requests.Response:
+def _as_response(url: str, answer: BaseHTTPResponse, content: bytes) -> requests.Response:
     response = requests.Response()
     response.url = url
     response.status_code = answer.status
     response.reason = answer.reason or ""
-    response.headers = CaseInsensitiveDict(answer.headers)
-    response._content = content_of(answer)
+    response.headers = answer.headers  # type: ignore[assignment]  # no upper and lower case either
+    response._content = content
     return response
 
 
@@ -448,14 +437,36 @@ def _adapted(pool: type[HTTPConnectionPool], now: Callable[[], float], trust: Tr
     connection = type(pool.ConnectionCls.__name__, (BoundedConnection, pool.ConnectionCls), {"trust": trust})
     queue = staticmethod(partial(IdleConnections, now=now))
     return type(
-        pool.__name__, (_PatientPool, pool), {"QueueCls": queue, "ConnectionCls": connection, "trust": trust}
+        pool.__name__, (PatientPool, pool), {"QueueCls": queue, "ConnectionCls": connection, "trust": trust}
     )
 
 
-class _PatientPool(HTTPConnectionPool):
+class PatientPool(HTTPConnectionPool):
     """A thread that finds no connection free waits for one up to POOL_LIMIT, and not for ever."""
 
     trust: Trust
+
+    def exchange(
+        self, method: str, target: str, body: bytes, headers: Mapping[str, str]
+    ) -> tuple[BaseHTTPResponse, bytes]:
+        """Send one request, and return the answer and its content.
+
+        It is what `urlopen` does for a request that is neither repeated nor redirected. After an error the
+        connection is closed, since the rest of an answer may be on its way.
+        """
+        connection = self._get_conn(POOL_LIMIT)
+        try:
+            connection.timeout = CONNECT_TIMEOUT
+            with suppress(BrokenPipeError, ConnectionResetError):  # the server may have answered before it closed
+                connection.request(method, target, body=body, headers=headers, preload_content=False)
+            connection.timeout = READ_TIMEOUT
+            answer = connection.getresponse()
+            return answer, content_of(answer)
+        except BaseException:
+            connection.close()
+            raise
+        finally:
+            self._put_conn(connection)
 
     def _get_conn(self, timeout: float | None = None) -> Any:
         connection = super()._get_conn(timeout)
@@ -528,7 +539,8 @@ class BoundedConnection(HTTPConnection):
             content, self._gathered = b"".join(self._gathered), None
             if self.sock is None:
                 self.connect()
-            permission.ask()
+            if (may_post := may_send.get()) and not may_post():
+                raise Withheld
             super().send(content)
         finally:
             self._gathered = None

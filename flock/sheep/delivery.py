@@ -6,16 +6,17 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 
 from flock.clock import Clock
-from flock.errors import NetworkError, OutcomeUnknown, printable
+from flock.errors import NetworkError, OutcomeUnknown, Unavailable, printable
 from flock.events import Event, Said, Skipped, Unsure
 from flock.journal import WELL, Command, Condition, Journal, Outcome, Place, Settlement, Standing
 from flock.networks.base import Intent, Network, Post, Reply, is_same_text
-from flock.networks.permission import only_while
+from flock.networks.permission import may_send
 from flock.sheep import recovery
-from flock.sheep.recovery import REFUSAL, Asked, Verdict, is_blamed, is_from_then, is_newer, verdict
+from flock.sheep.recovery import REFUSAL, Asked, Verdict, is_blamed, is_from_then, verdict
 from flock.sheep.standing import shifted
 from flock.units import roughly
 
@@ -202,17 +203,24 @@ class Delivery:
             if what not in _ENDED:
                 raise
             return None, _ENDED[what], "" if what is Verdict.SAID else str(error)
-        what = verdict(post, asked, last_id=place.last_id, repeat_is_safe=self._is_safe_to_repeat())
+        if is_newer(post.id, place.last_id):
+            return post.id, Outcome.SAID, ""
+        what = verdict(post, asked, repeat_is_safe=self._is_safe_to_repeat())
         why = "the answer names an earlier post"
         if what not in _ENDED:
             raise OutcomeUnknown(why)
-        return (post.id, Outcome.SAID, "") if what is Verdict.SAID else (None, _ENDED[what], why)
+        return None, _ENDED[what], why
 
     def _made(self, text: str) -> Post:
+        """Post `text`, while the bot is this flock's: that is asked now, and again before each request."""
+        may_post = partial(self._journal.may_post, self.bot)
+        before = may_send.set(may_post)
         try:
-            with only_while(lambda: self._journal.may_post(self.bot)):
-                return self.network.post(text, self._intent())
+            if not may_post():
+                raise Unavailable("this flock may have lost the bot to another one")
+            return self.network.post(text, self._intent())
         finally:
+            may_send.reset(before)
             self._landed = self._clock.now() + recovery.LANDING
 
     def _look_for(self, text: str) -> tuple[str | None, Outcome, str] | None:
@@ -262,6 +270,18 @@ def token_of(bot: str, place: Place, now: float) -> str:
     return f"{int(max(0.0, now) * _TICKS):0{_TIME}x}{hashlib.sha256(what.encode()).hexdigest()[:_TIME]}"
 
 
+def is_newer(post_id: str, than: str | None) -> bool:
+    """Return whether a post may have been made after the post `than`, by their ids.
+
+    Ids that are decimal numbers grow. Other ids only differ, so that an earlier post is not recognised by them.
+    """
+    if than is None:
+        return True
+    if all(each.isascii() and each.isdecimal() for each in (post_id, than)):
+        return _size(post_id) > _size(than)
+    return post_id != than
+
+
 def _newer(posts: Iterable[Post], since_id: str | None) -> Iterator[Post]:
     """Yield the posts, newest first, down to the last one known: the same line of an earlier recitation is older.
 
@@ -271,3 +291,9 @@ def _newer(posts: Iterable[Post], since_id: str | None) -> Iterator[Post]:
         if not is_newer(post.id, since_id):
             return
         yield post
+
+
+def _size(digits: str) -> tuple[int, str]:
+    """Return what sorts as the number does; int() refuses thousands of digits."""
+    digits = digits.lstrip("0")
+    return len(digits), digits

@@ -19,7 +19,7 @@ class Pace:
     are spread: see `spread`. `count` returns how many posts a text makes.
     """
 
-    __slots__ = ("_bot", "_bursts", "_count", "_flock", "_has_left", "_measured", "_own")
+    __slots__ = ("_bot", "_bursts", "_count", "_flock", "_has_left", "_measured", "_own", "is_capped", "is_spread")
 
     def __init__(
         self,
@@ -34,14 +34,11 @@ class Pace:
         self._own = own
         self._flock = flock
         self._bursts = bursts or not (own or flock)
+        self.is_capped = own is not None or flock is not None  # else nothing holds the bot back
+        self.is_spread = not self._bursts  # whether the posts are spread over the day
         self._count = count
         self._has_left = False
         self._measured: tuple[Recitation, int] | None = None  # the latest, and its posts
-
-    @property
-    def is_spread(self) -> bool:
-        """Whether the posts are spread over the day."""
-        return not self._bursts
 
     @property
     def is_shared(self) -> bool:

@@ -1,12 +1,12 @@
-"""What each answer of a network says about a post: the rules by which a post is made exactly once.
+"""What each answer of a network that is no new post says about it: the rules by which a post is made exactly once.
 
 An intent in the journal without a settlement means that a post may be out: the process was killed, or no answer
 came. `verdict` says what follows from what the network answers, when it is asked for the first time, when it is
-asked to repeat an unanswered post, and when it is asked for the account's latest posts.
+asked to repeat an unanswered post, and when it is asked for the account's latest posts. A plain answer needs none
+of this: a post that is newer than the one before (`delivery.is_newer`) is out.
 
 | answer                            | first post | repeated post       | latest posts             |
 |-----------------------------------|------------|---------------------|--------------------------|
-| the post                          | SAID       | SAID                | SAID                     |
 | the post, with an id of before    | LOOK       | LOOK or UNKNOWN (*) |                          |
 | posts, but not this one           |            |                     | POST                     |
 | OutcomeUnknown                    | LOOK       | LOOK                | LOOK                     |
@@ -87,18 +87,17 @@ def verdict(
     answer: Post | NetworkError | None,
     asked: Asked,
     *,
-    last_id: str | None = None,
     blames_text: bool = False,
     repeat_is_safe: bool = False,
 ) -> Verdict:
-    """Return what follows from `answer`: a post, an error, or None for "this text is not among the latest posts".
+    """Return what follows from `answer`: an error, a post that has the id of an earlier one, or None for "this
+    text is not among the latest posts".
 
-    `last_id` is the id of the latest post that was known before, `blames_text` is whether the text is the likely
-    reason of a refusal, and `repeat_is_safe` is whether a repeat would do no harm.
+    `blames_text` is whether the text is the likely reason of a refusal, and `repeat_is_safe` is whether a repeat
+    would do no harm.
     """
     if isinstance(answer, Post):
-        is_ours = asked is Asked.LATEST_POSTS or is_newer(answer.id, last_id)
-        return Verdict.SAID if is_ours else _after_an_odd_answer(asked, repeat_is_safe=repeat_is_safe)
+        return _after_an_odd_answer(asked, repeat_is_safe=repeat_is_safe)
     if asked is Asked.LATEST_POSTS:
         return _after_looking(answer, repeat_is_safe=repeat_is_safe)
     is_first = asked is Asked.FIRST_POST
@@ -143,24 +142,6 @@ def is_blamed(place: Place, answer: NetworkError, *, held: float) -> bool:
     return place.refusals + 1 >= REFUSALS and held >= longest * 2.0 ** min(place.trials, DOUBLINGS)
 
 
-def is_newer(post_id: str, than: str | None) -> bool:
-    """Return whether a post may have been made after the post `than`, by their ids.
-
-    Ids that are decimal numbers grow. Other ids only differ, so that an earlier post is not recognised by them.
-    """
-    if than is None:
-        return True
-    if all(each.isascii() and each.isdecimal() for each in (post_id, than)):
-        return _size(post_id) > _size(than)
-    return post_id != than
-
-
 def is_from_then(post: Post, age: float) -> bool:
     """Return whether `post` may have been made since an intent that is `age` seconds old."""
     return post.age is None or post.age <= age + CLOCK_SLACK
-
-
-def _size(digits: str) -> tuple[int, str]:
-    """Return what sorts as the number does; int() refuses thousands of digits."""
-    digits = digits.lstrip("0")
-    return len(digits), digits

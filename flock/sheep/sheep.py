@@ -421,7 +421,7 @@ class Sheep:
         delivery, now = self._delivery, self.context.clock.now()
         here, recitation = delivery.place, self.recitation
         takes = here.intended is None  # a repeat was counted at its first attempt
-        if takes:
+        if takes and self._pace.is_capped:
             self._take_a_post(now, len(pieces), begins=here.piece == 0)
         piece = min(here.piece, len(pieces) - 1)
         outcome, sent = None, delivery.sent
@@ -528,6 +528,8 @@ class Sheep:
 
     def _intervals(self, number: int) -> Intervals:
         """Return the intervals of the `number`-th recitation, before its temperament stretches them."""
+        if not self._pace.is_spread:
+            return self.line_interval, self.poem_interval
         return self._pace.intervals(self._recite(number), self.line_interval, self.poem_interval)
 
     def _interval_before(self, place: Place) -> float:

@@ -19,7 +19,8 @@ from flock.errors import Duplicate, NetworkError, OutcomeUnknown, Retry, Unavail
 from flock.networks.base import Intent, Post, Reply, is_post_id, is_same_text
 from flock.networks.service import Service
 from flock.poem import cut
-from flock.sheep.recovery import is_from_then, is_newer
+from flock.sheep.delivery import is_newer
+from flock.sheep.recovery import is_from_then
 
 ODD_TEXTS = (
     "two lines\nof one stanza",

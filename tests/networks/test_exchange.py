@@ -12,6 +12,7 @@ import pytest
 from flock import errors
 from flock.networks import http
 from flock.networks.http import Session
+from flock.threads.slots import POSTS_AT_ONCE
 
 GOOD = b'HTTP/1.1 201 Created\r\nContent-Length: 4\r\n\r\n"ok"'
 CHUNKED = b"HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -237,3 +238,51 @@ def test_headers_and_body_of_a_request_are_sent_at_once() -> None:
     (request,) = received
     assert request.startswith(b"POST /2/tweets HTTP/1.1\r\n")
     assert request.endswith(b'\r\n\r\n{"text": "baa"}')
+
+
+class Signed:
+    """Signs nothing; JSON that is signed takes the short way, past requests."""
+
+    def headers_for(self, method: str, url: str) -> dict[str, str]:  # noqa: ARG002 - a Signer
+        return {"Authorization": "me"}
+
+
+@pytest.mark.parametrize("answers", ENDLESS.values(), ids=ENDLESS.keys())
+def test_the_answer_to_a_signed_post_is_cut_off_as_well(answers: Callable[[], Iterator[bytes]]) -> None:
+    with odd(answers) as server, Session(server.url) as session, pytest.raises(errors.OutcomeUnknown):
+        session.request("POST", f"{server.url}/2/tweets", json={"text": "baa"}, auth=Signed())
+
+
+def test_the_answer_to_a_signed_post_has_a_deadline_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "EXCHANGE_LIMIT", 0.3)
+    answers = iter([b"HTTP/1.1 201 Created\r\nContent-Length: 9\r\n\r\n", GOOD])
+    with odd(lambda: iter([next(answers)])) as server, Session(server.url) as session:
+        with pytest.raises(errors.OutcomeUnknown, match="did not answer in time"):
+            session.request("POST", f"{server.url}/2/tweets", json={}, auth=Signed())
+        assert b'"ok"' == session.request("POST", f"{server.url}/2/tweets", json={}, auth=Signed()).content
+        assert 2 == server.connections  # the rest of the first answer may be on its way
+
+
+def test_signed_posts_use_a_connection_again() -> None:
+    with odd(once(GOOD)) as server, Session(server.url) as session:
+        for _ in range(3):
+            assert b'"ok"' == session.request("POST", f"{server.url}/2/tweets", json={}, auth=Signed()).content
+        assert 1 == server.connections
+
+
+def test_a_signed_post_that_fails_gives_its_connection_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More posts than there are connections fail, and the next one still gets a connection."""
+    monkeypatch.setattr(http, "POOL_LIMIT", 0.1)
+    parts = iter([*[b"no HTTP\r\n\r\n"] * (POSTS_AT_ONCE + 1), GOOD])
+    with odd(lambda: iter([next(parts)])) as server, Session(server.url) as session:
+        for _ in range(POSTS_AT_ONCE + 1):
+            with pytest.raises(errors.OutcomeUnknown):
+                session.request("POST", f"{server.url}/2/tweets", json={}, auth=Signed())
+        assert b'"ok"' == session.request("POST", f"{server.url}/2/tweets", json={}, auth=Signed()).content
+
+
+def test_a_signed_post_that_nobody_takes_surely_did_not_land() -> None:
+    with odd(once(GOOD)) as server:
+        url = server.url
+    with Session(url) as session, pytest.raises(errors.Unavailable, match="takes no connection"):
+        session.request("POST", f"{url}/2/tweets", json={}, auth=Signed())

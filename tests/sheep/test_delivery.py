@@ -6,6 +6,8 @@ import re
 from collections.abc import Sequence
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from flock.clock import VirtualClock
 from flock.errors import (
@@ -23,7 +25,7 @@ from flock.events import Event, Said, Skipped, Unsure
 from flock.journal import WELL, Condition, MemoryJournal, Outcome, Place, Settlement, Standing
 from flock.networks.base import Intent, Post, Reply
 from flock.networks.scripted import ScriptedNetwork
-from flock.sheep.delivery import Delivery, token_of
+from flock.sheep.delivery import Delivery, is_newer, token_of
 from flock.sheep.recovery import LANDING, UNDER_WAY
 
 BOT = "x:dolly"
@@ -708,3 +710,29 @@ def test_a_post_in_a_thread_answers_the_one_before_it() -> None:
     desk.deliver("the next line")
     answering = [intent.reply_to for intent in desk.network.intents if intent]
     assert [Reply(parent="7", root="5"), None] == answering
+
+
+@given(last=st.integers(0, 10**20), later=st.integers(1, 10**20))
+def test_ids_that_are_numbers_grow(last: int, later: int) -> None:
+    """An answer with the id of an earlier post is about another post, wherever it got mixed up."""
+    assert is_newer(str(last + later), str(last))
+    assert not is_newer(str(last), str(last + later))
+    assert not is_newer(str(last), str(last))
+
+
+def test_ids_that_are_no_numbers_only_differ() -> None:
+    """Without an earlier post every id is new."""
+    assert [True, False, True, True] == [
+        is_newer("a", "b"),
+        is_newer("b", "b"),
+        is_newer("1", None),
+        is_newer("١", "7"),  # a digit, but none that a network numbers with
+    ]
+
+
+def test_ids_are_compared_as_numbers_however_they_are_written() -> None:
+    """Some have zeros before them, and one may have more digits than int() takes."""
+    for newer in ("101", "1000", "0101", "9" * 5000, "y"):
+        assert is_newer(newer, "100"), newer
+    for older in ("100", "99", "0", "0100"):
+        assert not is_newer(older, "100"), older

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 from flock.events import Said
 from flock.journal import WELL, MemoryJournal, Place
+from flock.networks.base import Intent, Post
+from flock.networks.permission import may_send
 from flock.sheep.recovery import LANDING
 from tests.world import START, World
 
@@ -39,6 +43,30 @@ def test_nothing_is_sent_for_a_bot_that_may_be_lost(make_world: Callable[..., Wo
     journal.holds = True
     world.live(60.0, dolly)
     assert ["dolly 0"] == world.stage().posts[:1]
+
+
+def test_the_journal_is_asked_again_while_the_post_is_made(
+    make_world: Callable[..., World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The network's connection asks right before the bytes go out; after the post no request is asked about."""
+    journal = Leased()
+    world = make_world(journal=journal)
+    dolly = world.raise_sheep()
+    post, asked = world.stage().post, []
+
+    def noting(text: str, intent: Intent | None = None) -> Post:
+        asked.append(may_send.get())
+        return post(text, intent)
+
+    monkeypatch.setattr(world.stage(), "post", noting)
+    dolly.beat()
+
+    (may_post,) = asked
+    assert may_post is not None
+    assert may_post()
+    journal.holds = False
+    assert not may_post()
+    assert may_send.get() is None
 
 
 def test_a_post_of_the_last_holder_gets_time_to_land(make_world: Callable[..., World]) -> None:

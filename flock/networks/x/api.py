@@ -6,8 +6,10 @@ has an instance; the connections belong to the service's `Session`.
 
 from __future__ import annotations
 
+import hmac
 import logging
 import time
+from base64 import b64encode
 from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any, ClassVar
@@ -19,7 +21,6 @@ from oauthlib.oauth1.rfc5849.parameters import prepare_headers
 from oauthlib.oauth1.rfc5849.signature import (
     base_string_uri,
     normalize_parameters,
-    sign_hmac_sha1_with_client,
     signature_base_string,
 )
 from oauthlib.oauth1.rfc5849.utils import escape
@@ -56,19 +57,24 @@ class Signature(OAuth1):
     """
 
     _template: tuple[str, str, str, str] | None = None  # method, URL, and what `_templates` makes for these
+    _key: bytes = b""  # of the HMAC: both secrets; made with the first template
 
     def headers_for(self, method: Any, url: str) -> dict[str, str]:
         """Return the header that signs a request without query and form.
 
         All signatures of a bot's posts differ in nonce, time and signature only. oauthlib writes the rest once,
-        with marks for these three: this saves a tenth of a post's CPU (benchmarks/machinery.py).
+        with marks for these three, and the HMAC's key is made once, too (RFC 5849, 3.4.2). This saves a tenth of a
+        post's CPU (benchmarks/machinery.py).
         """
         if self._template is None or self._template[:2] != (method, url):
             self._template = (method, url, *self._templates(method, url))
+            self._key = "&".join(
+                map(escape, (self.client.client_secret, self.client.resource_owner_secret))
+            ).encode()
         *_, text, header = self._template
         found = dict(self.client.get_oauth_params(_NO_FORM))  # type: ignore[no-untyped-call]
         nonce, at = found["oauth_nonce"], found["oauth_timestamp"]  # letters and digits, which need no escape
-        signature = escape(sign_hmac_sha1_with_client(_filled(text, nonce, at), self.client))
+        signature = escape(b64encode(hmac.digest(self._key, _filled(text, nonce, at).encode(), "sha1")).decode())
         return {"Authorization": _filled(header, nonce, at).replace(_SIGNATURE, signature)}
 
     def _templates(self, method: Any, url: str) -> tuple[str, str]:
