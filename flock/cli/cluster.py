@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import time
@@ -23,6 +24,10 @@ _NODES = 3
 _OUT = 60.0  # seconds until the herds on other machines should be out
 _END = 60.0  # seconds for the end of a cluster on this machine
 _COLUMNS = ("herd", "state", "bots", "penned", "node", "pid")
+
+_NOT_HERE = ("FLOCK_ALERT", "FLOCK_ON_TROUBLE", "FLOCK_METRICS")
+
+log = logging.getLogger(__name__)
 
 address = click.option(
     "--address",
@@ -114,6 +119,9 @@ def run(
 
         keep_secrets_in()
         log_to_stderr(log_format, level)
+        for name in _NOT_HERE:
+            if os.environ.get(name):
+                log.warning("%s has no effect: herds of flock cluster have neither alerts nor metrics", name)
         require()
 
         def dealt(count: int) -> list[Slice]:

@@ -83,6 +83,7 @@ class LocalRay:
         settings = {
             "RAY_ROTATION_MAX_BYTES": str(_LOG),
             "RAY_ROTATION_BACKUP_COUNT": "1",
+            "GRPC_ENABLE_FORK_SUPPORT": "0",  # with it, the server for ray:// may crash when it forks
         }
         started = subprocess.Popen(  # noqa: S603 - our own program
             [sys.executable, "-P", keeper.__file__, self._folder, self._file],

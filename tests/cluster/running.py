@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import shutil
 import signal
 import tempfile
 import threading
@@ -26,6 +28,8 @@ class Cluster:
     """A `flock cluster run` in a process of its own, with folders of its own for all that it writes."""
 
     def __init__(self, folder: Path, url: str, keys: Folder, pasture: Pasture, *, interval: str = "0.2") -> None:
+        self._turn = Path(__file__).open()  # noqa: SIM115 - close() closes it
+        fcntl.flock(self._turn, fcntl.LOCK_EX)  # one at a time: each uses all cores, and the same addresses
         self.keys, self.pasture = keys, pasture
         self.newcomer: list[str] = []
         self.known: dict[str, dict[str, Any]] = {}
@@ -33,13 +37,26 @@ class Cluster:
         self.home = folder / "home"
         self.home.mkdir()
         self._folder, self._url = folder, url
-        options = ("--line-interval", interval, "--base-url", self.pasture.url)
-        self.run = self.command("run", self.keys.path, *options, "--nodes", "3")
+        self.options = ("--line-interval", interval, "--base-url", self.pasture.url)
+        self.run = self.command("run", self.keys.path, *self.options, "--nodes", "3")
 
     def command(self, *arguments: str | Path) -> Flock:
         """Start a `flock cluster` command that finds this cluster."""
         variables = {"TMPDIR": str(self.temporary), "HOME": str(self.home), "FLOCK_STATE": self._url}
         return start_flock(self._folder, "cluster", *arguments, **variables)
+
+    def by_address(self, *arguments: str | Path) -> Flock:
+        """Start a `flock cluster` command that reaches this cluster from outside, by its address."""
+        told = json.loads(next(self._folder.rglob("*.cluster")).read_text())
+        port = next(
+            each.rpartition("=")[2]
+            for pid in self.processes()
+            for each in (Path("/proc") / str(pid) / "cmdline").read_text().split("\0")
+            if each.startswith("--ray-client-server-port=")
+        )
+        address = f"ray://{told['address'].partition(':')[0]}:{port}"
+        variables = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": told["token"], "FLOCK_STATE": self._url}
+        return start_flock(self._folder, "cluster", *arguments, "--address", address, **variables)
 
     def herds(self) -> dict[str, dict[str, Any]]:
         """Return what `flock cluster status` says of each herd. `known` is what it said the last time."""
@@ -72,6 +89,13 @@ class Cluster:
         for name, poem in self.keys.poems.items():
             said = [post.text for post in self.pasture.store.posts(name)]
             assert recital(poem, len(said)) == said
+
+    def close(self) -> None:
+        """End all that is left of it."""
+        if self.run.process.poll() is None:
+            self.run.stop(signal.SIGTERM)
+        shutil.rmtree(self.temporary, ignore_errors=True)
+        self._turn.close()
 
     def processes(self) -> set[int]:
         """Return the processes that this cluster consists of."""

@@ -7,15 +7,16 @@ The tests share one cluster, because its start takes most of their time; the las
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import simplejson as json
 
 from tests.cluster.conftest import WatchedPasture, make_keys
 from tests.cluster.running import PATIENCE, Cluster, signal_node_of, wait_until
+from tests.endtoend.conftest import write_key
 from tests.postgres import PASSWORD, PostgresServer
 
 BOTS, LINES = 6, 4000  # more lines than are said here, so that no line comes again
@@ -36,9 +37,7 @@ def cluster(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) 
             cluster.newcomer = newcomer
             yield cluster
         finally:
-            if cluster.run.process.poll() is None:
-                cluster.run.stop(signal.SIGTERM)
-            shutil.rmtree(cluster.temporary, ignore_errors=True)
+            cluster.close()
 
 
 def test_its_herds_are_spread_over_the_nodes(cluster: Cluster) -> None:
@@ -98,6 +97,27 @@ def test_keys_that_have_changed_are_dealt_out_anew(cluster: Cluster) -> None:
     cluster.assert_each_line_is_said_once()
 
 
+def test_it_can_be_reached_by_its_address(cluster: Cluster, tmp_path: Path) -> None:
+    """From another machine, as it were. Keys of quite another flock do not replace its own."""
+    code, output, errors = cluster.by_address("status", "--json").end(PATIENCE)
+    assert (0, 3) == (code, len(json.loads(output)["herds"])), errors
+
+    (tmp_path / "keys").mkdir()
+    write_key(tmp_path / "keys", "stranger", 1, ["a line"])
+    code, output, errors = cluster.by_address("run", tmp_path / "keys", *cluster.options).end(PATIENCE)
+    refused = "flock: herd-0001 runs the bots of another flock; type first: flock cluster stop\n"
+    assert (2, "", refused) == (code, output, errors[-len(refused) :])
+
+
+def test_the_same_keys_once_more_change_nothing(cluster: Cluster) -> None:
+    before = (cluster.known or cluster.herds())["herd-0001"]["pid"]
+    again = ("run", cluster.keys.path, *cluster.options, "--herds", "3")
+    code, output, errors = cluster.by_address(*again).end(PATIENCE)
+    assert (0, "3 of 3 herds are out, with 5 bots\n") == (code, output), errors
+    assert "nothing has changed since the herds were placed" in errors
+    assert before == cluster.herds()["herd-0001"]["pid"]
+
+
 def test_its_bots_can_be_dealt_out_anew(cluster: Cluster) -> None:
     code, output, errors = cluster.command("scale", "2").end(PATIENCE)
     assert (0, "2 of 2 herds are out, with 5 bots\n") == (code, output), errors
@@ -134,6 +154,4 @@ def test_a_cluster_ends_with_the_process_that_runs_it(postgres: PostgresServer, 
             code, _, errors = cluster.command("status").end()
             assert (74, "flock: no cluster runs on this machine; give --address\n") == (code, errors)
         finally:
-            cluster.run.process.kill()
-            cluster.run.process.communicate()
-            shutil.rmtree(cluster.temporary, ignore_errors=True)
+            cluster.close()

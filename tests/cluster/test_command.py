@@ -27,6 +27,15 @@ def test_a_journal_in_a_file_is_refused(start: Start, make_folder: Make) -> None
     assert "flock: --state: expected postgresql://…, where all herds find their journal, found a file" in errors
 
 
+def test_what_herds_have_not_is_told(start: Start, make_folder: Make) -> None:
+    """The variables may be there for `flock run`. Their values may be secrets."""
+    variables = {"FLOCK_ALERT": "json://sesame", "FLOCK_METRICS": "9100"}
+    _, _, errors = start("cluster", "run", make_folder(1).path, "--state", "flock.db", **variables).end()
+    for name in variables:
+        assert f"{name} has no effect: herds of flock cluster have neither alerts nor metrics" in errors
+    assert "sesame" not in errors
+
+
 def test_an_address_and_nodes_exclude_each_other(start: Start, make_folder: Make) -> None:
     code, _, errors = start("cluster", "run", make_folder(1).path, "--address", "ray://x:1", "--nodes", "2").end()
     assert 2 == code

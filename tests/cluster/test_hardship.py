@@ -7,7 +7,6 @@ Nothing is hurried: the pauses and the times of leases are those that operators 
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import sys
 import threading
@@ -167,6 +166,4 @@ def test_nothing_is_said_twice_and_nothing_is_lost(
         finally:
             with capsys.disabled():
                 sys.stdout.write("\n".join(["", *hardship.story, f"weather: {dict(weather.met)}", ""]))
-            if cluster.run.process.poll() is None:
-                cluster.run.stop(signal.SIGTERM)
-            shutil.rmtree(cluster.temporary, ignore_errors=True)
+            cluster.close()
