@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 from benchmarks.rows import Database, Rules, Write
 from benchmarks.world import AGAIN, World
@@ -101,11 +101,11 @@ class Process:
         claim = partial(self._database.claim, self.part, self._epoch)
         self._ask(claim, partial(self._claimed, lease), self._rules.write_patience)
 
-    def _claimed(self, lease: int, found: tuple[dict[int, int], set[int]] | None) -> None:
+    def _claimed(self, lease: int, found: tuple[dict[int, int], set[int]] | Literal[False] | None) -> None:
         if lease != self._lease:
             return
         if not found:
-            self._give_up()
+            self._give_up(stays=found is None)
             return
         self._at, self._open = found
         self._begun_by_another = set(self._open)
@@ -117,13 +117,13 @@ class Process:
             wait = self._rules.landing if bot in self._open else 0.0
             self._later(max(wait, self._database.due[bot] - self.world.now), self._begin, bot, self._term)
 
-    def _give_up(self) -> None:
-        """Give the lease back, and try again in a moment, unless there are others enough."""
+    def _give_up(self, *, stays: bool = False) -> None:
+        """Give the lease back, and try again in a moment, unless it does not have to stay and there are others."""
         self._ask(partial(self._database.give_back, list(self._own)), lambda _: None, self._rules.patience)
         self._lease += 1
         self.holds = False
         self._deadline = float("-inf")
-        if self.world.needs(self):
+        if stays or self.world.needs(self):
             self._later(AGAIN, self._try_to_claim)
         else:
             self.is_dead = True
@@ -204,7 +204,7 @@ class Process:
     def _look_for(self, bot: int, term: int) -> None:
         if bot in self._begun_by_another:
             self._begun_by_another.discard(bot)
-            self.world.note_looked_for(self.part)
+            self.world.note_looked_for(self.part, bot, self._at[bot])
         if self.world.made[bot] > self._at[bot]:
             self._settle(bot, term)
         else:

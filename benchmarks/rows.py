@@ -106,16 +106,19 @@ class Database:
             self._epochs[part] = new
         return kept
 
-    def claim(self, part: int, epoch: int) -> tuple[dict[int, int], set[int]] | None:
-        """Take a slice whose lease has ended; return where its bots are, and which have a post under way."""
+    def claim(self, part: int, epoch: int) -> tuple[dict[int, int], set[int]] | Literal[False]:
+        """Take a slice, and return where its bots are, and which have a post under way.
+
+        Return False if another lease holds, or this one no longer does.
+        """
         self.commits["claim"] += 1
         before = self._epochs[part]
         if before not in (None, epoch):
             if self._until.get(before, NEVER) > self.now:
-                return None
+                return False
             self._until[before] = NEVER
         if self._until.get(epoch, NEVER) <= self.now:
-            return None
+            return False
         self._epochs[part] = epoch
         self._on_claim(part)
         bots = self.bots(part)

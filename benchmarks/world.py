@@ -154,8 +154,9 @@ class World:
             if self.now - fault.at < AFTERMATH:
                 fault.late = max(fault.late, self.now - self.database.due[bot])
 
-    def note_looked_for(self, part: int) -> None:
+    def note_looked_for(self, part: int, bot: int, n: int) -> None:
         """Note that a process looks for a post that another one has begun, and how long after the fault."""
+        self._begun[bot] = max(self._begun[bot], n)
         fault = self._faults[part]
         if self.now - fault.at < AFTERMATH:
             fault.under_way = max(fault.under_way, self.now - fault.at)

@@ -40,7 +40,7 @@ def find_haste(
     """
     line_interval = line_interval if key.line_interval is None else key.line_interval
     poem_interval = poem_interval if key.poem_interval is None else key.poem_interval
-    if (line_interval and poem_interval) or not networks.is_real(key):
+    if (line_interval and poem_interval) or key.schedule or not networks.is_real(key):
         return None
     try:
         lines = len(read_poem(key.poem_file, key.say, poem_format))

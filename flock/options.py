@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import logging
+import math
 import re
 from collections.abc import Mapping
 from contextlib import suppress
@@ -46,13 +47,24 @@ ApiVersion = Literal["2", "1.1"]
 
 _CHECKED = (  # also where Python code gives them
     *("line_interval", "poem_interval", "base_url", "seed", "posts_per_day", "flock_posts_per_day"),
-    *("keep_history", "poem_format"),
+    *(
+        "keep_history",
+        "poem_format",
+        "schedule",
+        "poem_schedule",
+        "awake",
+        "timezone",
+        "jitter",
+        "stanza_interval",
+    ),
 )
+_IN_PLACE_OF = {"schedule": "line_interval", "poem_schedule": "poem_interval"}
 _COUNT_BITS = 63  # as the journal's database has them
 _SEED_BITS = 64
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.IGNORECASE)  # one part of a host's name
 _HOST_AND_PORT = re.compile(r"(\[[^]]*\]|[^]:[]*)(:[0-9]+)?")
 _NO_ADDRESS = "with an impossible address or port (ports are 1 to 65535)"
+_SHARE = re.compile(r"\d{1,9}(\.\d{0,99})?|\.\d{1,99}", re.ASCII)
 _NOT_IN_A_URL = re.compile(r"[\s\"<>\\^`{|}]")
 
 _UNSAID: Any = None  # the value of a field that was not given, until `settle_options` has settled it
@@ -64,10 +76,12 @@ class Options:
 
     A field that is not given is None, which says "not said": `settle_options` replaces it. After that only those
     fields are None for which None means something: no `base_url` but the network's own, no `sheep` class but
-    Sheep, no cap, no `temperament` but the steadfast one, a file in the platform's folder for `state`.
+    Sheep, no cap, no `temperament` but the steadfast one, a file in the platform's folder for `state`, no schedule
+    in place of an interval, no hours asleep, this machine's time zone, no longer pause after a stanza.
 
     `posts_per_day` caps each bot in any 24 hours, and `flock_posts_per_day` all of them together; the posts are
-    spread over the day, unless `burst`. `temperament` is
+    spread over the day, unless `burst`. `schedule`, `poem_schedule`, `awake`, `timezone` and `jitter` are those of
+    `hours.Hours`, and `stanza_interval` is in seconds. `temperament` is
     how those sheep grow old whose keys say nothing of it, and `poem_format` how those poems are said of which
     neither the key nor the poem's own file says it. `keep_history` is for how many seconds the journal
     remembers what was said; where there is a cap, it is a day at least. `yes_really` allows intervals of 0 on a
@@ -91,6 +105,12 @@ class Options:
     yes_really: bool = _UNSAID
     poem_format: Say = _UNSAID
     burst: bool = _UNSAID
+    schedule: str | None = None
+    poem_schedule: str | None = None
+    awake: str | None = None
+    timezone: str | None = None
+    jitter: float = _UNSAID
+    stanza_interval: float | None = None
 
     def __post_init__(self) -> None:
         for field in _CHECKED:
@@ -153,7 +173,11 @@ def settle_options(
     found: dict[str, Any] = {}
     for layer in layers:
         said = {field.name: getattr(layer, field.name) for field in fields(Options)}
-        found |= {name: value for name, value in said.items() if value is not None}
+        said = {name: value for name, value in said.items() if value is not None}
+        for schedule, interval in _IN_PLACE_OF.items():
+            if interval in said:
+                found.pop(schedule, None)  # of a layer below; in one layer, the schedule counts
+        found |= said
     state, systemd = found.get("state"), _of_systemd(environment)
     if isinstance(state, Database) and systemd and not state.folder:
         found["state"] = replace(state, folder=Path(systemd))
@@ -335,6 +359,36 @@ def parse_state(text: str) -> Where:
     return path
 
 
+def parse_schedule(text: str) -> str:
+    """Return a cron expression of five fields. Raises ValueError for another text."""
+    from flock.cron import parse_schedule as parse  # noqa: PLC0415 - only those flocks need it that have one
+
+    return parse(text)
+
+
+def parse_awake(text: str) -> str:
+    """Return the hours in which bots speak. Raises ValueError for another text."""
+    from flock.hours import parse_awake as parse  # noqa: PLC0415 - as above
+
+    return parse(text)
+
+
+def parse_timezone(text: str) -> str:
+    """Return the name of a time zone. Raises ValueError for another text."""
+    from flock.cron import parse_timezone as parse  # noqa: PLC0415 - as above
+
+    return parse(text)
+
+
+def parse_share(value: str | float) -> float:
+    """Return a number from 0 to 1. Raises ValueError for anything else."""
+    is_number = _SHARE.fullmatch(value.strip()) if isinstance(value, str) else not isinstance(value, bool)
+    number = float(value) if is_number else math.nan
+    if not 0 <= number <= 1:
+        raise ValueError("expected a number from 0 to 1, such as 0.2")
+    return number
+
+
 PARSERS = {
     "line_interval": parse_seconds,
     "poem_interval": parse_seconds,
@@ -353,6 +407,12 @@ PARSERS = {
     "yes_really": parse_switch,
     "poem_format": parse_poem_format,
     "burst": parse_switch,
+    "schedule": parse_schedule,
+    "poem_schedule": parse_schedule,
+    "awake": parse_awake,
+    "timezone": parse_timezone,
+    "jitter": parse_share,
+    "stanza_interval": parse_seconds,
 }
 
 DEFAULTS = Options(
@@ -367,4 +427,5 @@ DEFAULTS = Options(
     yes_really=False,
     poem_format="lines",
     burst=False,
+    jitter=0.0,
 )

@@ -10,18 +10,24 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from flock import errors
-from flock.errors import BadPoem, Problem
+from flock.clock import VirtualClock
+from flock.errors import BadKeys, BadPoem, Problem
+from flock.hours import Hours
 from flock.journal import WELL, Command, Condition, Noted, Place, Record, Standing, find_journal
+from flock.keys import Key
 from flock.observers.console import iso
 from flock.options import Options
 from flock.poem import read_poem
 from flock.roster import Member, Roster, read_roster
 from flock.sheep.place import age_at, drawn_by, found_again
+from flock.sheep.rhythm import Rhythm, hours_of
 from flock.sheep.sheep import STEADFAST
 from flock.state import Where, absolute
 from flock.temperament import Recitation, seed_of
@@ -60,8 +66,10 @@ class Bot:
     """How one bot is doing. Times are wall-clock times, in seconds since the epoch.
 
     `why` says what is the matter, `advice` what the operator can do about it, and `until` when it is tried again;
-    they are empty or None where nothing is. `age` is in recitations. `line` of `lines`, from 1, is the line that
-    comes next; `text` is what it says, and `due` when it is said, None where that is open. `said` is the latest
+    they are empty or None where nothing is. A bot outside
+    its hours sleeps `until` they begin. `age` is in recitations. `line` of `lines`, from 1, is the line that
+    comes next; `text` is what it says, and `due` when it is said, None where that is open. `timezone` is the one
+    in which the bot's schedule is given, empty for this machine's. `said` is the latest
     post, and `link` its address. `today` counts the posts since midnight; `spent` is their price in US dollars,
     which is 0 for a bot that practises.
     """
@@ -86,6 +94,7 @@ class Bot:
     lines: int | None = None
     text: str = ""
     due: float | None = None
+    timezone: str = ""
     said: Noted | None = None
     link: str = ""
     today: int = 0
@@ -116,6 +125,8 @@ class Bot:
             "lines": self.lines,
             "next_text": self.text,
             "next_at": _iso(self.due),
+            "next_at_local": _local_iso(self.due, self.timezone),
+            "timezone": self.timezone or None,
             "last": said
             and {"time": _iso(said.at), "text": said.text, "outcome": said.outcome.value}
             | {"post_id": said.post_id, "link": self.link},
@@ -236,6 +247,13 @@ class _Viewer:
         until = (
             standing.until if standing.until > self._now and standing.condition is not Condition.PENNED else None
         )
+        hours = self._hours(key)
+        if hours and record.kept:
+            interval = self._options.line_interval if key.line_interval is None else key.line_interval
+            rhythm = Rhythm(hours, VirtualClock(self._now), interval)
+            place = rhythm.fitted(place, self._seed(member))
+        if hours and state is State.ASLEEP and not hours.is_awake(self._now):
+            until = hours.wakes(self._now)
         said = record.said
         return Bot(
             name=member.name,
@@ -258,6 +276,7 @@ class _Viewer:
             lines=lines,
             text=text,
             due=None if is_open else max(place.due, until or 0.0),
+            timezone=hours.timezone if hours else "",
             said=said,
             link=networks.link(key, said.post_id) if said and said.post_id else "",
             today=sum(texts.values()),
@@ -309,10 +328,19 @@ class _Viewer:
         key = member.key
         with suppress(BadPoem):
             poem = tuple(read_poem(key.poem_file, key.say, self._options.poem_format))
-            name = drawn_by(member.bot, self._roster.networks.bot(key), member.name)
             temperament = key.temperament or self._options.temperament or STEADFAST
-            return temperament(poem, number, seed_of(self._options.seed, name)), poem
+            return temperament(poem, number, self._seed(member)), poem
         return None, ()
+
+    def _seed(self, member: Member) -> int:
+        name = drawn_by(member.bot, self._roster.networks.bot(member.key), member.name)
+        return seed_of(self._options.seed, name)
+
+    def _hours(self, key: Key) -> Hours | None:
+        """Return the hours of a bot, or None, also where the flock would refuse them."""
+        with suppress(BadKeys):
+            return hours_of(key, self._options)
+        return None
 
     def _price(self, member: Member, text: str) -> float:
         which = (member.key.network, text)
@@ -327,6 +355,13 @@ def _advice(standing: Standing) -> str:
     if standing.condition is Condition.PENNED:
         return f"{advice}; {_OUT_OF_THE_PEN}" if advice else _OUT_OF_THE_PEN
     return advice
+
+
+def _local_iso(at: float | None, timezone: str) -> str | None:
+    """Return the time as the clock on the wall shows it there, with the offset from UTC."""
+    if at is None:
+        return None
+    return datetime.fromtimestamp(at, UTC).astimezone(ZoneInfo(timezone) if timezone else None).isoformat()
 
 
 def _iso(at: float | None) -> str | None:

@@ -80,3 +80,13 @@ def test_a_poem_of_one_stanza_is_one_text_if_it_is_said_so(world: World, say: st
     by_key = find_haste(replace(sheep.key, say=parse_say(say)), 60, 600, world.context.networks)
 
     assert (say == "stanzas", found) == (found is not None, by_key)
+
+
+def test_a_schedule_is_never_hasty(world: World) -> None:
+    """Its times are a minute apart at least, whatever the intervals are: at the start, and at a reload."""
+    sheep = world.raise_sheep("ann", line_interval=0, poem_interval=0, schedule="* * * * *")
+
+    shepherd = shepherd_of(world)
+
+    assert ["ann"] == [each.name for each in shepherd.all_sheep]
+    assert None is find_haste(sheep.key, 0, 0, world.context.networks)

@@ -44,6 +44,12 @@ READ = [
     ("temperament", "senile", TEMPERAMENTS["senile"]),
     ("poem_format", "Stanzas", "stanzas"),
     ("burst", "1", True),
+    ("schedule", " 0  9 * * mon-fri ", "0 9 * * mon-fri"),
+    ("poem_schedule", "30 20 * * 5", "30 20 * * 5"),
+    ("awake", " 08:00-23:00, sat 10-12", "08:00-23:00, sat 10-12"),
+    ("timezone", "Europe/Berlin", "Europe/Berlin"),
+    ("jitter", "0.25", 0.25),
+    ("stanza_interval", "10m", 600.0),
 ]
 REFUSED = [
     ("line_interval", "-1"),
@@ -74,6 +80,14 @@ REFUSED = [
     ("temperament", "grumpy"),
     ("poem_format", "verses"),
     ("burst", "perhaps"),
+    ("schedule", "daily"),
+    ("schedule", "0 25 * * *"),
+    ("poem_schedule", "0 9 * *"),
+    ("awake", "always"),
+    ("timezone", "Berlin"),
+    ("jitter", "1.1"),
+    ("jitter", "10%"),
+    ("stanza_interval", "long"),
 ]
 
 
@@ -306,3 +320,21 @@ def test_a_home_that_is_nobodys_is_a_bad_option() -> None:
     """~nosuchuser/x names no folder."""
     with pytest.raises(BadOption, match="there is no such user"):
         _ = Options(state=Path("~nosuchuser/x")).state_file
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "expected"),
+    [
+        ({"schedule": "0 9 * * *"}, {"FLOCK_LINE_INTERVAL": "60"}, ("0 9 * * *", 60.0)),
+        ({"line_interval": 60.0}, {"FLOCK_SCHEDULE": "0 9 * * *"}, (None, 60.0)),
+        ({"line_interval": 60.0, "schedule": "0 9 * * *"}, {}, ("0 9 * * *", 60.0)),
+        ({}, {"FLOCK_SCHEDULE": "0 9 * * *"}, ("0 9 * * *", 30.0)),
+    ],
+)
+def test_an_interval_overrides_the_schedule_of_a_layer_below(
+    arguments: dict[str, Any], variables: dict[str, str], expected: tuple[str | None, float]
+) -> None:
+    """In one layer, the schedule counts; and so it does when the options are settled twice."""
+    options = settle_options(arguments, environment=variables)
+    assert expected == (options.schedule, options.line_interval)
+    assert options == settle_options(options=options, environment={})

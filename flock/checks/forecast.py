@@ -5,18 +5,25 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
+from flock.cron import MONDAY, instant
+from flock.hours import Hours
 from flock.keys import Key
 from flock.networks.registry import Networks
 from flock.options import Options
 from flock.poem import cut
-from flock.rates import Cycle, cycle_of, under_one_cap
+from flock.rates import PIECE_INTERVAL, Cycle, cycle_of, under_one_cap
 from flock.sheep.allowance import fair_share
 from flock.sheep.pace import spread
 from flock.sheep.sheep import STEADFAST, Sheep
+from flock.temperament import Recitation
+from flock.units import DAY
 
 MONTH = 30  # days
+_WALK = 28 * DAY  # seconds of a bot's hours that are walked through
+_MOST_LINES = 2000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,10 +88,7 @@ def forecast(flock: Sequence[Sheep], networks: Networks, options: Options) -> li
         if same not in recitals:
             recitals[same] = _recital(sheep.key, sheep.memory, networks)
         found.append(recitals[same])
-    plain = [
-        cycle_of(recital.pieces, sheep.line_interval, sheep.poem_interval)
-        for sheep, recital in zip(flock, found, strict=True)
-    ]
+    plain = [_cycle(sheep, recital) for sheep, recital in zip(flock, found, strict=True)]
     alone = [cycle.a_day(sheep.posts_per_day) for sheep, cycle in zip(flock, plain, strict=True)]
     rates = _under_the_cap(alone, [cycle.a_day() for cycle in plain], options)
     return [
@@ -115,13 +119,47 @@ def _under_the_cap(alone: Sequence[float], uncapped: Sequence[float], options: O
     return [min(rate, share) for rate in alone]
 
 
+def _cycle(sheep: Sheep, recital: _Recital) -> Cycle:
+    """Return the cycle of a bot as its own intervals, or its hours, have it."""
+    pauses = tuple(each.pause for each in _as_written(sheep).utterances)
+    if sheep.hours is None:
+        return cycle_of(recital.pieces, sheep.line_interval, sheep.poem_interval, pauses=pauses)
+    return _walked(sheep.hours, tuple(recital.pieces), pauses, sheep.line_interval, sheep.poem_interval)
+
+
+def _as_written(sheep: Sheep) -> Recitation:
+    return sheep.paced(STEADFAST(tuple(sheep.memory), 0, 0))
+
+
+@lru_cache(maxsize=1024)
+def _walked(
+    hours: Hours, pieces: tuple[int, ...], pauses: tuple[float, ...], line_interval: float, poem_interval: float
+) -> Cycle:
+    """Return the cycle of a bot with these hours: its first recitation, and how long one takes on average.
+
+    The recitations of some weeks are walked through, up to a number of lines.
+    """
+    start = due = hours.first(instant(MONDAY, hours.timezone), begins=True, chance=0.5, interval=line_interval)
+    times: list[float] = []
+    recitations = lines = 0
+    while recitations < 1 or (lines < _MOST_LINES and due - start < _WALK):
+        for place, (count, pause) in enumerate(zip(pieces, pauses, strict=True)):
+            posts = [due + piece * min(PIECE_INTERVAL, line_interval) for piece in range(count)]
+            times += [post - start for post in posts if not recitations]
+            begins = place + 1 == len(pieces)
+            interval = poem_interval if begins else line_interval * pause
+            due = hours.after(due, interval, posts[-1], begins=begins, chance=0.5, interval=line_interval)
+        recitations, lines = recitations + 1, lines + len(pieces)
+    return Cycle(times, (due - start) / recitations)
+
+
 def _spread(sheep: Sheep, recital: _Recital, rate: float, cycle: Cycle) -> Cycle:
     """Return the cycle of a bot whose lines are spread over the day so that it makes `rate` posts in it."""
     if rate >= cycle.a_day():
         return cycle
-    as_written = STEADFAST(tuple(sheep.memory), 0, 0)
+    as_written = _as_written(sheep)
     intervals = spread(as_written, sum(recital.pieces), rate, sheep.line_interval, sheep.poem_interval)
-    return cycle_of(recital.pieces, *intervals)
+    return cycle_of(recital.pieces, *intervals, pauses=[each.pause for each in as_written.utterances])
 
 
 def _recital(key: Key, lines: Sequence[str], networks: Networks) -> _Recital:

@@ -27,6 +27,7 @@ _MONEY = ("$/day", "$/month")
 @options.as_json
 @options.line_interval
 @options.poem_interval
+@options.schedules
 @options.pasture
 @options.base_url
 @options.state

@@ -68,6 +68,7 @@ def cluster() -> None:
 @herds
 @options.line_interval
 @options.poem_interval
+@options.schedules
 @options.pasture
 @options.option("dry_run", "", "Not with a cluster: see flock run.", hidden=True)
 @options.base_url

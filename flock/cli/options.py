@@ -74,6 +74,23 @@ poem_interval = option(
 )
 api = option("api", "2|1.1", "Version of the API to post to.  [default: 2]")
 keep_history = option("keep_history", "T", "How long the journal keeps the posts, up to 366d.  [default: 2d]")
+_schedules = (
+    option("schedule", "CRON", 'When a line is due, in place of the interval, such as "0 9 * * *".'),
+    option("poem_schedule", "CRON", "When a recitation may begin, in place of the interval after the last line."),
+    option("awake", "HOURS", 'When bots speak, such as "08:00-23:00" or "mon-fri 07:00-09:00, sat 10:00-24:00".'),
+    option("timezone", "ZONE", "Time zone of these hours, such as Europe/Berlin.  [default: this machine's]"),
+    option("jitter", "N", "Share of an interval, from 0 to 1, by which it varies.  [default: 0]"),
+    option("stanza_interval", "S", "Interval after the last line of a stanza.  [default: that of lines]"),
+)
+
+
+def schedules(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Declare the options that say when bots speak."""
+    for declare in reversed(_schedules):
+        command = declare(command)
+    return command
+
+
 sheep = option("sheep", "MODULE:CLASS", "Class of the sheep: a subclass of flock.Sheep.")
 skip_bad = option("skip_bad", "", "Run without the bots whose key files cannot be used.")
 seed = option("seed", "N", "Seed of the random numbers by which old sheep change their poems.  [default: 0]")

@@ -84,6 +84,7 @@ class _Amount(click.FloatRange):
 )
 @options.line_interval
 @options.poem_interval
+@options.schedules
 @options.temperament
 @options.poem_format
 @options.seed
@@ -111,7 +112,8 @@ def rehearse(
     """Print what the bots of the folder KEYS will post, and when, from birth on. Nothing is posted.
 
     A rehearsal runs the same sheep on virtual time: with the same seed, `flock run` posts the same posts. With
-    --from-here it begins where the bots are, whether the flock runs or not, and prints dates in local time.
+    --from-here it begins where the bots are, whether the flock runs or not, and prints dates in local time. So it
+    does for bots that speak by the clock.
     """
     if days and posts:
         raise click.UsageError("--days and --posts exclude each other; give one")
@@ -147,9 +149,9 @@ def rehearse(
             posts=posts or math.inf,
             recitations=1 if one_recitation else math.inf,
         )
-        draw = plotter(rehearsal.temperaments, start=start) if plotter else None
+        draw = plotter(rehearsal.temperaments, start=rehearsal.start) if plotter else None
         events = _with_bar(
-            events, start, seconds or math.inf, (posts or math.inf) * len(rehearsal.flock), quiet=quiet
+            events, rehearsal.start, seconds or math.inf, (posts or math.inf) * len(rehearsal.flock), quiet=quiet
         )
         tally = _tallied(events, rehearsal, draw, as_json=as_json, quiet=quiet)
         for line in tally.lines(seconds):

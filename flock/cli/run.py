@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 @click.argument("keys", type=click.Path(path_type=Path, readable=False))
 @options.line_interval
 @options.poem_interval
+@options.schedules
 @options.pasture
 @options.option("dry_run", "", "Print the posts; use neither the network nor the journal.")
 @options.base_url

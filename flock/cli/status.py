@@ -31,6 +31,7 @@ _WIDE = 58  # characters of a line, from which on it has room for all columns
 @options.base_url
 @options.practice
 @options.line_interval
+@options.schedules
 @options.temperament
 @options.poem_format
 @options.seed
@@ -153,7 +154,7 @@ def _facts(bot: Bot, now: float) -> Iterator[tuple[str, str]]:
         yield "last", f"{clock(bot.said.at, now)}{sure}  {bot.said.text}"
         if reference := bot.link or bot.said.post_id:
             yield "", reference
-    yield "next", f"{_next(bot, now)}  {bot.text}"
+    yield "next", f"{_next(bot, now)}{_elsewhere(bot)}  {bot.text}"
     price = _dollars({bot.network: bot.spent} if bot.spent else {})
     yield "today", f"{_count(bot.today, 'post')}{price}"
     for command in bot.commands:
@@ -161,6 +162,17 @@ def _facts(bot: Bot, now: float) -> Iterator[tuple[str, str]]:
     yield "key", str(bot.key_file)
     yield "poem", str(bot.poem_file)
     yield "journal", bot.journal_name
+
+
+def _elsewhere(bot: Bot) -> str:
+    """Return when the next line is in the bot's own time zone, if it names one: " (Sun 09:00 in Asia/Tokyo)"."""
+    if bot.due is None or not bot.timezone:
+        return ""
+    from datetime import datetime  # noqa: PLC0415 - --help can do without
+    from zoneinfo import ZoneInfo  # noqa: PLC0415 - as above
+
+    there = datetime.fromtimestamp(bot.due, ZoneInfo(bot.timezone))
+    return f" ({there:%a %H:%M} in {bot.timezone})"
 
 
 def _dollars(spent: dict[str, float]) -> str:

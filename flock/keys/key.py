@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -13,7 +13,9 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BeforeValidator, ConfigDict, SkipValidation, TypeAdapter, ValidationError
 
+from flock.cron import parse_schedule, parse_timezone
 from flock.errors import BadKeys, Problem, printable
+from flock.hours import parse_awake
 from flock.keys.core_dumps import forbid_core_dumps
 from flock.keys.credentials import (
     CREDENTIALS,
@@ -31,7 +33,7 @@ from flock.keys.hints import ONE_BOT, doubts, trimmed, wrong_in_path
 from flock.keys.json_file import read_object
 from flock.keys.names import OWN_NAMES, Reading, field_named, is_of_oauth_2, meanings, read_fields
 from flock.keys.secrecy import HIDDEN, Secrecy, looks_like_a_token
-from flock.options import parse_count
+from flock.options import parse_count, parse_share
 from flock.poem import About, Say, parse_say
 from flock.temperament import Character, parse_temperament
 from flock.units import parse_seconds
@@ -86,6 +88,16 @@ def _count(value: object) -> int:
     return parse_count(trimmed(value) if isinstance(value, str) else value if isinstance(value, int) else "")
 
 
+def _share(value: object) -> float:
+    return parse_share(
+        trimmed(value) if isinstance(value, str) else value if isinstance(value, int | float) else ""
+    )
+
+
+def _text_for(parse: Callable[[str], str]) -> Callable[[object], str]:
+    return lambda value: parse(trimmed(value) if isinstance(value, str) else "")
+
+
 def _file(value: object) -> Path:
     wrong = ""
     if isinstance(value, str) and (text := trimmed(value)) and "\0" not in value:
@@ -105,6 +117,7 @@ def _thread(value: object) -> object:
 
 Thread = Literal["line", "recitation", "none"]  # which posts answer each other, and so stand together
 Seconds = Annotated[float, BeforeValidator(_seconds)]
+Schedule = Annotated[str, BeforeValidator(_text_for(parse_schedule))]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +143,12 @@ class Key:
     temperament: Annotated[Character, BeforeValidator(parse_temperament)] | None = None
     thread: Annotated[Thread, BeforeValidator(_thread)] | None = None
     say: Annotated[Say, BeforeValidator(parse_say)] | None = None
+    schedule: Schedule | None = None
+    poem_schedule: Schedule | None = None
+    awake: Annotated[str, BeforeValidator(_text_for(parse_awake))] | None = None
+    timezone: Annotated[str, BeforeValidator(_text_for(parse_timezone))] | None = None
+    jitter: Annotated[float, BeforeValidator(_share)] | None = None
+    stanza_interval: Seconds | None = None
 
     @property
     def account_name(self) -> str:

@@ -51,6 +51,12 @@ NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "temperament": ("temperament",),
         "thread": ("thread",),
         "say": ("say", "poem_format"),
+        "schedule": ("schedule",),
+        "poem_schedule": ("poem_schedule",),
+        "awake": ("awake",),
+        "timezone": ("timezone", "time_zone"),
+        "jitter": ("jitter",),
+        "stanza_interval": ("stanza_interval",),
     }
 )
 """The names of each field of a bot on X; case, blanks, dashes and underscores do not count."""

@@ -5,7 +5,7 @@ from flock.poem.cutting import ELLIPSIS, cut
 from flock.poem.doubts import find_doubts
 from flock.poem.finding import find_again, find_part, is_alike, mark_of
 from flock.poem.headings import find_headings
-from flock.poem.reading import about_poem, place_of_line, read_poem, read_poem_file
+from flock.poem.reading import about_poem, place_of_line, read_poem, read_poem_file, stanzas_of
 
 __all__ = [
     "ELLIPSIS",
@@ -23,4 +23,5 @@ __all__ = [
     "place_of_line",
     "read_poem",
     "read_poem_file",
+    "stanzas_of",
 ]

@@ -8,6 +8,7 @@ import shlex
 import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -93,6 +94,18 @@ def place_of_line(
         if found is not None and lines[found].text in memory:
             return memory.index(lines[found].text)
     return number - 1 if number <= len(memory) else None
+
+
+def stanzas_of(path: Path, say: Say | None = None, otherwise: Say = "lines") -> tuple[int, ...]:
+    """Return the number of the stanza of each line that is said, from 0; nothing where lines are not said singly.
+
+    Raises BadPoem, as `read_poem` does.
+    """
+    poem = read_poem_file(path, say, otherwise)
+    if (say or poem.about.say or otherwise) != "lines":
+        return ()
+    gaps = (after.number > before.number + 1 for before, after in pairwise(poem.said))
+    return tuple(accumulate(gaps, initial=0))
 
 
 @contextmanager

@@ -34,6 +34,8 @@ _MOST_TRIES = 1000  # tries in a row without a post, after which the rehearsal e
 class Rehearsal:
     """A flock on virtual time. It starts at 0, and the sheep at birth, or at the age `at_age` (recitations).
 
+    Where the time of day counts for a bot, it starts at the beginning of the present day instead, in local time.
+
     With `journal`, the sheep start at the places that it holds, and the time `start` is wall-clock time (seconds
     since the epoch). It may have been opened read-only: nothing is written to it. With `options.pasture` or
     `base_url` these are the places of practice.
@@ -54,28 +56,18 @@ class Rehearsal:
         start: float = 0.0,
     ) -> None:
         options = settle_options(None, options, environment={})
-        self.start = start
-        self._is_from_here = journal is not None
-        self._heard: list[Event] = []
-        self._clock = VirtualClock(start)
-        self._networks: Networks
-        here: MemoryJournal
         if journal is None:
             options = replace(options, dry_run=True, pasture=False, base_url=None)
-            self._networks, here = Networks(options), MemoryJournal()
-        else:
-            self._networks, here = UnpostedNetworks(options), BorrowedJournal(journal)
-        context = Context(
-            options=options,
-            clock=self._clock,
-            journal=here,
-            networks=self._networks,
-            events=Events([self._heard.append]),
-            allowance=allowance(options.flock_posts_per_day, self._clock, here),
-        )
-        shepherd = Shepherd(
-            keys, options.line_interval, options.poem_interval, options=options, context=context, environment={}
-        )
+        self._heard: list[Event] = []
+        self._has_dates = journal is not None
+        shepherd, here = self._raise(keys, options, journal, start)
+        if journal is None and any(sheep.hours and sheep.hours.is_by_the_clock for sheep in shepherd.all_sheep):
+            self._networks.close()
+            self._heard.clear()
+            self._has_dates = True
+            start = time.mktime((*time.localtime()[:3], 0, 0, 0, 0, 0, -1))
+            shepherd, here = self._raise(keys, options, journal, start)
+        self.start = start
         shepherd.herd.spread()
         chosen = _chosen(shepherd.all_sheep, bots)
         resting = [line for sheep in chosen if (line := _at_rest(sheep))]
@@ -93,6 +85,24 @@ class Rehearsal:
         self.measured = {
             sheep.name: Measured(_beginning(sheep, start), _cap(sheep, options)) for sheep in self.flock
         }
+
+    def _raise(
+        self, keys: Path, options: Options, journal: Journal | None, start: float
+    ) -> tuple[Shepherd, MemoryJournal]:
+        """Return the flock at the time `start`, and the journal that it begins with."""
+        self._clock = VirtualClock(start)
+        here = MemoryJournal() if journal is None else BorrowedJournal(journal)
+        self._networks = Networks(options) if journal is None else UnpostedNetworks(options)
+        context = Context(
+            options=options,
+            clock=self._clock,
+            journal=here,
+            networks=self._networks,
+            events=Events([self._heard.append]),
+            allowance=allowance(options.flock_posts_per_day, self._clock, here),
+        )
+        intervals = options.line_interval, options.poem_interval
+        return Shepherd(keys, *intervals, options=options, context=context, environment={}), here
 
     def close(self) -> None:
         """Close what the networks keep open."""
@@ -112,13 +122,13 @@ class Rehearsal:
 
     def day(self, at: float) -> str:
         """Return on which day `at` (seconds) is: "day 1", or a date in local time where places are real."""
-        if self._is_from_here:
+        if self._has_dates:
             return time.strftime("%Y-%m-%d", time.localtime(at))
         return f"day {at // DAY + 1:.0f}"
 
     def moment(self, at: float) -> str:
         """Return the day and the time of day of `at` (seconds)."""
-        if self._is_from_here:
+        if self._has_dates:
             return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at))
         second = int(at % DAY)
         return f"{self.day(at):<7} {second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}"

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from flock.errors import Refused
 from flock.journal import WELL, Command, Place, Standing, Verb
 from flock.keys.key import Thread
-from flock.sheep.place import Recite, interval_after, next_due, onward
+from flock.sheep.place import Recite, onward
 
 AT_ONCE = frozenset({Verb.PAUSE, Verb.RESUME})  # also while a post may be out
 
@@ -29,14 +29,13 @@ class Step(NamedTuple):
 class Circumstances(NamedTuple):
     """What a command is obeyed in. Times are steady time, but for the wall-clock time `wall`.
 
-    `line_interval` and `poem_interval` are in seconds, and `thread` says which posts answer each other. `delay` is
-    for how many seconds a bot that is told to go on waits, so that not all post at once. `source` is the place in
-    the poem, from 0, of the line that `Verb.FROM` names; None where there is none.
+    `line_after` returns when the line after a place is due, and `thread` says which posts answer each other.
+    `delay` is for how many seconds a bot that is told to go on waits, so that not all post at once. `source` is
+    the place in the poem, from 0, of the line that `Verb.FROM` names; None where there is none.
     """
 
     recite: Recite
-    line_interval: float
-    poem_interval: float
+    line_after: Callable[[Place], float]
     thread: Thread
     now: float
     wall: float
@@ -85,7 +84,7 @@ def _skip(_: Command, here: Place, standing: Standing, given: Circumstances) -> 
     ended = _fresh(here)._replace(skipped=here.skipped + (here.piece == 0))
     after = onward(ended, post_id=None, pieces=1, recite=given.recite, due=here.due, thread=given.thread)
     if here.piece or after.recitations > here.recitations:
-        after = after._replace(due=_after(here, given))
+        after = after._replace(due=given.line_after(here))
     return Step(after._replace(n=ended.n), _tried_anew(standing))
 
 
@@ -124,7 +123,7 @@ def _jump(here: Place, line: int, given: Circumstances) -> Place:
         next_line=utterances[line].text,
         prior_line=utterances[line - 1].text if line else "",
         skipped=0,
-        due=_after(here, given) if here.piece else here.due,
+        due=given.line_after(here) if here.piece else here.due,
         thread=_thread(here, given),
     )
 
@@ -149,12 +148,6 @@ def _fresh(here: Place) -> Place:
 
 def _thread(here: Place, given: Circumstances) -> str | None:
     return here.thread if given.thread == "recitation" and here.line > 0 else None
-
-
-def _after(here: Place, given: Circumstances) -> float:
-    """Return when the line after the one at `here` is due."""
-    interval = interval_after(here, given.recite, given.line_interval, given.poem_interval)
-    return next_due(here.due, interval, given.now)
 
 
 def _tried_anew(standing: Standing) -> Standing:

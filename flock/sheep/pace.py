@@ -16,10 +16,14 @@ class Pace:
     """The pace of `bot`: by its own cap and the flock's, each None where there is none.
 
     With `bursts`, its lines follow each other by its own intervals until the posts of a day are made. Else they
-    are spread: see `spread`. `count` returns how many posts a text makes.
+    are spread: see `spread`. `count` returns how many posts a text makes. `day` is the share of a day in which the
+    bot speaks, from 0 to 1: its posts are spread over that.
     """
 
-    __slots__ = ("_bot", "_bursts", "_count", "_flock", "_has_left", "_measured", "_own", "is_capped", "is_spread")
+    __slots__ = (
+        *("_bot", "_bursts", "_count", "_day", "_flock", "_has_left", "_measured", "_own"),
+        *("is_capped", "is_spread"),
+    )
 
     def __init__(
         self,
@@ -29,8 +33,10 @@ class Pace:
         *,
         bursts: bool,
         count: Callable[[str], int],
+        day: float = 1.0,
     ) -> None:
         self._bot = bot
+        self._day = day
         self._own = own
         self._flock = flock
         self._bursts = bursts or not (own or flock)
@@ -59,7 +65,7 @@ class Pace:
         if self._flock is None or self._bursts:
             return
         seconds = line_interval * pauses_of(recitation) + poem_interval * recitation.rest
-        rate = self._posts_of(recitation) * DAY / seconds if seconds else math.inf
+        rate = self._posts_of(recitation) * DAY * self._day / seconds if seconds else math.inf
         self._flock.expect(self._bot, rate if self._own is None else min(self._own.cap, rate))
 
     def leave(self) -> None:
@@ -76,7 +82,8 @@ class Pace:
             self.expect(recitation, line_interval, poem_interval)
         own = math.inf if self._own is None else self._own.cap
         shared = math.inf if self._flock is None else self._flock.share
-        return spread(recitation, self._posts_of(recitation), min(own, shared), line_interval, poem_interval)
+        cap = min(own, shared) / self._day
+        return spread(recitation, self._posts_of(recitation), cap, line_interval, poem_interval)
 
     def longest_share(self, recitation: Recitation, *, bots: int) -> float:
         """Return the longest time from one line to the next, in seconds, where so many bots share the flock's cap;
@@ -90,7 +97,8 @@ class Pace:
         """Return `intervals` as they are at the longest, where so many bots share the flock's cap."""
         own = math.inf if self._own is None else self._own.cap
         shared = self._flock.cap / max(1, bots) if self._flock is not None else math.inf
-        return spread(recitation, self._posts_of(recitation), min(own, shared), line_interval, poem_interval)
+        cap = min(own, shared) / self._day
+        return spread(recitation, self._posts_of(recitation), cap, line_interval, poem_interval)
 
     def _posts_of(self, recitation: Recitation) -> int:
         if self._measured is None or self._measured[0] is not recitation:

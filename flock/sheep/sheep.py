@@ -26,6 +26,7 @@ from flock.errors import (
     printable,
 )
 from flock.events import Event
+from flock.hours import Hours
 from flock.journal import WELL, Command, Condition, Outcome, Place, Standing, Verb
 from flock.keys import Key, Params, read_key, with_about
 from flock.networks.base import Network
@@ -53,7 +54,9 @@ from flock.sheep.place import (
 )
 from flock.sheep.recovery import REFUSAL
 from flock.sheep.renewal import Renewal, changed_fields, connects_anew, has_other_tokens
+from flock.sheep.rhythm import rhythm_of
 from flock.sheep.standing import PEN_CHECK, RATE_LIMIT_WAIT, REFUSING, believable, hindrance, shifted, troubled
+from flock.sheep.stanzas import Stanzas, stanzas_for
 from flock.temperament import TEMPERAMENTS, Recitation, Temperament, seed_of
 from flock.units import DAY
 
@@ -94,6 +97,8 @@ class Sheep:
         "_pace_told",
         "_pieces",
         "_recited",
+        "_rhythm",
+        "_stanzas",
         "api",
         "bot",
         "busy",
@@ -133,6 +138,7 @@ class Sheep:
         self._is_recognized = False  # by the network, on this connection
         self.setup_api()
         self.memory: list[str] = []
+        self._stanzas: Stanzas | None = None
         self.memorize()
         self.temperament: Temperament = self.key.temperament or self.context.options.temperament or STEADFAST
         self._be_born()
@@ -160,6 +166,9 @@ class Sheep:
         line_interval, poem_interval = self._given_intervals
         self.line_interval = line_interval if key.line_interval is None else key.line_interval
         self.poem_interval = poem_interval if key.poem_interval is None else key.poem_interval
+        if rhythm := rhythm_of(key, self.context.options, self.context.clock, self.line_interval):
+            self.line_interval, self.poem_interval = rhythm.intervals(self.line_interval, self.poem_interval)
+        self._rhythm = rhythm
 
     def setup_api(self) -> None:
         """Connect to the bot's network."""
@@ -168,6 +177,7 @@ class Sheep:
     def memorize(self) -> None:
         """Learn the poem: its lines, stanzas or sentences, in order. Raises BadPoem when there is none."""
         self.memory = list(read_poem(self.key.poem_file, self.key.say, self.context.options.poem_format))
+        self._stanzas = stanzas_for(self.key, self.context.options, self.line_interval)
 
     def _be_born(self) -> None:
         """Draw the seed of the random numbers. Those of a renamed account stay what they were."""
@@ -183,6 +193,8 @@ class Sheep:
         kept = journal.read(self.bot)
         first = self._recite(0).utterances[0].text
         place = Place(due=clock.now(), next_line=first, poem=mark_of(self.memory))
+        if self._rhythm:
+            place = place._replace(due=self._rhythm.first(place, self.seed))
         self._delivery = Delivery(
             place,
             bot=self.bot,
@@ -194,13 +206,17 @@ class Sheep:
         )
         if kept is not None:
             self._pick_up(*kept)
+        elif place.due > clock.now():
+            self._put_off(place.due)  # for the next run of cron, which would see another first time
         self._expect()
 
     def _count(self) -> None:
         """Find out how many posts the bot may make today, and how they are spread."""
         context = self.context
         own = allowance(self.posts_per_day, context.clock, context.journal, self.bot)
-        self._pace = Pace(self.bot, own, context.allowance, bursts=context.options.burst, count=self._count_posts)
+        day = self.hours.longest_day if self.hours else 1.0
+        bursts, count = context.options.burst, self._count_posts
+        self._pace = Pace(self.bot, own, context.allowance, bursts=bursts, count=count, day=day)
         self._pace_told = -math.inf  # steady time
 
     def _expect(self) -> None:
@@ -221,17 +237,16 @@ class Sheep:
         self.standing = shifted(fares, clock.now() - wall)
         is_backing_off = fares.condition is Condition.BACKING_OFF
         tries_again = self.standing.until if is_backing_off else 0.0
-        self._delivery.resume(
-            here._replace(due=clock.now() + here.due - wall),
-            tries_again,
-            is_taken_over=self.context.journal.is_taken_over(self.bot),
-        )
-        if believed != (place, standing):
+        here = here._replace(due=clock.now() + here.due - wall)
+        fitted = self._rhythm.fitted(here, self.seed) if self._rhythm else here
+        self._delivery.resume(fitted, tries_again, is_taken_over=self.context.journal.is_taken_over(self.bot))
+        if believed != (place, standing) or fitted is not here:
             self._delivery.keep(self.standing)  # so that the runs of cron do not each wait anew
 
     def _longest_interval(self, place: Place) -> float:
         """Return the seconds that the bot waits at most until the line at `place`."""
-        return max(self.line_interval, self.poem_interval, self._interval_before(place))
+        longest = max(self.line_interval, self.poem_interval, self._interval_before(place))
+        return self._rhythm.longest(longest, place) if self._rhythm else longest
 
     def _find_line(self, place: Place) -> Place:
         """Return `place` with its line as the poem and the temperament have it now; tell when that is another."""
@@ -292,6 +307,11 @@ class Sheep:
     @mod_tweet_tracker.setter
     def mod_tweet_tracker(self, line: int) -> None:
         self._delivery.place = self._delivery.place._replace(line=line)
+
+    @property
+    def hours(self) -> Hours | None:
+        """The schedules and waking hours of the bot, or None."""
+        return self._rhythm.hours if self._rhythm else None
 
     @property
     def posts_per_day(self) -> int | None:
@@ -356,10 +376,12 @@ class Sheep:
                 has_moved = self._find_account()
                 if (has_moved and self.wake > clock.now()) or self.is_spoken_to:  # under the name that it has now
                     return
+            if self._rhythm and self._sleeps_on():
+                return
             due, ended = self.due, self._delivery.ended
             self.tweet_something()
             if (self.due, self._delivery.ended) == (due, ended):  # a subclass that posts in its own way
-                self.postpone(next_due(due, self._own_interval(), clock.now()))
+                self.postpone(self._due_after(self.place, self._own_interval(), begins=not self.mod_tweet_tracker))
             self._cheer_up()
         except CapReached as reached:
             self._wait_for_its_time(reached)
@@ -458,10 +480,30 @@ class Sheep:
 
     def _wait_for_its_time(self, reached: CapReached) -> None:
         """Put the line off. The cap is the operator's own, so that this is no trouble, and the sheep not quiet."""
-        self.postpone(reached.until)
+        place = self.place
+        self._put_off(
+            reached.until
+            if place.piece or not self._rhythm
+            else self._rhythm.first(place, self.seed, reached.until)
+        )
+        self._tell_of_pace()
+
+    def _sleeps_on(self) -> bool:
+        """Put off a line that may not be said at this hour; return whether it may not."""
+        if self._rhythm is None or self._is_open:
+            return False
+        self.postpone(self._rhythm.set_right(self.due))
+        due, now = self._rhythm.held(self.place, self.seed), self.context.clock.now()
+        if due <= now or (due == self.due and due <= now + _CRON_SLACK):
+            return False
+        self._put_off(due)
+        return True
+
+    def _put_off(self, due: float) -> None:
+        """Say the next line at the steady time `due`, also after a restart."""
+        self.postpone(due)
         with suppress(JournalError):  # the next intent tells of the journal's trouble
             self._delivery.keep(self.standing)
-        self._tell_of_pace()
 
     def _tell_of_pace(self) -> None:
         """Tell until when the next line waits for a cap, if it waits: once a day for all to read."""
@@ -483,10 +525,20 @@ class Sheep:
         if here.piece + 1 < pieces:
             due = now + min(rates.PIECE_INTERVAL, self.line_interval)
         else:
-            interval = interval_after(here, self._recite, *self._intervals(here.recitations))
-            due = next_due(here.due, interval, now)
+            due = self._line_after(here)
         thread = self.key.thread or "line"
         return onward(here, post_id=post_id, pieces=pieces, recite=self._recite, due=due, thread=thread)
+
+    def _line_after(self, here: Place) -> float:
+        """Return when the line after the one at `here` is due."""
+        interval = interval_after(here, self._recite, *self._intervals(here.recitations))
+        is_last = here.line + 1 >= len(self._recite(here.recitations).utterances)
+        return self._due_after(here, interval, begins=is_last)
+
+    def _due_after(self, here: Place, interval: float, *, begins: bool) -> float:
+        if self._rhythm:
+            return self._rhythm.after(here, interval, self.seed, begins=begins)
+        return next_due(here.due, interval, self.context.clock.now())
 
     def _go_on(self, before: Place) -> None:
         """Note that the post at `before` has ended; tell of a birthday when the poem has ended with it, unless
@@ -496,6 +548,7 @@ class Sheep:
         if has_birthday(before, place, self._recite):
             _, rest = self._intervals(place.recitations - 1)
             rest *= self._recite(place.recitations - 1).rest
+            rest = place.due - self.moved if self._rhythm else rest
             self._tell(events.Birthday, age=place.recitations - place.silent, rest=rest)
         is_slowed = self._intervals(before.recitations) != (self.line_interval, self.poem_interval)
         if is_slowed and place.saying is None:
@@ -518,8 +571,12 @@ class Sheep:
         """Return the `number`-th recitation, from 0. The latest two are kept."""
         if number not in self._recited:
             latest = dict(list(self._recited.items())[-1:])
-            self._recited = {**latest, number: self.temperament(tuple(self.memory), number, self.seed)}
+            self._recited = {**latest, number: self.paced(self.temperament(tuple(self.memory), number, self.seed))}
         return self._recited[number]
+
+    def paced(self, recitation: Recitation) -> Recitation:
+        """Return a recitation of this poem with the longer pauses after its stanzas."""
+        return self._stanzas.paced(recitation, len(self.memory)) if self._stanzas else recitation
 
     def _own_interval(self) -> float:
         """Return the seconds until the next line of a subclass that moves its own trackers."""
@@ -610,7 +667,7 @@ class Sheep:
             self.memorize()
             if key.temperament != before.temperament:
                 self.temperament = key.temperament or self.context.options.temperament or STEADFAST
-            if key.posts_per_day != before.posts_per_day:
+            if (key.posts_per_day, key.awake) != (before.posts_per_day, before.awake):
                 self._count()
             self._recited = {}
             self._recite(self.place.recitations)
@@ -628,7 +685,8 @@ class Sheep:
             self._tell(events.Renewed, what=what)
         place = self._find_line(self.place)
         longest = self.context.clock.now() + self._longest_interval(place)
-        self._delivery.place = place._replace(due=min(place.due, longest))
+        place = place._replace(due=min(place.due, longest))
+        self._delivery.place = self._rhythm.fitted(place, self.seed) if self._rhythm else place
         self._expect()
         if has_other_tokens(before, key):
             if self.is_penned:
@@ -639,11 +697,9 @@ class Sheep:
     def _obey(self, command: Command, delay: float) -> None:
         clock, delivery = self.context.clock, self._delivery
         is_from = command.verb is Verb.FROM
-        line_interval, poem_interval = self._intervals(delivery.place.recitations)
         given = orders.Circumstances(
             recite=self._recite,
-            line_interval=line_interval,
-            poem_interval=poem_interval,
+            line_after=self._line_after,
             thread=self.key.thread or "line",
             now=clock.now(),
             wall=clock.wall(),
@@ -652,6 +708,8 @@ class Sheep:
         )
         here = delivery.place
         step = orders.obey(command, here, self.standing, given)
+        if self._rhythm and command.verb not in (Verb.NOW, Verb.PAUSE):
+            step = step._replace(place=self._rhythm.fitted(step.place, self.seed))
         if not delivery.obey(command, step.place, step.standing):
             return
         if step.why:
