@@ -15,7 +15,7 @@ import pytest
 import simplejson as json
 
 from tests.cluster.conftest import WatchedPasture, make_keys
-from tests.cluster.running import PATIENCE, Cluster, signal_node_of, wait_until
+from tests.cluster.running import PATIENCE, Cluster, signal_node_of
 from tests.endtoend.conftest import write_key
 from tests.postgres import PASSWORD, PostgresServer
 
@@ -138,20 +138,3 @@ def test_control_c_ends_all_of_it(cluster: Cluster) -> None:
     cluster.assert_each_line_is_said_once()
     code, _, errors = cluster.command("status").end()
     assert (74, "flock: no cluster runs on this machine; give --address\n") == (code, errors)
-
-
-def test_a_cluster_ends_with_the_process_that_runs_it(postgres: PostgresServer, tmp_path: Path) -> None:
-    """Also when that is killed."""
-    keys = make_keys(tmp_path, 2)
-    with WatchedPasture(keys.accounts) as pasture:
-        cluster = Cluster(tmp_path, postgres.new_database(), keys, pasture)
-        try:
-            wait_until(lambda: len(cluster.processes()) > 3, "Ray's processes")
-            cluster.run.process.kill()
-            cluster.run.process.wait(PATIENCE)
-            wait_until(lambda: not cluster.processes(), "the end of all processes")
-            assert [] == list(cluster.temporary.iterdir())
-            code, _, errors = cluster.command("status").end()
-            assert (74, "flock: no cluster runs on this machine; give --address\n") == (code, errors)
-        finally:
-            cluster.close()
