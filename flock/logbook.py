@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ from flock.errors import BadKeys, Problem
 from flock.journal import Journal, Noted, Record, find_journal
 from flock.observers.console import iso
 from flock.options import Options
-from flock.roster import Member, read_roster
+from flock.roster import Roster, read_roster
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,8 @@ class Logbook:
     `posts` returns earlier ones, and each call of `fresh` those that have ended since: each once, and none is left
     out, also when the flock is started anew, or a copy of its journal is put into the journal's place. Raises
     BadKeys, BadOption for a name that no bot has, and JournalError when a journal that is there cannot be read.
+
+    `records` is what the journal knew of all its bots at the latest look; `roster`: which bots the folder holds.
     """
 
     def __init__(self, folder: Path, options: Options, names: Sequence[str] = ()) -> None:
@@ -66,9 +68,8 @@ class Logbook:
         self._accounts: dict[str, str | None] | None = None  # of the journal's bots
         self._reached: dict[str, _Reached] = {}
         self._by_time: set[str] = set()  # the bots whose posts were once counted from an earlier one again
-        records = self._records()
-        self.problems: tuple[Problem, ...] = ()
-        self._members: dict[str, Member] = {}
+        self.roster: Roster
+        self.records = records = self._records()
         self._call(records)
         for record in records:
             self._reached[record.bot] = _Reached(_posts(record) - 1, record.said.at if record.said else -math.inf)
@@ -78,6 +79,32 @@ class Logbook:
         """Whether there is a journal."""
         return self._journal is not None
 
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What is wrong with key files that cannot be used; their bots are missing."""
+        return self.roster.problems
+
+    def read_folder(self) -> None:
+        """Find out which bots the folder holds now. Where it cannot be read, what was read of it holds."""
+        accounts, self._accounts = self._accounts, None
+        try:
+            self._call(self.records)
+        except BadKeys:
+            self._accounts = accounts
+
+    def tally(self, since: float) -> Mapping[str, Mapping[str, int]]:
+        """Return how often each bot (by its name in the journal) has posted each text since then, or may have."""
+        return self._journal.tally(since) if self._journal else {}
+
+    def posts_of(self, bot: str) -> list[Entry]:
+        """Return all posts of the bot that the journal calls `bot`, which the journal still has."""
+        return self._entries(self._journal.posts_after({bot: -1})) if self._journal else []
+
+    def close(self) -> None:
+        """Close the journal, if there is one."""
+        if self._journal:
+            self._journal.close()
+
     def posts(self, since: float = -math.inf) -> list[Entry]:
         """Return the posts from the wall-clock time `since` on that had ended when the logbook was opened."""
         found = self._journal.posts(since) if self._journal else []
@@ -86,7 +113,7 @@ class Logbook:
     def fresh(self) -> list[Entry]:
         """Return the posts that have ended since the latest call, or since the logbook was opened."""
         before = self._file
-        records = self._records()
+        self.records = records = self._records()
         if self._journal is None:
             return []
         self._call(records)
@@ -136,17 +163,23 @@ class Logbook:
             if self._accounts is None:
                 raise
             return  # the folder is away; what was read of it holds
+        self.roster, self._accounts = roster, accounts
         self._members = {member.bot: member for member in roster.members}
-        self._networks, self.problems, self._accounts = roster.networks, roster.problems, accounts
 
     def _tell(self, posts: Iterable[Noted]) -> list[Entry]:
-        entries: list[Entry] = []
+        posts = list(posts)
         for post in posts:
             before = self._reached.get(post.bot, _Reached())
             self._reached[post.bot] = _Reached(max(post.n, before.n), max(post.at, before.at))
+        return self._entries(posts)
+
+    def _entries(self, posts: Iterable[Noted]) -> list[Entry]:
+        entries: list[Entry] = []
+        networks = self.roster.networks
+        for post in posts:
             if member := self._members.get(post.bot):
-                link = self._networks.link(member.key, post.post_id) if post.post_id else ""
-                entries.append(Entry(member.name, self._networks.title(member.key), post, link))
+                link = networks.link(member.key, post.post_id) if post.post_id else ""
+                entries.append(Entry(member.name, networks.title(member.key), post, link))
         return entries
 
 

@@ -30,7 +30,7 @@ from flock.sheep.place import age_at, drawn_by, found_again
 from flock.sheep.rhythm import Rhythm, hours_of
 from flock.sheep.sheep import STEADFAST
 from flock.state import Where, absolute
-from flock.temperament import Recitation, seed_of
+from flock.temperament import Recitation, Temperament, seed_of
 from flock.watch import UNANSWERED, has_gone_quiet
 
 _OUT_OF_THE_PEN = "then save its key file, or start the flock anew"
@@ -199,9 +199,9 @@ def look_over(
             records, tally = journal.bots(), journal.tally(midnight)
     roster = read_roster(folder, options, records).called(names)
     known = {record.bot: record for record in records}
-    viewer = _Viewer(roster, options, now)
+    viewer = Viewer(roster, options)
     bots = tuple(
-        viewer.bot(member, known.get(member.bot, Record(member.bot)), tally.get(member.bot, {}))
+        viewer.bot(member, known.get(member.bot, Record(member.bot)), tally.get(member.bot, {}), now)
         for member in roster.members
     )
     return Overview(
@@ -228,32 +228,33 @@ def _processes(bots: Sequence[Bot]) -> tuple[Process, ...]:
     )
 
 
-class _Viewer:
-    """Puts together what the journal and the key file say of each bot."""
+class Viewer:
+    """Puts together what the journal and the key file say of each bot.
 
-    def __init__(self, roster: Roster, options: Options, now: float) -> None:
+    It reads each poem once, and remembers what each bot makes of it: a new viewer sees edited poems.
+    """
+
+    def __init__(self, roster: Roster, options: Options) -> None:
         self._roster = roster
         self._options = options
-        self._now = now
+        self._recited: dict[str, tuple[int, Recitation | None, Sequence[str]]] = {}  # by bot: the latest one
         self._prices: dict[tuple[str, str], float] = {}  # of texts, by network
 
-    def bot(self, member: Member, record: Record, texts: Mapping[str, int]) -> Bot:
+    def bot(self, member: Member, record: Record, texts: Mapping[str, int], now: float) -> Bot:
+        """Return how the bot is doing at the wall-clock time `now`; `texts` counts its posts since midnight."""
         key, networks = member.key, self._roster.networks
         practises = networks.realm(key) == "pasture"
         place, standing = record.kept or (Place(), WELL)
         line, lines, age, text = self._where(member, record, place)
-        state, why = self._state(member, record, place, standing)
+        state, why = self._state(member, record, place, standing, now)
         is_open = state in (State.PENNED, State.PAUSED, State.NEW) or not record.kept
-        until = (
-            standing.until if standing.until > self._now and standing.condition is not Condition.PENNED else None
-        )
+        until = standing.until if standing.until > now and standing.condition is not Condition.PENNED else None
         hours = self._hours(key)
         if hours and record.kept:
-            interval = self._options.line_interval if key.line_interval is None else key.line_interval
-            rhythm = Rhythm(hours, VirtualClock(self._now), interval)
+            rhythm = Rhythm(hours, VirtualClock(now), self.line_interval(member))
             place = rhythm.fitted(place, self._seed(member))
-        if hours and state is State.ASLEEP and not hours.is_awake(self._now):
-            until = hours.wakes(self._now)
+        if hours and state is State.ASLEEP and not hours.is_awake(now):
+            until = hours.wakes(now)
         said = record.said
         return Bot(
             name=member.name,
@@ -284,35 +285,38 @@ class _Viewer:
             commands=record.commands,
         )
 
-    def _state(self, member: Member, record: Record, place: Place, standing: Standing) -> tuple[State, str]:
+    def _state(
+        self, member: Member, record: Record, place: Place, standing: Standing, now: float
+    ) -> tuple[State, str]:
         """Return what the bot does, and why, where something is the matter."""
         if standing.condition is Condition.PENNED:
             return State.PENNED, standing.trouble
         if place.paused is not None:
             return State.PAUSED, standing.trouble
         if record.holder is not None:
-            return self._running(member, record, place, standing)
-        if standing.condition is Condition.WAITING and standing.until > self._now:
+            return self._running(member, record, place, standing, now)
+        if standing.condition is Condition.WAITING and standing.until > now:
             return State.WAITING, standing.trouble
         return (State.STOPPED if record.kept else State.NEW), ""
 
-    def _running(self, member: Member, record: Record, place: Place, standing: Standing) -> tuple[State, str]:
+    def _running(
+        self, member: Member, record: Record, place: Place, standing: Standing, now: float
+    ) -> tuple[State, str]:
         if standing.condition is Condition.WAITING:
             return State.WAITING, standing.trouble
         if not record.kept:
             return State.ASLEEP, ""  # until its very first line
-        interval = member.key.line_interval
-        overdue = self._now - max(place.due, record.since or 0.0)
-        if has_gone_quiet(overdue, self._options.line_interval if interval is None else interval):
+        overdue = now - max(place.due, record.since or 0.0)
+        if has_gone_quiet(overdue, self.line_interval(member)):
             return State.QUIET, standing.trouble or UNANSWERED
         if standing.condition is Condition.BACKING_OFF:
             return State.BACKING_OFF, standing.trouble
-        is_due = place.intended is not None or place.due <= self._now
+        is_due = place.intended is not None or place.due <= now
         return (State.AWAKE if is_due else State.ASLEEP), ""
 
     def _where(self, member: Member, record: Record, place: Place) -> tuple[int, int | None, float, str]:
         """Return the line, of how many, the bot's age, and the text that comes next."""
-        recitation, poem = self._recite(member, place.recitations)
+        recitation, poem = self.recite(member, place.recitations)
         if recitation is None:
             return max(0, place.line) + 1, None, float(place.recitations), place.saying or place.next_line
         texts = [utterance.text for utterance in recitation.utterances]
@@ -323,14 +327,28 @@ class _Viewer:
         lines = len(texts) if place.line < len(texts) else None
         return max(0, place.line) + 1, lines, age_at(place, recitation), place.saying or place.next_line
 
-    def _recite(self, member: Member, number: int) -> tuple[Recitation | None, Sequence[str]]:
+    def line_interval(self, member: Member) -> float:
+        """Return the bot's interval between two lines, in seconds."""
+        own = member.key.line_interval
+        return self._options.line_interval if own is None else own
+
+    def recite(self, member: Member, number: int) -> tuple[Recitation | None, Sequence[str]]:
         """Return the recitation with that number and its poem, or None if the poem cannot be read any more."""
+        known = self._recited.get(member.bot)
+        if known is None or known[0] != number:
+            known = self._recited[member.bot] = (number, *self._recite(member, number))
+        return known[1:]
+
+    def _recite(self, member: Member, number: int) -> tuple[Recitation | None, Sequence[str]]:
         key = member.key
         with suppress(BadPoem):
             poem = tuple(read_poem(key.poem_file, key.say, self._options.poem_format))
-            temperament = key.temperament or self._options.temperament or STEADFAST
-            return temperament(poem, number, self._seed(member)), poem
+            return self.temperament(member)(poem, number, self._seed(member)), poem
         return None, ()
+
+    def temperament(self, member: Member) -> Temperament:
+        """Return how the bot ages."""
+        return member.key.temperament or self._options.temperament or STEADFAST
 
     def _seed(self, member: Member) -> int:
         name = drawn_by(member.bot, self._roster.networks.bot(member.key), member.name)

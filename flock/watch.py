@@ -90,7 +90,12 @@ class Watch:
 
 def has_gone_quiet(overdue: float, line_interval: float) -> bool:
     """Return whether a sheep that is so many seconds past its due time has gone quiet, unless it has to wait."""
-    return overdue > max(_MARGIN, line_interval)
+    return overdue > quiet_after(line_interval)
+
+
+def quiet_after(line_interval: float) -> float:
+    """Return how many seconds past its due time a sheep goes quiet."""
+    return max(_MARGIN, line_interval)
 
 
 def snapshot(flock: Sequence[Sheep], dead: Collection[str], watch: Watch, *, now: float, wall: float) -> Rounds:

@@ -27,6 +27,7 @@ from flock.cli.run import run
 from flock.cli.status import status
 from flock.cli.streams import open_standard_streams
 from flock.cli.tell import tell
+from flock.cli.web import web
 
 COMPLETION = "_FLOCK_COMPLETE"  # the variable by which a shell asks for completions
 
@@ -88,6 +89,7 @@ COMMANDS = (
     restore,
     tell,
     alert_test,
+    web,
     cluster,
 )
 for command in COMMANDS:

@@ -116,7 +116,7 @@ class RequestHandler(WSGIRequestHandler):
             self.send_error(500)
         else:
             self.server.wait_for(self.connection, self.server.bounds.exchange)
-            self._answer(response)
+            self.answer(response)
             self._drain(length if length > MOST_BODY else 0)
 
     def _body_length(self) -> int | None:
@@ -132,7 +132,8 @@ class RequestHandler(WSGIRequestHandler):
         while left > 0 and (piece := self.rfile.read(min(left, MOST_BODY))):
             left -= len(piece)
 
-    def _answer(self, response: Response) -> None:
+    def answer(self, response: Response) -> None:
+        """Write the answer of the application."""
         body = response.get_data()
         response.headers.setdefault("Content-Length", str(len(body)))
         if self.command != "HEAD" and response.headers["Content-Length"] != str(len(body)):
@@ -187,6 +188,8 @@ class Server(ThreadedWSGIServer):
     in the Server header.
     """
 
+    handler = RequestHandler
+
     def __init__(
         self, listener: socket.socket, app: WSGIApplication, bounds: Bounds = Bounds(), *, name: str = "pasture"
     ) -> None:
@@ -196,7 +199,7 @@ class Server(ThreadedWSGIServer):
         self._open: dict[socket.socket, _Wait] = {}
         self._changed = Condition()
         # werkzeug gets a bound descriptor, since it exits the process when it cannot bind.
-        super().__init__(host, port, app, RequestHandler, fd=listener.fileno())
+        super().__init__(host, port, app, self.handler, fd=listener.fileno())
 
     def wait_for(self, connection: socket.socket, seconds: float) -> None:
         """Give the connection's client so many seconds for what comes next; infinity while it need do nothing."""

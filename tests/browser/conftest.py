@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from selenium.webdriver import Chrome
 
+from tests.browser.pages import Shown, shown
 from tests.chromium import DRIVER, PROGRAM, chromium
 
 collect_ignore_glob: list[str] = []
@@ -29,3 +30,10 @@ def browse(tmp_path: Path) -> Iterator[Callable[..., Chrome]]:
             return stack.enter_context(chromium(tmp_path / "chromium", **chosen))
 
         yield start
+
+
+@pytest.fixture
+def flock(tmp_path: Path, write_key: Callable[..., Path]) -> Iterator[Shown]:
+    """A flock of five bots, and its page."""
+    with shown(tmp_path, write_key, ("dolly", "shaun", "timmy", "shirley", "nuts")) as page:
+        yield page

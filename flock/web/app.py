@@ -1,0 +1,166 @@
+"""The routes of the web page."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import socket
+from collections.abc import Callable, Iterable
+from typing import Any
+from wsgiref.types import StartResponse, WSGIEnvironment
+
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
+from werkzeug.routing import Map, Rule
+from werkzeug.wrappers import Request, Response
+
+from flock.observers.console import iso
+from flock.web.bots import bot_values, table_values
+from flock.web.field import dots, field_values
+from flock.web.gate import Gate
+from flock.web.lookout import Change, Lookout, Seen
+from flock.web.page import HEADERS, Templates, json_answer, static_answer, text_answer
+from flock.web.serving import HAND_OVER
+from flock.web.stream import Event, Stream
+
+log = logging.getLogger(__name__)
+
+_FRESH = 1.0  # seconds that a page may be behind the journal
+_URLS = Map(
+    [
+        Rule("/", endpoint="field", methods=["GET"]),
+        Rule("/stage", endpoint="stage", methods=["GET"]),
+        Rule("/bots", endpoint="flock", methods=["GET"]),
+        Rule("/bots/<name>", endpoint="bot", methods=["GET"]),
+        Rule("/field.json", endpoint="field_json", methods=["GET"]),
+        Rule("/flock.json", endpoint="flock_json", methods=["GET"]),
+        Rule("/events", endpoint="events", methods=["GET"]),
+        Rule("/static/<name>", endpoint="static", methods=["GET"]),
+    ],
+    strict_slashes=False,
+    redirect_defaults=False,
+    merge_slashes=False,
+)
+
+
+class WebApp:
+    """A WSGI application that shows those whom `gate` lets in what `lookout` sees, and passes it on to `stream`.
+
+    `on_reader` is called when a reader has joined the stream.
+    """
+
+    def __init__(self, lookout: Lookout, stream: Stream, gate: Gate, *, on_reader: Callable[[], object]) -> None:
+        self._gate = gate
+        self._lookout = lookout
+        self._stream = stream
+        self._on_reader = on_reader
+        self._templates = Templates()
+        self._run = secrets.token_urlsafe(9)
+        self._summary: dict[str, Any] = {}
+        self._routes: dict[str, Callable[..., Response]] = {
+            "field": self._field,
+            "stage": self._stage,
+            "flock": self._flock,
+            "bot": self._bot,
+            "field_json": self._field_json,
+            "flock_json": self._flock_json,
+            "events": self._events,
+            "static": self._static,
+        }
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        request = Request(environ)
+        if (refused := self._gate.refuses(request)) is not None:
+            status, text = refused
+            return text_answer(text, status)(environ, start_response)
+        if (welcome := self._gate.welcome(request)) is not None:
+            return welcome(environ, start_response)
+        try:
+            endpoint, values = _URLS.bind_to_environ(environ).match()
+            response = self._routes[endpoint](request, **values)
+        except HTTPException as error:
+            response = self._refusal(error)
+        return response(environ, start_response)
+
+    def deliver(self, change: Change) -> None:
+        """Pass on to all readers what a look has found."""
+        events = [Event("gone", {"name": name}) for name in change.gone]
+        events += [line.event() for line in change.lines]
+        events += [Event("bot", seen.json) for seen in change.bots]
+        self._stream.publish(events)
+
+    def deliver_summary(self) -> None:
+        """Pass on how the flock is doing as a whole, if that has changed."""
+        summary = self._lookout.summary()
+        if summary != self._summary:
+            self._summary = summary
+            self._stream.publish([Event("flock", summary)])
+
+    # Pages
+
+    def _field(self, request: Request) -> Response:
+        bots = [seen.json for seen in self._lookout.bots()]
+        return self._page(request, "field.html", **field_values(bots))
+
+    def _stage(self, request: Request) -> Response:
+        return self._page(request, "stage.html")
+
+    def _flock(self, request: Request) -> Response:
+        return self._page(request, "flock.html", **table_values(self._lookout, request.args))
+
+    def _bot(self, request: Request, name: str) -> Response:
+        self._lookout.look_unless_fresh(_FRESH, self.deliver)
+        return self._page(request, "bot.html", **bot_values(self._lookout, self._found(name)))
+
+    def _page(self, request: Request, template: str, **values: Any) -> Response:
+        """Return a page that knows all that `/flock.json` says: `snapshot`."""
+        del request
+        self._lookout.look_unless_fresh(_FRESH, self.deliver)
+        return self._templates.page(template, snapshot=self._snapshot(), **values)
+
+    def _refusal(self, error: HTTPException) -> Response:
+        if isinstance(error, NotFound):
+            return self._templates.page("wrong.html", 404, title="Not found", text=error.description)
+        response = text_answer(f"{error.name}\n", error.code or 400)
+        if isinstance(error, MethodNotAllowed):
+            response.headers["Allow"] = ", ".join(sorted(error.valid_methods or ()))
+        return response
+
+    # What scripts read
+
+    def _field_json(self, request: Request) -> Response:
+        self._lookout.look_unless_fresh(_FRESH, self.deliver)
+        return json_answer(request, dots([seen.json for seen in self._lookout.bots()]))
+
+    def _flock_json(self, request: Request) -> Response:
+        self._lookout.look_unless_fresh(_FRESH, self.deliver)
+        return json_answer(request, self._snapshot())
+
+    def _snapshot(self) -> dict[str, Any]:
+        return {"run": self._run, "time": iso(self._lookout.now()), **self._lookout.snapshot()}
+
+    def _events(self, request: Request) -> Response:
+        if self._stream.is_full:
+            response = text_answer("too many readers; come again later\n", 503)
+            response.headers["Retry-After"] = "10"
+            return response
+        hello = Event("hello", {"run": self._run, "flock": self._lookout.summary()})
+        after = request.headers.get("Last-Event-ID", request.args.get("after"))
+
+        def join(connection: socket.socket) -> None:
+            self._stream.join(connection, after, hello)
+            self._on_reader()
+
+        request.environ[HAND_OVER](join)
+        return Response(b"", 200, HEADERS | {"X-Accel-Buffering": "no"}, content_type="text/event-stream")
+
+    def _static(self, request: Request, name: str) -> Response:
+        response = static_answer(request, name)
+        if response is None:
+            raise NotFound("There is no such file.")
+        return response
+
+    def _found(self, name: str) -> Seen:
+        seen = self._lookout.find(name)
+        if seen is None:
+            raise NotFound("No bot of this flock has that name.")
+        return seen

@@ -1,0 +1,111 @@
+"""`WebPage`: the page of a flock, which can be started and closed."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import socket
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from threading import Thread
+
+from flock.errors import BadOption, printable
+from flock.options import STATE_NAME, Options
+from flock.web.app import WebApp
+from flock.web.gate import PARAMETER, Gate, Token, is_loopback_host
+from flock.web.lookout import Lookout
+from flock.web.serving import BOUNDS, WebServer
+from flock.web.stream import Stream
+
+log = logging.getLogger(__name__)
+
+_LOOK = 0.25  # seconds between two looks at the journal, at least
+_SHARE = 3.0  # a look may take this part of the time
+_IDLE = 5.0  # seconds between two looks while nobody reads along
+_SUMMARY = 2.0  # seconds between two summaries
+_POLL = 0.1
+_BACKLOG = 256
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens there; port 0 is a free one. Raises BadOption."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        socket.getaddrinfo(host or None, port, family)
+        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    except (OSError, UnicodeError) as error:
+        cause = getattr(error, "strerror", None) or "this is no host"
+        cause = "it is in use" if getattr(error, "errno", None) == errno.EADDRINUSE else cause
+        where = f"{printable(host)} port {port}"
+        raise BadOption(f"--web: cannot listen on {where}: {cause}; choose another address") from None
+
+
+def url_of(listener: socket.socket) -> str:
+    """Return the root URL of what listens there, such as "http://127.0.0.1:8140"."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+class WebPage:
+    """Shows the flock of a folder at `listener`, from `start` to `close`. Raises BadKeys, BadOption and
+    JournalError.
+
+    Beyond loopback it asks for a token; `fresh_token` is that token where it was made just now. `name` is the host
+    as the operator gave it, by which the page is known, too.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        options: Options,
+        listener: socket.socket,
+        *,
+        midnight: Callable[[float], float],
+        name: str = "",
+    ) -> None:
+        self._lookout = Lookout(folder, options, midnight=midnight)
+        self._stream = Stream()
+        self._stream.publish(line.event() for line in self._lookout.latest)  # a reader of before goes on
+        self._woken = threading.Event()
+        host, port = listener.getsockname()[:2]
+        token = None if is_loopback_host(host) else Token(options.state_file.with_name(f"{STATE_NAME}.web-token"))
+        self.fresh_token = token.fresh if token else ""
+        gate = Gate(name or host, port, token)
+        self._app = WebApp(self._lookout, self._stream, gate, on_reader=self._woken.set)
+        self._server = WebServer(listener, self._app, BOUNDS, name="flock")
+        self._stop = threading.Event()
+        self.url = url_of(listener)
+
+    @property
+    def way_in(self) -> str:
+        """Where the page is, with its token where that was made just now."""
+        return f"{self.url}/?{PARAMETER}={self.fresh_token}" if self.fresh_token else f"{self.url}/"
+
+    def start(self) -> None:
+        """Serve and look, in daemon threads."""
+        Thread(target=self._server.serve_forever, args=(_POLL,), name="flock: web", daemon=True).start()
+        Thread(target=self._watch, name="flock: lookout", daemon=True).start()
+
+    def close(self) -> None:
+        """Stop serving, within a second or so."""
+        self._stop.set()
+        self._woken.set()
+        self._server.end()
+        self._stream.close()
+
+    def _watch(self) -> None:
+        pause, summary_in = 0.0, 0.0
+        while not self._stop.is_set():
+            try:
+                seconds = self._lookout.look(self._app.deliver)
+                summary_in -= pause
+                if summary_in <= 0:
+                    self._app.deliver_summary()
+                    summary_in = _SUMMARY
+            except Exception:
+                log.exception("a look at the journal failed")
+                seconds = _IDLE
+            pause = max(_LOOK, _SHARE * seconds) if self._stream.readers else _IDLE
+            self._woken.wait(pause)
+            self._woken.clear()

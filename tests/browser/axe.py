@@ -1,0 +1,68 @@
+"""What axe-core finds on the pages, in Chromium: nothing. It is not part of flock, and these tests ask for it:
+
+AXE=$(.ci/axe /tmp/axe) scripts/test tests/browser/axe.py
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from selenium.webdriver import Chrome
+
+from flock.journal import Condition, Standing
+from flock.web import field
+from tests.browser.pages import Shown
+from tests.chromium import TELEPHONE
+from tests.conftest import until
+
+AXE = Path(os.environ["AXE"]).read_text(encoding="utf-8")
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+_RUN = """
+const done = arguments[arguments.length - 1];
+const told = (node) => `${node.html} ${node.failureSummary}`;
+const line = (each) => `${each.id}: ${each.help}: ${each.nodes.map(told).join("; ")}`;
+axe.run(document, { runOnly: arguments[0] }).then((found) => done(found.violations.map(line)));
+"""
+
+
+def wrong(browser: Chrome) -> list[str]:
+    """Return what is wrong with the page."""
+    browser.execute_cdp_cmd("Runtime.evaluate", {"expression": AXE})
+    browser.set_script_timeout(60)
+    found: list[str] = browser.execute_async_script(_RUN, RULES)
+    return found
+
+
+VIEWS = [(TELEPHONE, "light"), ((1280, 800), "dark")]
+
+
+@pytest.mark.parametrize("view", VIEWS, ids=["telephone, by day", "desk, by night"])
+@pytest.mark.parametrize("path", ["/", "/?dots", "/stage", "/bots", "/bots/dolly", "/bots/nobody"])
+def test_nothing_is_wrong_with_a_page(
+    flock: Shown,
+    browse: Callable[..., Chrome],
+    monkeypatch: pytest.MonkeyPatch,
+    path: str,
+    view: tuple[tuple[int, int], str],
+) -> None:
+    """With a bubble, and a bot that is penned."""
+    size, scheme = view
+    if "dots" in path:
+        monkeypatch.setattr(field, "MOST_SHEEP", 1)
+    flock.rest("shaun", Standing(Condition.PENNED, "the tokens were refused", "Revoked"))
+    flock.say("timmy", "baa")
+    browser = browse(size=size)
+    media = {"prefers-color-scheme": scheme, "prefers-reduced-motion": "reduce"}  # what fades in is pale at first
+    features: list[Any] = [{"name": name, "value": value} for name, value in media.items()]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    browser.get(flock.url + path)
+    flock.say("dolly", "baa, says the line")
+    if path == "/":
+        until(
+            "a bubble is there", lambda: bool(browser.execute_script("return document.querySelector('.bubble')"))
+        )
+    assert [] == wrong(browser)
