@@ -48,6 +48,7 @@ def parse_address(text: str) -> tuple[str, int]:
 )
 @options.line_interval
 @options.poem_interval
+@options.schedules
 @options.practice
 @options.base_url
 @options.state

@@ -93,6 +93,7 @@ class WebPage:
         self._woken.set()
         self._server.end()
         self._stream.close()
+        self._lookout.close()
 
     def _watch(self) -> None:
         pause, summary_in = 0.0, 0.0

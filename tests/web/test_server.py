@@ -213,3 +213,9 @@ def test_without_jinja2_one_line_says_what_to_install(tmp_path: Path) -> None:
     )
     assert (2, "", 1) == (ended.returncode, ended.stdout, ended.stderr.count("\n"))
     assert "jinja2 is not installed; type: pip install 'poem-flock[web]'" in ended.stderr
+
+
+def test_it_takes_the_options_that_say_when_bots_speak(start: Callable[..., Flock]) -> None:
+    """Those of `flock run`: without them the next line of a bot would be told for another time."""
+    run, web = (set(re.findall(r"--[a-z-]+", start(name, "--help").end()[1])) for name in ("run", "web"))
+    assert {"--schedule", "--awake", "--jitter", "--line-interval"} <= run & web
