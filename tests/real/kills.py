@@ -24,6 +24,7 @@ KILLS = 10
 INTERVAL = 0.4  # seconds
 LINES = 15
 MORE = 3  # lines that each bot has to say after the last kill
+PAUSE = 0.1  # seconds between two questions: Bluesky's server answers 3,000 in five minutes
 ODD = (
     "<b>&amp;</b>",
     "@bot1 and *stars*",
@@ -79,8 +80,11 @@ def poem_of(bot: str) -> list[str]:
 
 
 def have_said(said: Said, goals: Mapping[str, int]) -> bool:
-    """Return whether each of these bots has made so many posts."""
-    return all(len(said(bot)) >= goal for bot, goal in goals.items())
+    """Return whether each of these bots has made so many posts; if not, a moment later."""
+    if all(len(said(bot)) >= goal for bot, goal in goals.items()):
+        return True
+    Event().wait(PAUSE)
+    return False
 
 
 @contextmanager
