@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import requests
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -83,6 +84,10 @@ def test_a_sheep_changes_as_its_bot_does(flock: Shown, browse: Callable[..., Chr
 def test_without_javascript_each_sheep_is_there(flock: Shown, browse: Callable[..., Chrome]) -> None:
     """With its name, its state and its latest line."""
     flock.say("timmy", "the last line")
+    address = f"{flock.url}/"
+    until(
+        "the page has seen it", lambda: "the last line" in requests.get(address, timeout=10).text.split("</ul>")[0]
+    )
     browser = browse(javascript=False)
     browser.get(f"{flock.url}/")
 

@@ -41,8 +41,8 @@ def checkout(tmp_path: Path) -> Path:
 def test_each_command_of_the_readme_works(start: Callable[..., Flock], command: str) -> None:
     """It speaks at once; what runs for ever ends with Ctrl-C, and with 0."""
     words = shlex.split(command.partition("#")[0])
-    if words[:2] == ["keys", "new"]:  # it asks a person; tests/endtoend/test_keys.py is one
-        code, output, errors = start("keys", "new", "--help").end()
+    if words[:2] in (["keys", "new"], ["cluster", "run"]):  # see tests/endtoend/test_keys.py, tests/cluster
+        code, output, errors = start(*words[:2], "--help").end()
         assert [] == [word for word in words if word.startswith("--") and word not in output]
     elif words[0] == "run":
         flock = start(*words)
