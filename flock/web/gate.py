@@ -1,7 +1,7 @@
 """Who may see the page: only what names this machine in its Host header, and beyond loopback only with the token.
 
-A page of somebody else may let its own name lead to this machine (DNS rebinding): a browser then sends that name
-in the Host header. An address in it is no such name.
+Another website can make its own name resolve to this machine (DNS rebinding), and read the page through a reader's
+browser. The browser then sends that name in the Host header. So unknown names are refused, and addresses are not.
 """
 
 from __future__ import annotations

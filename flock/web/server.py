@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 _LOOK = 0.25  # seconds between two looks at the journal, at least
 _SHARE = 3.0  # a look may take this part of the time
-_IDLE = 5.0  # seconds between two looks while nobody reads along
+_IDLE = 5.0  # seconds between two looks while the page has no readers
 _SUMMARY = 2.0  # seconds between two summaries
 _POLL = 0.1
 _BACKLOG = 256

@@ -47,7 +47,7 @@ class Handler(RequestHandler):
 
 
 class WebServer(Server):
-    """Serves the page. `give` lets go of a connection."""
+    """Serves the page. `give` hands a connection over to its caller."""
 
     handler = Handler
 
