@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -128,6 +130,8 @@ def run(
             return deal(checked_keys(keys, chosen), herds or count, chosen, log_format=log_format, level=level)
 
         if not address:
+            if isinstance(sys.stdout, io.TextIOWrapper):
+                sys.stdout.reconfigure(line_buffering=True)  # Ray prints there what herds say, also into a pipe
             count = nodes or _NODES
             Foreground(count, _file(chosen), lambda: dealt(count)).run()
             return
