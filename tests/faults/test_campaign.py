@@ -34,7 +34,9 @@ from tests.faults.weather import Weather
 INTERVAL = 0.05  # seconds, between lines and between recitations
 SEED = 7
 ROUNDS = 3  # how often a flock is disturbed in bad weather
-STARTS = 20  # at most so often it is started for that: with --once, the weather may stop it before its signal is due
+STARTS = (
+    20  # at most so often it is started for that: with --once, the weather may stop it before its signal is due
+)
 PAUSE = 4 * INTERVAL  # seconds between SIGSTOP and SIGCONT: several lines are overdue then
 LAST_RUNS = 12  # with --once, in fine weather: more than there are lines to say
 MORE = 2  # lines that each bot has to say in fine weather
