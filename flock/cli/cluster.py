@@ -68,24 +68,8 @@ def cluster() -> None:
     help=f"Without --address: number of nodes on this machine.  [default: {_NODES}]",
 )
 @herds
-@options.line_interval
-@options.poem_interval
-@options.schedules
-@options.pasture
+@options.running
 @options.option("dry_run", "", "Not with a cluster: see flock run.", hidden=True)
-@options.base_url
-@options.api
-@options.state
-@options.keep_history
-@options.sheep
-@options.skip_bad
-@options.seed
-@options.temperament
-@options.poem_format
-@options.posts_per_day
-@options.flock_posts_per_day
-@options.yes_really
-@options.burst
 @options.log_format
 @options.verbose
 @options.quiet
