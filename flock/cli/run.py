@@ -35,9 +35,7 @@ log = logging.getLogger(__name__)
     show_envvar=True,
     help="Write to this file instead of the terminal; SIGHUP reopens it.",
 )
-@observers.alert
-@observers.on_trouble
-@observers.metrics
+@observers.asked_for
 @click.option(
     "--once",
     is_flag=True,
