@@ -46,18 +46,12 @@ def parse_address(text: str) -> tuple[str, int]:
     show_default=True,
     help="Serve the page there; a PORT alone is on this machine only.",
 )
-@options.line_interval
-@options.poem_interval
-@options.schedules
+@options.intervals
 @options.practice
 @options.base_url
 @options.state
-@options.seed
-@options.temperament
-@options.poem_format
-@options.posts_per_day
-@options.flock_posts_per_day
-@options.burst
+@options.recitations
+@options.caps
 def web(keys: Path, *, address: str, **given: Any) -> None:
     """Serve the web page of the flock of the folder KEYS, whether it runs or not, until SIGTERM or Ctrl-C.
 
