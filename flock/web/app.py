@@ -9,16 +9,18 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
 
-from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, ServiceUnavailable
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
+from flock.errors import JournalError
 from flock.observers.console import iso
+from flock.web import feeds
 from flock.web.bots import bot_values, table_values
 from flock.web.field import dots, field_values
 from flock.web.gate import Gate
 from flock.web.lookout import Change, Lookout, Seen
-from flock.web.page import HEADERS, Templates, json_answer, static_answer, text_answer
+from flock.web.page import HEADERS, Templates, if_changed, json_answer, json_text, static_answer, text_answer
 from flock.web.serving import HAND_OVER
 from flock.web.stream import Event, Stream
 
@@ -31,6 +33,8 @@ _URLS = Map(
         Rule("/stage", endpoint="stage", methods=["GET"]),
         Rule("/bots", endpoint="flock", methods=["GET"]),
         Rule("/bots/<name>", endpoint="bot", methods=["GET"]),
+        Rule("/feed.<any(atom, json):kind>", endpoint="feed", methods=["GET"]),
+        Rule("/bots/<name>.<any(atom, json):kind>", endpoint="bot_feed", methods=["GET"]),
         Rule("/field.json", endpoint="field_json", methods=["GET"]),
         Rule("/flock.json", endpoint="flock_json", methods=["GET"]),
         Rule("/events", endpoint="events", methods=["GET"]),
@@ -61,6 +65,8 @@ class WebApp:
             "stage": self._stage,
             "flock": self._flock,
             "bot": self._bot,
+            "feed": self._feed,
+            "bot_feed": self._bot_feed,
             "field_json": self._field_json,
             "flock_json": self._flock_json,
             "events": self._events,
@@ -71,7 +77,10 @@ class WebApp:
         request = Request(environ)
         if (refused := self._gate.refuses(request)) is not None:
             status, text = refused
-            return text_answer(text, status)(environ, start_response)
+            response = text_answer(text, status)
+            if status == 401 and feeds.PATHS.fullmatch(request.path):  # feed readers ask for a password then
+                response.headers["WWW-Authenticate"] = 'Basic realm="flock", charset="UTF-8"'
+            return response(environ, start_response)
         if (welcome := self._gate.welcome(request)) is not None:
             return welcome(environ, start_response)
         try:
@@ -124,6 +133,30 @@ class WebApp:
         if isinstance(error, MethodNotAllowed):
             response.headers["Allow"] = ", ".join(sorted(error.valid_methods or ()))
         return response
+
+    # Feeds
+
+    def _feed(self, request: Request, kind: str) -> Response:
+        self._lookout.look_unless_fresh(_FRESH, self.deliver)
+        return self._feed_answer(request, kind, feeds.feed_of_flock(self._lookout, feeds.root_of(request)))
+
+    def _bot_feed(self, request: Request, name: str, kind: str) -> Response:
+        self._lookout.look_unless_fresh(_FRESH, self.deliver)
+        try:
+            feed = feeds.feed_of_bot(self._lookout, self._found(name), feeds.root_of(request))
+        except JournalError as error:
+            raise ServiceUnavailable(str(error)) from error
+        return self._feed_answer(request, kind, feed)
+
+    def _feed_answer(self, request: Request, kind: str, feed: feeds.Feed) -> Response:
+        if kind == "atom":
+            body = self._templates.text("feed.atom", feed=feed)
+            response = Response(body, headers=HEADERS, content_type=f"{feeds.ATOM}; charset=utf-8")
+        else:
+            response = Response(json_text(feeds.json_feed(feed)), headers=HEADERS, content_type=feeds.JSON)
+        if (changed := feeds.changed(feed, self._lookout.now())) is not None:
+            response.last_modified = changed
+        return if_changed(request, response)
 
     # What scripts read
 

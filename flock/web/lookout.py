@@ -147,6 +147,11 @@ class Lookout:
         with self._lock:
             return self._book.posts_of(seen.member.bot)
 
+    def latest_entries(self) -> list[Entry]:
+        """Return what was said last, the latest last: 50 posts at least, if the journal has so many."""
+        with self._lock:
+            return [line.entry for line in self.latest]
+
     def recitation(self, seen: Seen) -> Recitation | None:
         """Return the bot's recitation as it is now, or None if its poem cannot be read."""
         with self._lock:
