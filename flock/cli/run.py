@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 @options.poem_interval
 @options.schedules
 @options.pasture
+@options.pasture_port
 @options.option("dry_run", "", "Print the posts; use neither the network nor the journal.")
 @options.base_url
 @options.api
