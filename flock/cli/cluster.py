@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -100,7 +101,7 @@ def run(
         raise click.UsageError("--address and --nodes exclude each other; give one")
     level = options.log_level(verbose=verbose, quiet=quiet)
     with NamedExits():
-        chosen = options.chosen(given)
+        chosen = replace(options.chosen(given), pasture_port=None)  # herds on one machine cannot share a port
         from flock.cli.run import keep_secrets_in  # noqa: PLC0415
         from flock.cluster.checking import checked_keys  # noqa: PLC0415 - what --help can do without
         from flock.cluster.foreground import Foreground, wait_for_a_signal  # noqa: PLC0415

@@ -110,6 +110,9 @@ poem_format = option(
     shell_complete=complete_poem_format,
 )
 pasture = option("pasture", "", "Post to an embedded practice server; nothing reaches the real network.")
+pasture_port = option(
+    "pasture_port", "PORT", "Port of the practice server, on this machine.  [default: a free one]"
+)
 practice = option("pasture", "", "As with `flock run --pasture`: the bots practise.")
 base_url = option("base_url", "URL", "Root URL of the network's API.  [default: https://api.x.com]")
 state = option(

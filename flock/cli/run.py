@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 @click.command(epilog=EXIT_CODES)
 @click.argument("keys", type=click.Path(path_type=Path, readable=False))
 @options.running
+@options.pasture_port
 @options.option("dry_run", "", "Print the posts; use neither the network nor the journal.")
 @options.log_format
 @click.option(
