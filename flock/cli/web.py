@@ -55,8 +55,8 @@ def parse_address(text: str) -> tuple[str, int]:
 def web(keys: Path, *, address: str, **given: Any) -> None:
     """Serve the web page of the flock of the folder KEYS, whether it runs or not, until SIGTERM or Ctrl-C.
 
-    It reads the journal and the key files. Give it the options of `flock run`: they say which journal it is, how
-    long a recitation is, and from when on a bot is overdue.
+    It reads the journal and the key files; the buttons of its pages do what `flock tell` does. Give it the options
+    of `flock run`: they say which journal it is, how long a recitation is, and from when on a bot is overdue.
     """
     with NamedExits():
         chosen = options.chosen(given)

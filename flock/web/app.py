@@ -9,7 +9,14 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
 
-from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, ServiceUnavailable
+from werkzeug.exceptions import (
+    BadRequest,
+    Forbidden,
+    HTTPException,
+    MethodNotAllowed,
+    NotFound,
+    ServiceUnavailable,
+)
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
@@ -23,6 +30,7 @@ from flock.web.lookout import Change, Lookout, Seen
 from flock.web.page import HEADERS, Templates, if_changed, json_answer, json_text, static_answer, text_answer
 from flock.web.serving import HAND_OVER
 from flock.web.stream import Event, Stream
+from flock.web.telling import Telling
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +43,7 @@ _URLS = Map(
         Rule("/bots/<name>", endpoint="bot", methods=["GET"]),
         Rule("/feed.<any(atom, json):kind>", endpoint="feed", methods=["GET"]),
         Rule("/bots/<name>.<any(atom, json):kind>", endpoint="bot_feed", methods=["GET"]),
+        Rule("/bots/<name>/tell", endpoint="tell", methods=["POST"]),
         Rule("/field.json", endpoint="field_json", methods=["GET"]),
         Rule("/flock.json", endpoint="flock_json", methods=["GET"]),
         Rule("/events", endpoint="events", methods=["GET"]),
@@ -57,6 +66,7 @@ class WebApp:
         self._lookout = lookout
         self._stream = stream
         self._on_reader = on_reader
+        self._telling = Telling(lookout)
         self._templates = Templates()
         self._run = secrets.token_urlsafe(9)
         self._summary: dict[str, Any] = {}
@@ -67,6 +77,7 @@ class WebApp:
             "bot": self._bot,
             "feed": self._feed,
             "bot_feed": self._bot_feed,
+            "tell": self._tell,
             "field_json": self._field_json,
             "flock_json": self._flock_json,
             "events": self._events,
@@ -118,7 +129,15 @@ class WebApp:
 
     def _bot(self, request: Request, name: str) -> Response:
         self._lookout.look_unless_fresh(_FRESH, self.deliver)
-        return self._page(request, "bot.html", **bot_values(self._lookout, self._found(name)))
+        seen = self._found(name)
+        values = bot_values(self._lookout, seen) | self._telling.values(seen, request)
+        return self._page(request, "bot.html", **values)
+
+    def _tell(self, request: Request, name: str) -> Response:
+        self._lookout.look_unless_fresh(_FRESH, self.deliver)
+        address = self._telling.obey(request, self._found(name))
+        self._lookout.look(self.deliver)  # so that the page says what the bot was told
+        return Response(b"", 303, HEADERS | {"Location": address})
 
     def _page(self, request: Request, template: str, **values: Any) -> Response:
         """Return a page that knows all that `/flock.json` says: `snapshot`."""
@@ -127,8 +146,9 @@ class WebApp:
         return self._templates.page(template, snapshot=self._snapshot(), **values)
 
     def _refusal(self, error: HTTPException) -> Response:
-        if isinstance(error, NotFound):
-            return self._templates.page("wrong.html", 404, title="Not found", text=error.description)
+        if isinstance(error, NotFound | Forbidden | BadRequest):
+            title = "Not found" if isinstance(error, NotFound) else "Refused"
+            return self._templates.page("wrong.html", error.code or 400, title=title, text=error.description)
         response = text_answer(f"{error.name}\n", error.code or 400)
         if isinstance(error, MethodNotAllowed):
             response.headers["Allow"] = ", ".join(sorted(error.valid_methods or ()))

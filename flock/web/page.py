@@ -33,7 +33,7 @@ _POLICY = "; ".join(
 HEADERS = {
     "Content-Security-Policy": _POLICY,
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",  # else a form of ours would come without its origin
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
