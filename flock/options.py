@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 _COMMAND_LINE_ONLY = (
     *("log_format", "log_file", "once", "verbose", "quiet", "host", "port", "pasture_state"),
-    *("alert", "on_trouble", "metrics", "web"),
+    *("alert", "on_trouble", "metrics", "web", "web_name"),
     *("address", "nodes", "herds"),  # of `flock cluster`
     *("python", "venv", "command"),  # of scripts/flock
     *("app", "consumer_token", "consumer_token_secret"),  # of `flock keys new`

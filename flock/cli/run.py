@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flock.cli import observers, options
+from flock.cli import observers, options, page
 from flock.cli.exits import ALL_PENNED, EXIT_CODES, OK, OUR_FAULT, NamedExits, leave
 from flock.errors import BotsTaken
 
@@ -37,6 +37,8 @@ log = logging.getLogger(__name__)
     help="Write to this file instead of the terminal; SIGHUP reopens it.",
 )
 @observers.asked_for
+@page.web
+@page.web_name
 @click.option(
     "--once",
     is_flag=True,
@@ -54,6 +56,8 @@ def run(
     alert: tuple[str, ...],
     on_trouble: str | None,
     metrics: str | None,
+    web: str | None,
+    web_name: tuple[str, ...],
     once: bool,
     verbose: bool,
     quiet: bool,
@@ -75,6 +79,8 @@ def run(
         from flock.observers.writer import close_all, standard_writers  # noqa: PLC0415
         from flock.shepherd import Ending, Shepherd  # noqa: PLC0415
 
+        refused = "--once" if once else "--dry-run" if chosen.dry_run else ""
+        shown = page.page_beside(keys, chosen, web, web_name, refused=refused)
         keep_secrets_in()
         file = LogFile(log_file) if log_file else None
         output, errors = (file, file) if file else standard_writers()
@@ -87,9 +93,13 @@ def run(
                 chosen.line_interval,
                 chosen.poem_interval,
                 options=chosen,
-                events=Events([*([file] if file else []), console, Systemd(), *others.listeners]),
+                events=Events(
+                    [*([file] if file else []), console, Systemd(), *others.listeners, *([shown] if shown else [])]
+                ),
             )
             others.watch(shepherd)
+            if shown:
+                shown.start()
             if chosen.dry_run:  # without a reader it has no purpose
                 output.when_closed(shepherd.context.stop.set)
             if not once:  # cron mails each line
@@ -97,6 +107,8 @@ def run(
                     log.info("%s", line)
             ending = shepherd.once() if once else shepherd.loop()
         finally:
+            if shown:
+                shown.close()
             is_all_sent = others.close()
             is_all_written = close_all(output, errors) and is_all_sent
     codes = {
