@@ -24,12 +24,12 @@ from flock.errors import JournalError
 from flock.observers.console import iso
 from flock.web import feeds
 from flock.web.bots import bot_values, table_values
-from flock.web.field import dots, field_values
+from flock.web.field import dot, dots, field_values
 from flock.web.gate import Gate
 from flock.web.lookout import Change, Lookout, Seen
 from flock.web.page import HEADERS, Templates, if_changed, json_answer, json_text, static_answer, text_answer
 from flock.web.serving import HAND_OVER
-from flock.web.stream import Event, Stream
+from flock.web.stream import Event, Form, Stream
 from flock.web.telling import Telling
 
 log = logging.getLogger(__name__)
@@ -105,7 +105,8 @@ class WebApp:
         """Pass on to all readers what a look has found."""
         events = [Event("gone", {"name": name}) for name in change.gone]
         events += [line.event() for line in change.lines]
-        events += [Event("bot", seen.json) for seen in change.bots]
+        events += [Event("bot", seen.json, only=Form.WHOLE) for seen in change.bots]
+        events += [Event("dot", dot(seen.json), only=Form.DOTS) for seen in change.states]
         self._stream.publish(events)
 
     def deliver_summary(self) -> None:
@@ -182,7 +183,8 @@ class WebApp:
 
     def _field_json(self, request: Request) -> Response:
         self._lookout.look_unless_fresh(_FRESH, self.deliver)
-        return json_answer(request, dots([seen.json for seen in self._lookout.bots()]))
+        bots = dots([seen.json for seen in self._lookout.bots()])
+        return json_answer(request, {"run": self._run, **self._lookout.said(), **bots})
 
     def _flock_json(self, request: Request) -> Response:
         self._lookout.look_unless_fresh(_FRESH, self.deliver)
@@ -198,9 +200,10 @@ class WebApp:
             return response
         hello = Event("hello", {"run": self._run, "flock": self._lookout.summary()})
         after = request.headers.get("Last-Event-ID", request.args.get("after"))
+        form = Form.DOTS if request.args.get("bots") == Form.DOTS.value else Form.WHOLE
 
         def join(connection: socket.socket) -> None:
-            self._stream.join(connection, after, hello)
+            self._stream.join(connection, after, hello, form)
             self._on_reader()
 
         request.environ[HAND_OVER](join)

@@ -24,8 +24,9 @@ from flock.journal import Outcome, Place, Settlement, open_journal
 from flock.options import Options, settle_options
 from flock.state import parse_database
 from flock.web.feeds import MOST, Feed, Item, json_feed
+from flock.web.listening import listen
 from flock.web.page import Templates, json_text
-from flock.web.server import WebPage, listen
+from flock.web.server import WebPage
 from flock.web.texts import shown
 from tests.conftest import TIMEOUT
 
