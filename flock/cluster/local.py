@@ -85,11 +85,12 @@ class LocalRay:
             "RAY_ROTATION_BACKUP_COUNT": "1",
             "GRPC_ENABLE_FORK_SUPPORT": "0",  # with it, the server for ray:// may crash when it forks
         }
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("FLOCK_")}  # secrets
         started = subprocess.Popen(  # noqa: S603 - our own program
             [sys.executable, "-P", keeper.__file__, self._folder, self._file],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={**settings, **os.environ, "TMPDIR": str(self._folder)},
+            env={**settings, **inherited, "TMPDIR": str(self._folder)},
             start_new_session=True,  # Ctrl-C is for this process
         )
         assert started.stdout  # noqa: S101 - for mypy

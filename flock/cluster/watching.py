@@ -45,7 +45,8 @@ from flock.shepherd import Ending
 log = logging.getLogger(__name__)
 
 _LOOK = 2.0  # seconds between two looks at the journal
-_SHARE = 9.0  # a look at many bots takes long: so many times that long until the next one
+_SHARE = 9.0  # a look at many bots takes long: so many times that long until the next one, but
+_LONGEST = 30.0  # at most so long: well below the time after which metrics take the watching to be stuck
 _ALONE = 60.0  # seconds without a herd after which a bot is told of: herds that move need up to half of that
 _JOIN = 5.0  # seconds that a look has to end
 _NO_HERD = "no herd runs it"
@@ -140,7 +141,7 @@ class Watching:
                 self.look()
             except Exception:
                 log.exception("a look at the bots has failed; the next one is in some seconds")
-            pause = max(_LOOK, _SHARE * (time.monotonic() - began))
+            pause = min(max(_LOOK, _SHARE * (time.monotonic() - began)), _LONGEST)
 
     def look(self) -> None:
         """Look at all bots now, and tell what has changed since the last look."""

@@ -70,12 +70,16 @@ def test_all_its_bots_are_watched_from_one_place(cluster: Cluster) -> None:
 
 def test_ray_writes_down_no_secret(cluster: Cluster) -> None:
     """Neither of the keys nor of the database, in any of its files. The lines of the poems are there: its log has
-    them."""
+    them. The environment of its processes has none, either."""
     secrets = [each.token_secret.get_secret_value().encode() for each in cluster.keys.accounts]
     secrets += [PASSWORD.encode(), b"secret-of-the-app"]
     content = b"".join(file.read_bytes() for file in cluster.temporary.rglob("*") if file.is_file())
     assert b"what bot0 has to say" in content
     assert [] == [secret for secret in secrets if secret in content]
+    own = cluster.processes() - {cluster.run.process.pid}
+    environments = b"".join(Path(f"/proc/{pid}/environ").read_bytes() for pid in own)
+    assert str(cluster.temporary).encode() in environments
+    assert b"FLOCK_" not in environments
 
 
 def test_a_herd_that_is_killed_is_out_again(cluster: Cluster) -> None:
