@@ -22,6 +22,7 @@ from flock.pasture import Pasture
 from tests.cluster.conftest import Flock, Folder, recital, start_flock
 
 METRICS = "127.0.0.77:9109"  # clusters take turns, and nothing else is there
+METRICS_OUTSIDE = "127.0.0.78:9109"  # of a command that reaches the cluster by its address
 PATIENCE = 300.0  # seconds; Ray starts slowly on a busy machine
 
 

@@ -11,12 +11,13 @@ import signal
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.error import URLError
 
 import pytest
 import simplejson as json
 
 from tests.cluster.conftest import WatchedPasture, make_keys
-from tests.cluster.running import METRICS, PATIENCE, Cluster, signal_node_of
+from tests.cluster.running import METRICS, METRICS_OUTSIDE, PATIENCE, Cluster, signal_node_of
 from tests.endtoend.conftest import write_key
 from tests.postgres import PASSWORD, PostgresServer
 
@@ -41,6 +42,15 @@ def cluster(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) 
             cluster.close()
 
 
+def scraped(address: str = METRICS) -> list[str]:
+    """Return the lines of the metrics that are served there; none while nothing is."""
+    try:
+        with urllib.request.urlopen(f"http://{address}/metrics") as answer:
+            return str(answer.read(), "utf-8").splitlines()
+    except URLError:
+        return []
+
+
 def test_its_herds_are_spread_over_the_nodes(cluster: Cluster) -> None:
     herds = cluster.herds()
     assert ["herd-0001", "herd-0002", "herd-0003"] == sorted(herds)
@@ -50,11 +60,6 @@ def test_its_herds_are_spread_over_the_nodes(cluster: Cluster) -> None:
 
 def test_all_its_bots_are_watched_from_one_place(cluster: Cluster) -> None:
     """By the journal: `--metrics` and `flock status` show the bots of all herds."""
-
-    def scraped() -> list[str]:
-        with urllib.request.urlopen(f"http://{METRICS}/metrics") as answer:
-            return str(answer.read(), "utf-8").splitlines()
-
     cluster.wait_until(lambda: 'flock_bots{state="well"} 6.0' in scraped(), "metrics of all bots")
     assert "flock_alive 1.0" in scraped()
     said = f'flock_posts_total{{outcome="said",service="{cluster.pasture.url}"}}'
@@ -135,9 +140,12 @@ def test_it_can_be_reached_by_its_address(cluster: Cluster, tmp_path: Path) -> N
 
 
 def test_the_same_keys_once_more_change_nothing(cluster: Cluster) -> None:
+    """With observers, the command watches the bots then, until it is told to end, and the herds go on."""
     before = (cluster.known or cluster.herds())["herd-0001"]["pid"]
     again = ("run", cluster.keys.path, *cluster.options, "--herds", "3")
-    code, output, errors = cluster.by_address(*again).end(PATIENCE)
+    watching = cluster.by_address(*again, "--metrics", METRICS_OUTSIDE)
+    cluster.wait_until(lambda: "flock_alive 1.0" in scraped(METRICS_OUTSIDE), "metrics from outside")
+    code, output, errors = watching.stop()
     assert (0, "3 of 3 herds are out, with 5 bots\n") == (code, output), errors
     assert "nothing has changed since the herds were placed" in errors
     assert before == cluster.herds()["herd-0001"]["pid"]
