@@ -14,7 +14,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from flock.clock import SuspendWatch
+from flock.clock import SuspendWatch, WallWatch
 from flock.context import Context, open_context
 from flock.doubts import doubts_about
 from flock.errors import BadOption, FlockError, Problem
@@ -236,12 +236,13 @@ class Shepherd(SimpleShepherd):
 
     def _look_after(self, *, reloads: bool) -> Ending:
         """Look after the herd until there is a reason to stop it, and return the reason."""
-        suspension = SuspendWatch()
+        suspension, wall = SuspendWatch(), WallWatch(self.context.clock)
         while not self.context.stop.is_set():
             try:
                 message = self._inbox.get(timeout=_LOOK)
             except Empty:
-                if suspension.look():
+                was_set = wall.look()
+                if suspension.look() or was_set:
                     self.herd.wake()
                 self.herd.look_around()
             else:
