@@ -104,8 +104,8 @@ class SimpleShepherd:
     def _find_haste(self, key: Key) -> Problem | None:
         if self._may_be_hasty:
             return None
-        options, networks = self.context.options, self.context.networks
-        return find_haste(key, self.line_interval, self.poem_interval, networks, options.poem_format)
+        context = self.context
+        return find_haste(key, self.line_interval, self.poem_interval, context.networks, context.options)
 
     def doubts(self, flock: Sequence[Sheep]) -> Iterator[str]:
         """Yield what the operator should know about the poems of `flock` before the first post, each poem once."""
