@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 # time.monotonic() is another clock, which stands still as well.
 _BOOT_TIME: int = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 _SUSPENDED = 1.0  # seconds from which on a suspension counts
+_SET = 1.0  # the same, of a clock that was set
 
 
 def boot_time() -> float:
@@ -93,6 +94,27 @@ class SuspendWatch:
         if seconds <= _SUSPENDED:
             return 0.0
         self._suspended = suspended
+        return seconds
+
+
+class WallWatch:
+    """Notices that the clock on the wall of `clock` was set, forward or back, and not only slewed by a moment. Ask
+    it now and then, once a second for instance.
+
+    A thread that sleeps until a time on the wall must be woken then (`StopEvent.nudge`), to look at both clocks.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._ahead = clock.wall() - clock.now()
+
+    def look(self) -> float:
+        """Return by how many seconds the clock was set forward since that was last told; 0 for up to a second."""
+        ahead = self._clock.wall() - self._clock.now()
+        seconds = ahead - self._ahead
+        if abs(seconds) <= _SET:
+            return 0.0
+        self._ahead = ahead
         return seconds
 
 

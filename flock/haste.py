@@ -8,7 +8,9 @@ from flock.errors import BadKeys, BadOption, BadPoem, Problem, printable
 from flock.keys import Key
 from flock.keys.credentials import title_of
 from flock.networks.registry import Networks
-from flock.poem import Say, read_poem
+from flock.options import DEFAULTS, Options
+from flock.poem import read_poem
+from flock.sheep.rhythm import hours_of, paced_by
 from flock.sheep.sheep import Sheep
 
 _ADVICE = "give it some seconds at least, or --yes-really (FLOCK_YES_REALLY=1) if you mean it"
@@ -31,20 +33,21 @@ def refuse_haste(flock: Sequence[Sheep], networks: Networks) -> None:
 
 
 def find_haste(
-    key: Key, line_interval: float, poem_interval: float, networks: Networks, poem_format: Say = "lines"
+    key: Key, line_interval: float, poem_interval: float, networks: Networks, options: Options = DEFAULTS
 ) -> Problem | None:
     """Return the problem of a key whose bot would post without a pause on a real network.
 
-    The intervals, in seconds, and the format are those of the flock, for a key that names none. A poem that cannot
-    be read is another problem, and not this one.
+    The intervals, in seconds, and the options are those of the flock, for a key that names none. A poem that
+    cannot be read, or hours that cannot be kept, are another problem, and not this one.
     """
     line_interval = line_interval if key.line_interval is None else key.line_interval
     poem_interval = poem_interval if key.poem_interval is None else key.poem_interval
-    if (line_interval and poem_interval) or key.schedule or not networks.is_real(key):
+    if (line_interval and poem_interval) or not networks.is_real(key):
         return None
     try:
-        lines = len(read_poem(key.poem_file, key.say, poem_format))
-    except BadPoem:
+        line_interval, poem_interval = paced_by(hours_of(key, options), line_interval, poem_interval)
+        lines = len(read_poem(key.poem_file, key.say, options.poem_format))
+    except (BadPoem, BadKeys):
         return None
     field = _field_of_0(lines, line_interval, poem_interval)
     return _problem(key, field) if field else None

@@ -179,6 +179,12 @@ class Hours:
             return due
         return self.first(max(due, now), begins=begins, chance=chance, interval=interval)
 
+    def woken(self, now: float, *, chance: float, interval: float) -> float:
+        """Return when a bot without a schedule speaks that slept until the clock was set to `now`: when it wakes
+        up, or soon, and not with all others."""
+        at = self._spread(now, chance, interval)
+        return at if at > now else now + chance * min(interval, _LONGEST_SPREAD)
+
     def gap(self, *, begins: bool) -> float:
         """Return the mean time between two due times of the expression, in seconds."""
         return _gap(self, begins)

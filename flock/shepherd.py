@@ -14,7 +14,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from flock.clock import SuspendWatch
+from flock.clock import SuspendWatch, WallWatch
 from flock.context import Context, open_context
 from flock.doubts import doubts_about
 from flock.errors import BadOption, FlockError, Problem
@@ -104,8 +104,8 @@ class SimpleShepherd:
     def _find_haste(self, key: Key) -> Problem | None:
         if self._may_be_hasty:
             return None
-        options, networks = self.context.options, self.context.networks
-        return find_haste(key, self.line_interval, self.poem_interval, networks, options.poem_format)
+        context = self.context
+        return find_haste(key, self.line_interval, self.poem_interval, context.networks, context.options)
 
     def doubts(self, flock: Sequence[Sheep]) -> Iterator[str]:
         """Yield what the operator should know about the poems of `flock` before the first post, each poem once."""
@@ -236,12 +236,13 @@ class Shepherd(SimpleShepherd):
 
     def _look_after(self, *, reloads: bool) -> Ending:
         """Look after the herd until there is a reason to stop it, and return the reason."""
-        suspension = SuspendWatch()
+        suspension, wall = SuspendWatch(), WallWatch(self.context.clock)
         while not self.context.stop.is_set():
             try:
                 message = self._inbox.get(timeout=_LOOK)
             except Empty:
-                if suspension.look():
+                was_set = wall.look()
+                if suspension.look() or was_set:
                     self.herd.wake()
                 self.herd.look_around()
             else:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flock.clock import Clock, SuspendWatch, SystemClock, VirtualClock, boot_time
+from flock.clock import Clock, SuspendWatch, SystemClock, VirtualClock, WallWatch, boot_time
 from flock.threads import stop as flock_stop
 from flock.threads.stop import StopEvent
 from tests.conftest import TIMEOUT, until
@@ -206,6 +206,17 @@ def test_a_machine_that_runs_was_not_suspended() -> None:
     """By its own clocks; a test machine that is suspended in this very moment has bad luck."""
     watch = SuspendWatch()
     assert 0 == watch.look()
+
+
+def test_a_clock_that_is_set_is_told_once() -> None:
+    """Forward and back; a clock that is slewed is told of when that has added up to more than a second."""
+    clock = VirtualClock(1000.0)
+    watch = WallWatch(clock)
+    told = []
+    for skew in (0, 3600, 3600, 0, 0.75, 1.5, 2.25):
+        clock.skew = skew
+        told.append(watch.look())
+    assert [0, 3600, 0, -3600, 0, 1.5, 0] == told
 
 
 def test_steady_time_goes_on_while_the_machine_is_suspended() -> None:

@@ -10,7 +10,7 @@ import pytest
 from flock.errors import BadKeys, BadOption
 from flock.haste import find_haste
 from flock.networks.scripted import ScriptedNetworks
-from flock.options import settle_options
+from flock.options import Options, settle_options
 from flock.poem import parse_say
 from flock.shepherd import Shepherd
 from tests.world import World
@@ -76,7 +76,7 @@ def test_a_poem_of_one_stanza_is_one_text_if_it_is_said_so(world: World, say: st
     """Then its rest is what counts; whether the key says so, or the flock."""
     sheep = world.raise_sheep("ann", poem_interval=0)
 
-    found = find_haste(sheep.key, 60, 600, world.context.networks, parse_say(say))
+    found = find_haste(sheep.key, 60, 600, world.context.networks, Options(poem_format=parse_say(say)))
     by_key = find_haste(replace(sheep.key, say=parse_say(say)), 60, 600, world.context.networks)
 
     assert (say == "stanzas", found) == (found is not None, by_key)
@@ -90,3 +90,24 @@ def test_a_schedule_is_never_hasty(world: World) -> None:
 
     assert ["ann"] == [each.name for each in shepherd.all_sheep]
     assert None is find_haste(sheep.key, 0, 0, world.context.networks)
+
+
+@pytest.mark.parametrize(
+    ("hours", "fields", "is_hasty"),
+    [
+        ({"schedule": "* * * * *"}, {}, False),
+        ({"schedule": "* * * * *"}, {"line_interval": 0}, True),
+        ({"poem_schedule": "* * * * *"}, {}, True),
+        ({"awake": "08:00-23:00"}, {}, True),
+        ({"schedule": "0 3 * * *", "awake": "08:00-23:00"}, {}, False),
+    ],
+)
+def test_a_schedule_among_the_options_counts_at_a_reload_as_at_the_start(
+    world: World, hours: dict[str, str], fields: dict[str, Any], *, is_hasty: bool
+) -> None:
+    """In place of intervals that the key file does not give. Hours that cannot be kept are told of as such."""
+    key = world.raise_sheep("ann", **fields).key
+
+    found = find_haste(key, 0, 0, world.context.networks, settle_options(hours, environment={}))
+
+    assert is_hasty == (found is not None)

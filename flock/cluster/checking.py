@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from flock.context import open_context
-from flock.errors import BadOption
+from flock.errors import BadKeys, BadOption, Problem
 from flock.haste import find_haste
 from flock.keys import Key
 from flock.loading import load_sheep_class, one_for_each_bot, tell_or_raise, usable_keys
 from flock.options import Options
+from flock.sheep.rhythm import hours_of
 from flock.state import Database
 
 _EXPECTED = "--state: expected postgresql://…, where all herds find their journal"
@@ -31,11 +33,20 @@ def checked_keys(folder: Path, options: Options) -> list[Key]:
         keys, problems = one_for_each_bot(usable_keys(folder, skip_bad=options.skip_bad), context)
         intervals = (options.line_interval, options.poem_interval)
         if not options.yes_really:
-            found = [find_haste(key, *intervals, context.networks, options.poem_format) for key in keys]
+            found = [find_haste(key, *intervals, context.networks, options) for key in keys]
             problems += [problem for problem in found if problem]
+        problems += [problem for key in keys for problem in _problems_of_hours(key, options)]
         bad = {problem.file for problem in problems}
         keys = [key for key in keys if key.file not in bad]
         tell_or_raise(problems, skip=options.skip_bad and bool(keys))
     finally:
         context.close()
     return keys
+
+
+def _problems_of_hours(key: Key, options: Options) -> Sequence[Problem]:
+    try:
+        hours_of(key, options)
+    except BadKeys as error:
+        return error.problems
+    return ()

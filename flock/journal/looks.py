@@ -10,6 +10,7 @@ from flock.journal.base import Condition, Noted, Outcome, Place, Record, Standin
 from flock.journal.statements import COLUMNS
 from flock.journal.trouble import DAMAGED
 
+_CONDITIONS = {condition.value: condition for condition in Condition}
 _NAMES = ", ".join(f"sheep.{name}" for name in COLUMNS)
 _POST = "tweet.n, tweet.piece, tweet.text, tweet.outcome, coalesce(settled_at, intended_at), post_id, why"
 _MADE = "outcome IN ('said', 'unknown')"
@@ -55,10 +56,10 @@ def holders(connection: sqlite3.Connection) -> dict[str, tuple[int, int]]:
 
 def kept(values: Sequence[Any]) -> tuple[Place, Standing]:
     """Return the place and the standing of which these are the columns. Raises sqlite3.DatabaseError."""
-    place, standing = Place(*values[: len(Place._fields)]), Standing(*values[len(Place._fields) :])
-    if standing.condition not in tuple(Condition):
-        raise sqlite3.DatabaseError(f"{DAMAGED} (the condition {standing.condition!r})")
-    return place, standing._replace(condition=Condition(standing.condition))
+    condition, *rest = values[len(Place._fields) :]
+    if condition not in _CONDITIONS:
+        raise sqlite3.DatabaseError(f"{DAMAGED} (the condition {condition!r})")
+    return Place(*values[: len(Place._fields)]), Standing(_CONDITIONS[condition], *rest)
 
 
 def posts(connection: sqlite3.Connection, since: float) -> list[Noted]:

@@ -11,8 +11,10 @@ from flock.journal import Place
 from flock.keys import Key
 from flock.options import Options
 from flock.sheep.pace import Intervals
+from flock.units import HOUR
 
 _DRIFT = 1.0  # seconds; a clock that is set by less is only slewed
+_SET_BACK = 3 * HOUR  # where a clock is set back by more, it was wrong, and so were the times that it had shown
 
 
 class Rhythm:
@@ -67,17 +69,28 @@ class Rhythm:
         now, how = self._clock.wall(), self._how(place, 0) | {"chance": 1.0}
         return self.hours.after(now, pause, now, **how) - now
 
-    def intervals(self, line_interval: float, poem_interval: float) -> Intervals:
-        """Return these intervals, or the mean ones of a schedule in their place."""
-        hours = self.hours
-        if hours.schedule:
-            line_interval, poem_interval = hours.gap(begins=False), max(poem_interval, 1.0)
-        return line_interval, hours.gap(begins=True) if hours.poem_schedule else poem_interval
+    @property
+    def is_off(self) -> bool:
+        """Whether the clock on the wall was set since a due time was told last."""
+        return abs(self._wall_ahead - self._ahead) >= _DRIFT
 
-    def set_right(self, due: float) -> float:
-        """Return `due`, or the steady time that it is now, if the clock on the wall was set since it was told."""
+    def set_right(self, place: Place, seed: int) -> float:
+        """Return when the line at `place` is due, also where the clock on the wall was set since that was told.
+
+        A scheduled line keeps its time on the wall, so that no time comes twice; where the clock was set back by
+        far, it was wrong, and the next time comes. A bot that slept wakes up by the clock on the wall. An interval
+        is kept as it is.
+        """
         before, self._ahead = self._ahead, self._wall_ahead
-        return due if abs(self._ahead - before) < _DRIFT else due + before - self._ahead
+        forward = self._ahead - before
+        if abs(forward) < _DRIFT or _is_begun(place):
+            return place.due
+        hours, now, how = self.hours, self._clock.wall(), self._how(place, seed)
+        if hours.expression(begins=_begins(place)):
+            return place.due - forward if forward > -_SET_BACK else self._steady(hours.first(now, **how))
+        if hours.is_awake(now - forward):
+            return self._steady(hours.fitted(self._wall(place.due), now, **how))
+        return self._steady(hours.woken(now, chance=how["chance"], interval=self.line_interval))
 
     @property
     def _wall_ahead(self) -> float:
@@ -126,6 +139,13 @@ def hours_of(key: Key, options: Options) -> Hours | None:
         )
         raise BadKeys([Problem(key.file, field, text)])
     return hours
+
+
+def paced_by(hours: Hours | None, line_interval: float, poem_interval: float) -> Intervals:
+    """Return these intervals, in seconds, or the mean ones of a schedule in their place."""
+    if hours and hours.schedule:
+        line_interval, poem_interval = hours.gap(begins=False), max(poem_interval, 1.0)
+    return line_interval, hours.gap(begins=True) if hours and hours.poem_schedule else poem_interval
 
 
 def _is_begun(place: Place) -> bool:

@@ -54,7 +54,7 @@ from flock.sheep.place import (
 )
 from flock.sheep.recovery import REFUSAL
 from flock.sheep.renewal import Renewal, changed_fields, connects_anew, has_other_tokens
-from flock.sheep.rhythm import rhythm_of
+from flock.sheep.rhythm import paced_by, rhythm_of
 from flock.sheep.standing import PEN_CHECK, RATE_LIMIT_WAIT, REFUSING, believable, hindrance, shifted, troubled
 from flock.sheep.stanzas import Stanzas, stanzas_for
 from flock.temperament import TEMPERAMENTS, Recitation, Temperament, seed_of
@@ -166,9 +166,8 @@ class Sheep:
         line_interval, poem_interval = self._given_intervals
         self.line_interval = line_interval if key.line_interval is None else key.line_interval
         self.poem_interval = poem_interval if key.poem_interval is None else key.poem_interval
-        if rhythm := rhythm_of(key, self.context.options, self.context.clock, self.line_interval):
-            self.line_interval, self.poem_interval = rhythm.intervals(self.line_interval, self.poem_interval)
-        self._rhythm = rhythm
+        self._rhythm = rhythm_of(key, self.context.options, self.context.clock, self.line_interval)
+        self.line_interval, self.poem_interval = paced_by(self.hours, self.line_interval, self.poem_interval)
 
     def setup_api(self) -> None:
         """Connect to the bot's network."""
@@ -352,10 +351,11 @@ class Sheep:
 
     def sleep(self) -> None:
         """Sleep until `wake`, until the shepherd calls a sheep that waits or has something to say to it, or until
-        the sheep or the herd is told to stop."""
+        the sheep or the herd is told to stop. Where a schedule counts, `wake` follows the clock on the wall."""
         clock, stop = self.context.clock, self.context.stop
         self.sleeping = True
-        clock.wait(self.wake, stop, unless=self._is_woken)
+        while not clock.wait(self.wake, stop, unless=self._is_woken) and self._rhythm and self._is_off:
+            self.postpone(self._rhythm.set_right(self.place, self.seed))
         self.sleeping = False
 
     def beat(self) -> None:
@@ -492,7 +492,7 @@ class Sheep:
         """Put off a line that may not be said at this hour; return whether it may not."""
         if self._rhythm is None or self._is_open:
             return False
-        self.postpone(self._rhythm.set_right(self.due))
+        self.postpone(self._rhythm.set_right(self.place, self.seed))
         due, now = self._rhythm.held(self.place, self.seed), self.context.clock.now()
         if due <= now or (due == self.due and due <= now + _CRON_SLACK):
             return False
@@ -900,7 +900,12 @@ class Sheep:
         return self.is_dismissed or self.is_spoken_to
 
     def _is_woken(self) -> bool:
-        return self._is_interrupted or self._is_called_while_it_waits()
+        return self._is_interrupted or self._is_called_while_it_waits() or self._is_off
+
+    @property
+    def _is_off(self) -> bool:
+        """Whether the clock on the wall was set since the time of the next line was told by it."""
+        return self._rhythm is not None and self._rhythm.is_off and not self._is_open
 
     def start_afresh(self) -> None:
         """Give a sheep that was penned, backs off, or waits for hours another try: things may be mended."""

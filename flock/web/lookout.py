@@ -242,17 +242,17 @@ class Lookout:
             return self.looked - began
 
     def glance(self, deliver: Callable[[Change], object]) -> None:
-        """Look at the flock if the last look was long enough ago, and otherwise for new lines alone; deliver what
-        was found, as `look` does."""
+        """Look for new lines, and then, if the last look was long enough ago, at the whole flock; deliver what was
+        found, as `look` does."""
         with self._lock:
-            if time.monotonic() < self.next_look:
-                with suppress(JournalError):  # the next look tells
-                    entries = self._book.quick()
-                    if entries is not None:
-                        self._count(entries)
-                        deliver(Change(lines=self._tell(entries)))
-                        return
-            self.look(deliver)
+            entries = None
+            with suppress(JournalError):  # the look tells
+                entries = self._book.quick()
+            if entries:
+                self._count(entries)
+                deliver(Change(lines=self._tell(entries)))
+            if entries is None or time.monotonic() >= self.next_look:
+                self.look(deliver)
 
     def look_unless_fresh(self, seconds: float, deliver: Callable[[Change], object]) -> None:
         """Look at the flock, or for new lines, if the last look was so many seconds ago."""

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from flock.cluster.actor import PlacedHerd
 from flock.cluster.slices import deal, pack
+from flock.journal import SqliteJournal
 from flock.keys import read_keys
 from flock.options import settle_options
 from tests.cluster.conftest import Folder, WatchedPasture, recital
@@ -85,6 +88,22 @@ def test_a_herd_that_is_started_anew_waits_for_the_bots_of_the_old_one(
     assert new.stop()
     for name, poem in folder.poems.items():
         assert recital(poem, len(opened.said(name))) == opened.said(name)
+
+
+def test_it_keeps_the_hours_of_its_options(tmp_path: Path, make_folder: Callable[..., Folder]) -> None:
+    """They travel with its bots."""
+    hours = {"schedule": "30 9 1 1 *", "timezone": "Australia/Lord_Howe"}
+    given = {"base_url": "http://127.0.0.1:9", "state": tmp_path / "flock.db", **hours}
+    options = settle_options(given, environment={})
+    herd = PlacedHerd(*pack(deal(read_keys(make_folder(2).path).keys, 1, options)[0]), folder=tmp_path)
+    try:
+        until("it is out", lambda: herd.report()["state"] == "out")
+        with closing(SqliteJournal(tmp_path / "flock.db", read_only=True)) as journal:
+            dues = [record.kept[0].due for record in journal.bots() if record.kept]
+    finally:
+        assert herd.stop()
+    there = [datetime.fromtimestamp(due, ZoneInfo("Australia/Lord_Howe")) for due in dues]
+    assert ["01-01 09:30"] * 2 == [each.strftime("%m-%d %H:%M") for each in there]
 
 
 def test_it_can_be_asked_for_its_parts(place: Place) -> None:

@@ -86,6 +86,16 @@ def test_keys_are_checked_before_they_go_to_herds(postgres: PostgresServer, make
     assert [] == postgres.execute("SELECT * FROM lease", url=state.url)
 
 
+def test_hours_that_cannot_be_kept_are_told_before_keys_go_to_herds(
+    postgres: PostgresServer, make_folder: Make
+) -> None:
+    """For each bot, as by a flock on one machine."""
+    given = {"state": parse_database(postgres.new_database()), "schedule": "0 3 * * *", "awake": "08:00-23:00"}
+    with pytest.raises(BadKeys) as bad:
+        checked_keys(make_folder(2).path, settle_options(given, environment={}))
+    assert ["bot0.json", "bot1.json"] == [problem.file.name for problem in bad.value.problems]
+
+
 def test_intervals_of_0_are_refused_on_a_real_network(postgres: PostgresServer, make_folder: Make) -> None:
     """As by a flock on one machine."""
     given = {"state": parse_database(postgres.new_database()), "line_interval": 0.0}

@@ -22,7 +22,8 @@ from flock.poem import read_poem
 from flock.state import parse_database
 
 ROOT = Path(__file__).parents[2]
-OPTIONS = settle_options({"line_interval": 0.5, "temperament": "senile"}, environment={})
+HOURS = {"schedule": "0 9 * * *", "awake": "08:00-23:00", "timezone": "Europe/Berlin", "jitter": 0.2}
+OPTIONS = settle_options({"line_interval": 0.5, "temperament": "senile", **HOURS}, environment={})
 KEYS = read_keys(ROOT / "keys.example").keys
 
 

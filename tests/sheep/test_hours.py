@@ -164,6 +164,60 @@ def test_a_clock_that_is_set_moves_the_line_with_it(spring: World, clock_set: fl
     assert len(set(clock_times(times))) == len(times) >= 1
 
 
+DAILY = {"schedule": "0 9 * * *"}
+BY_DAY = {"awake": "08:00-23:00", "line_interval": "1h"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "when", "clock_set", "expected"),
+    [
+        (DAILY, at(3, 13), 6 * HOUR, (at(4, 9), at(4, 9))),
+        (DAILY, at(3, 13), -HOUR, (at(4, 9), at(4, 9))),
+        (DAILY, at(3, 13), -5 * HOUR, (at(3, 9), at(3, 9))),
+        (DAILY, at(3, 13), 20.5 * HOUR, (at(4, 9, 30), at(4, 9, 30))),
+        (DAILY, at(3, 13), 30 * HOUR, (at(5, 9), at(5, 9))),
+        (DAILY, at(3, 13), -30 * DAY, (at(3, 9, month=4) + DAY, at(3, 9, month=4) + DAY)),
+        (BY_DAY, at(3, 13), 2 * HOUR, (at(3, 16), at(3, 16))),
+        (BY_DAY, at(3, 13), -3 * DAY, (at(3, 14) - 3 * DAY, at(3, 14) - 3 * DAY)),
+        (BY_DAY, at(3, 13), 12 * HOUR, (at(4, 8), at(4, 8, 15))),
+        (BY_DAY, at(4, 2), 3 * HOUR, (at(4, 8), at(4, 8, 15))),
+        (BY_DAY, at(4, 2), 8 * HOUR, (at(4, 10), at(4, 10, 15))),
+        (BY_DAY, at(4, 2), -5 * HOUR, (at(3, 21), at(3, 21, 15))),
+        (BY_DAY, at(4, 2), -3 * DAY, (at(1, 8), at(1, 8, 15))),
+        ({"jitter": 0.1, "line_interval": "1h"}, at(3, 13), 3 * DAY, (at(6, 13, 54), at(6, 14, 6))),
+    ],
+)
+def test_a_sheep_that_is_woken_since_the_clock_was_set_sleeps_until_its_time(
+    spring: World, fields: dict[str, Any], when: float, clock_set: float, expected: tuple[float, float]
+) -> None:
+    """By the clock on the wall, as it is now. An interval goes on as it was."""
+    sheep = spring.raise_sheep(lines=99, timezone=BERLIN, **fields)
+    spring.live(when - spring.clock.now(), sheep)
+    posts = len(spring.stage().times)
+
+    spring.clock.skew = clock_set
+    for _ in range(3):
+        sheep.sleep()
+        sheep.beat()
+
+    said = spring.stage().times[posts] + clock_set
+    assert expected[0] <= round(said, 3) <= expected[1]
+    assert posts < len(spring.stage().times) <= posts + 3
+
+
+def test_a_line_under_way_is_finished_whatever_the_clock_says(spring: World) -> None:
+    """The parts of a line follow each other, and a post without an answer is looked for when that was due."""
+    (spring.folder / "dolly.txt").write_text(" ".join(["word"] * 150))
+    sheep = spring.raise_sheep(lines=9, schedule="0 9 * * *", timezone=BERLIN)
+    spring.live(at(4, 9) - spring.clock.now(), sheep)
+    assert 1 == len(spring.stage().posts)
+
+    spring.clock.skew = 12 * HOUR
+    sheep.sleep()
+
+    assert at(4, 9) + 3 == spring.clock.now()
+
+
 def test_a_trouble_that_lasts_into_the_night_is_over_in_the_morning(spring: World) -> None:
     """No line is said while the bot sleeps."""
     sheep = spring.raise_sheep(lines=99, intervals=(HOUR, HOUR), awake="08:00-23:00", timezone=BERLIN)
@@ -344,6 +398,7 @@ def test_each_line_is_said_once_though_the_flock_is_killed_while_the_clock_chang
     [
         ({"schedule": "0 18 * * *"}, ["03 18:00:00", "04 18:00:00"]),
         ({"schedule": "0 9 * * sat"}, ["08 09:00:00"]),
+        ({"schedule": "*/30 * * * *"}, ["03 13:30:00", "03 14:00:00"]),
         ({"line_interval": "10h"}, ["03 23:00:00", "04 09:00:00"]),
     ],
 )

@@ -14,6 +14,7 @@ from flock.journal.postgres.connections import Connection
 from flock.journal.postgres.statements import COLUMNS, KEPT
 from flock.journal.postgres.texts import restored
 
+_CONDITIONS = {condition.value: condition for condition in Condition}
 _POST = "n, piece, text, outcome, coalesce(settled_at, intended_at), post_id, why"
 _ENDED = "outcome IN ('said', 'skipped', 'unknown')"
 _RUNS = "lease.until > clock_timestamp()"
@@ -68,10 +69,10 @@ def holders(connection: Connection, asked: Sequence[str], own: int | None) -> di
 def kept(values: Sequence[Any]) -> tuple[Place, Standing]:
     """Return the place and the standing of which these are the columns. Raises psycopg.Error."""
     texts: list[Any] = [restored(value) if isinstance(value, str) else value for value in values]
-    place, standing = Place(*texts[: len(Place._fields)]), Standing(*texts[len(Place._fields) :])
-    if standing.condition not in tuple(Condition):
-        raise psycopg.DataError(f"it is damaged (the condition {standing.condition!r})")
-    return place, standing._replace(condition=Condition(standing.condition))
+    condition, *rest = texts[len(Place._fields) :]
+    if condition not in _CONDITIONS:
+        raise psycopg.DataError(f"it is damaged (the condition {condition!r})")
+    return Place(*texts[: len(Place._fields)]), Standing(_CONDITIONS[condition], *rest)
 
 
 def commands(connection: Connection) -> list[Command]:
