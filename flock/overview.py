@@ -306,8 +306,7 @@ class Viewer:
             return State.WAITING, standing.trouble
         if not record.kept:
             return State.ASLEEP, ""  # until its very first line
-        overdue = now - max(place.due, record.since or 0.0)
-        if has_gone_quiet(overdue, self.line_interval(member)):
+        if has_gone_quiet(overdue(record, now), self.line_interval(member)):
             return State.QUIET, standing.trouble or UNANSWERED
         if standing.condition is Condition.BACKING_OFF:
             return State.BACKING_OFF, standing.trouble
@@ -365,6 +364,12 @@ class Viewer:
         if which not in self._prices:
             self._prices[which] = self._roster.networks.price(member.key, text)
         return self._prices[which]
+
+
+def overdue(record: Record, now: float) -> float:
+    """Return for how many seconds the bot's line has been due at the wall-clock time `now`; less than 0 before."""
+    place = record.kept[0] if record.kept else Place(due=math.inf)
+    return now - max(place.due, record.since or 0.0)
 
 
 def _advice(standing: Standing) -> str:

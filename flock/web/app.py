@@ -14,13 +14,15 @@ from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
 from flock.observers.console import iso
-from flock.web.bots import bot_values, table_values
+from flock.web.bots import bot_values
+from flock.web.failures import Failures
 from flock.web.field import dots, field_values
 from flock.web.gate import Gate
 from flock.web.lookout import Change, Lookout, Seen
 from flock.web.page import HEADERS, Templates, json_answer, static_answer, text_answer
 from flock.web.serving import HAND_OVER
 from flock.web.stream import Event, Stream
+from flock.web.table import Table
 from flock.web.telling import Telling
 
 log = logging.getLogger(__name__)
@@ -55,6 +57,9 @@ class WebApp:
         self._lookout = lookout
         self._stream = stream
         self._on_reader = on_reader
+        self._failures = Failures()
+        self._failures.add(line.entry for line in lookout.latest)
+        self._table = Table(lookout, self._failures)
         self._telling = Telling(lookout)
         self._templates = Templates()
         self._run = secrets.token_urlsafe(9)
@@ -87,6 +92,7 @@ class WebApp:
 
     def deliver(self, change: Change) -> None:
         """Pass on to all readers what a look has found."""
+        self._failures.add(line.entry for line in change.lines)
         events = [Event("gone", {"name": name}) for name in change.gone]
         events += [line.event() for line in change.lines]
         events += [Event("bot", seen.json) for seen in change.bots]
@@ -109,7 +115,8 @@ class WebApp:
         return self._page(request, "stage.html")
 
     def _flock(self, request: Request) -> Response:
-        return self._page(request, "flock.html", **table_values(self._lookout, request.args))
+        self._lookout.look_unless_fresh(_FRESH, self.deliver)
+        return self._page(request, "flock.html", **self._table.values(request.args))
 
     def _bot(self, request: Request, name: str) -> Response:
         self._lookout.look_unless_fresh(_FRESH, self.deliver)

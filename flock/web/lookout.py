@@ -20,7 +20,7 @@ from flock.journal import Place, Record, Verb, open_journal
 from flock.logbook import Entry, Logbook
 from flock.options import Options
 from flock.overview import Bot, Viewer
-from flock.roster import Member
+from flock.roster import Member, Roster
 from flock.steering import Told, require_journal, tell
 from flock.temperament import Recitation
 from flock.units import HOUR
@@ -90,7 +90,7 @@ class Lookout:
         self.options = options
         self.trouble = ""
         self.looked = -math.inf  # on the monotonic clock
-        self._folder = folder
+        self.folder = folder
         self._clock = clock
         self._midnight = midnight
         self._lock = threading.RLock()
@@ -133,6 +133,11 @@ class Lookout:
         """Return all bots, in the order of their names."""
         with self._lock:
             return [self._seen[member.bot] for member in self._roster.members if member.bot in self._seen]
+
+    @property
+    def roster(self) -> Roster:
+        """The bots of the folder: another object when the folder was read anew."""
+        return self._roster
 
     def problems(self) -> list[str]:
         """Return what is wrong with key files that cannot be used."""
@@ -328,13 +333,13 @@ class Lookout:
         if time.monotonic() - self._stamped < _FOLDER_EVERY:
             return
         self._stamped = time.monotonic()
-        stamp = _stamp_of(self._folder, {member.key.poem_file for member in self._book.roster.members})
+        stamp = _stamp_of(self.folder, {member.key.poem_file for member in self._book.roster.members})
         if self._stamp is not None and stamp != self._stamp:
             with suppress(FlockError):
                 self._book.read_folder()
         if stamp != self._stamp:
             poems = {member.key.poem_file for member in self._book.roster.members}
-            self._stamp = _stamp_of(self._folder, poems)
+            self._stamp = _stamp_of(self.folder, poems)
 
 
 def _stale(seen: Seen) -> Seen:

@@ -15,6 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from werkzeug.wrappers import Request, Response
 
+from flock.units import MINUTE, roughly
 from flock.web.texts import shown
 
 _POLICY = "; ".join(
@@ -109,7 +110,7 @@ class Templates:
             lstrip_blocks=True,
             finalize=_safe,
         )
-        self._environment.filters |= {"local": local_time, "iso": iso_local, "full": full_time}
+        self._environment.filters |= {"local": local_time, "iso": iso_local, "full": full_time, "seconds": seconds}
 
     def page(self, name: str, status: int = 200, **values: Any) -> Response:
         """Return the page that the template makes of these values."""
@@ -127,6 +128,11 @@ def local_time(at: float, now: float | None = None) -> str:
     if there[:3] == here[:3]:
         return time.strftime("%H:%M:%S", there)
     return time.strftime("%a %H:%M" if abs(at - time.mktime(here)) < 6 * 86_400 else "%Y-%m-%d %H:%M", there)
+
+
+def seconds(duration: float) -> str:
+    """Return a duration as people say it: "0 s", "12 s", "3m", "2h 5m"."""
+    return f"{duration:.0f} s" if duration < MINUTE else roughly(duration)
 
 
 def iso_local(at: float) -> str:
