@@ -14,9 +14,10 @@ from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
 from flock.observers.console import iso
-from flock.web.bots import bot_values
+from flock.web.bots import Portrait
 from flock.web.failures import Failures
 from flock.web.field import dots, field_values
+from flock.web.forecasts import Foresight
 from flock.web.gate import Gate
 from flock.web.lookout import Change, Lookout, Seen
 from flock.web.page import HEADERS, Templates, json_answer, static_answer, text_answer
@@ -59,7 +60,9 @@ class WebApp:
         self._on_reader = on_reader
         self._failures = Failures()
         self._failures.add(line.entry for line in lookout.latest)
-        self._table = Table(lookout, self._failures)
+        foresight = Foresight(lookout.folder, lookout.options)
+        self._table = Table(lookout, self._failures, foresight)
+        self._portrait = Portrait(lookout, foresight)
         self._telling = Telling(lookout)
         self._templates = Templates()
         self._run = secrets.token_urlsafe(9)
@@ -121,7 +124,7 @@ class WebApp:
     def _bot(self, request: Request, name: str) -> Response:
         self._lookout.look_unless_fresh(_FRESH, self.deliver)
         seen = self._found(name)
-        values = bot_values(self._lookout, seen) | self._telling.values(seen, request)
+        values = self._portrait.values(seen) | self._telling.values(seen, request)
         return self._page(request, "bot.html", **values)
 
     def _tell(self, request: Request, name: str) -> Response:

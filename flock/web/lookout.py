@@ -19,11 +19,11 @@ from flock.errors import FlockError, JournalError
 from flock.journal import Place, Record, Verb, open_journal
 from flock.logbook import Entry, Logbook
 from flock.options import Options
-from flock.overview import Bot, Viewer
+from flock.overview import Bot, Recital, Viewer
+from flock.rehearsal import KnownJournal
 from flock.roster import Member, Roster
 from flock.steering import Told, require_journal, tell
-from flock.temperament import Recitation
-from flock.units import HOUR
+from flock.units import DAY, HOUR
 from flock.watch import quiet_after
 from flock.web.described import about_of, bot_json, entry_json, language_of
 from flock.web.stream import Event
@@ -92,7 +92,7 @@ class Lookout:
         self.looked = -math.inf  # on the monotonic clock
         self.folder = folder
         self._clock = clock
-        self._midnight = midnight
+        self.midnight = midnight
         self._lock = threading.RLock()
         self._stamp: object = None
         self._stamped = -math.inf
@@ -153,11 +153,26 @@ class Lookout:
         with self._lock:
             return self._book.posts_of(seen.member.bot)
 
-    def recitation(self, seen: Seen) -> Recitation | None:
-        """Return the bot's recitation as it is now, or None if its poem cannot be read."""
+    def price(self, seen: Seen, text: str) -> float:
+        """Return what a post of the text costs the bot, in US dollars."""
         with self._lock:
-            number = seen.record.kept[0].recitations if seen.record.kept else 0
-            return self._viewer.recite(seen.member, number)[0]
+            return self._viewer.price(seen.member, text)
+
+    def known(self) -> KnownJournal:
+        """Return what the journal knows of its bots, and the posts that caps count. Raises JournalError."""
+        with self._lock:
+            keys = [member.key for member in self._roster.members]
+            options = self.options
+            is_capped = (
+                options.flock_posts_per_day or options.posts_per_day or any(key.posts_per_day for key in keys)
+            )
+            entries = self._book.posts(self.now() - DAY) if is_capped else []
+            return KnownJournal(self._book.records, [entry.post for entry in entries])
+
+    def recital(self, seen: Seen) -> Recital:
+        """Return what the bot makes of its poem in its present recitation."""
+        with self._lock:
+            return self._viewer.recital(seen.member, seen.record.kept[0].recitations if seen.record.kept else 0)
 
     def tell(self, seen: Seen, verb: Verb, line: int | None) -> Told:
         """Tell the bot to do that, as `steering.tell` does. Raises FlockError.
@@ -299,7 +314,7 @@ class Lookout:
     def _count(self, entries: Sequence[Entry], now: float) -> None:
         """Count the posts since midnight, by text, since prices go by texts."""
         self._hour.extend(entries)
-        midnight = self._midnight(now)
+        midnight = self.midnight(now)
         if now - self._tallied > _TALLY_EVERY or self._tallied < midnight or now < self._tallied:
             before, self._tallied = self._tally, now
             self._tally = {bot: Counter(texts) for bot, texts in self._book.tally(midnight).items()}

@@ -6,9 +6,11 @@ import gzip
 import hashlib
 import time
 from collections.abc import Mapping
+from datetime import datetime
 from functools import cache
 from importlib.resources import files
 from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 import simplejson as json
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -110,7 +112,14 @@ class Templates:
             lstrip_blocks=True,
             finalize=_safe,
         )
-        self._environment.filters |= {"local": local_time, "iso": iso_local, "full": full_time, "seconds": seconds}
+        self._environment.filters |= {
+            "local": local_time,
+            "iso": iso_local,
+            "full": full_time,
+            "there": there,
+            "day": day,
+            "seconds": seconds,
+        }
 
     def page(self, name: str, status: int = 200, **values: Any) -> Response:
         """Return the page that the template makes of these values."""
@@ -143,3 +152,13 @@ def iso_local(at: float) -> str:
 def full_time(at: float) -> str:
     """Return the wall-clock time in full, with the name of the zone."""
     return time.strftime("%Y-%m-%d %H:%M:%S %Z", time.localtime(at))
+
+
+def there(at: float, timezone: str) -> str:
+    """Return the wall-clock time in another zone, such as "Sun 09:00 in Asia/Tokyo"."""
+    return f"{datetime.fromtimestamp(at, ZoneInfo(timezone)):%a %H:%M} in {timezone}"
+
+
+def day(at: float) -> str:
+    """Return the day of a time in this machine's zone, such as "Sat 2026-11-28"."""
+    return time.strftime("%a %Y-%m-%d", time.localtime(at))

@@ -73,12 +73,13 @@ class Asked(NamedTuple):
 
 
 class Table:
-    """The table of the flock that `lookout` sees. `failures` counts posts that did not come out."""
+    """The table of the flock that `lookout` sees. `failures` counts posts that did not come out, and `foresight`
+    says what bots will post and cost."""
 
-    def __init__(self, lookout: Lookout, failures: Failures) -> None:
+    def __init__(self, lookout: Lookout, failures: Failures, foresight: Foresight) -> None:
         self._lookout = lookout
         self._failures = failures
-        self._foresight = Foresight(lookout.folder, lookout.options)
+        self._foresight = foresight
 
     def values(self, given: Mapping[str, str]) -> dict[str, Any]:
         """Return what the table shows for the words `given` in its address."""
