@@ -9,20 +9,29 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
 
-from werkzeug.exceptions import BadRequest, Forbidden, HTTPException, MethodNotAllowed, NotFound
+from werkzeug.exceptions import (
+    BadRequest,
+    Forbidden,
+    HTTPException,
+    MethodNotAllowed,
+    NotFound,
+    ServiceUnavailable,
+)
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
+from flock.errors import JournalError
 from flock.observers.console import iso
+from flock.web import feeds
 from flock.web.bots import Portrait
 from flock.web.failures import Failures
-from flock.web.field import dots, field_values
+from flock.web.field import dot, dots, field_values
 from flock.web.forecasts import Foresight
 from flock.web.gate import Gate
 from flock.web.lookout import Change, Lookout, Seen
-from flock.web.page import HEADERS, Templates, json_answer, static_answer, text_answer
+from flock.web.page import HEADERS, Templates, if_changed, json_answer, json_text, static_answer, text_answer
 from flock.web.serving import HAND_OVER
-from flock.web.stream import Event, Stream
+from flock.web.stream import Event, Form, Stream
 from flock.web.table import Table
 from flock.web.telling import Telling
 
@@ -35,6 +44,8 @@ _URLS = Map(
         Rule("/stage", endpoint="stage", methods=["GET"]),
         Rule("/bots", endpoint="flock", methods=["GET"]),
         Rule("/bots/<name>", endpoint="bot", methods=["GET"]),
+        Rule("/feed.<any(atom, json):kind>", endpoint="feed", methods=["GET"]),
+        Rule("/bots/<name>.<any(atom, json):kind>", endpoint="bot_feed", methods=["GET"]),
         Rule("/bots/<name>/tell", endpoint="tell", methods=["POST"]),
         Rule("/field.json", endpoint="field_json", methods=["GET"]),
         Rule("/flock.json", endpoint="flock_json", methods=["GET"]),
@@ -72,6 +83,8 @@ class WebApp:
             "stage": self._stage,
             "flock": self._flock,
             "bot": self._bot,
+            "feed": self._feed,
+            "bot_feed": self._bot_feed,
             "tell": self._tell,
             "field_json": self._field_json,
             "flock_json": self._flock_json,
@@ -83,7 +96,10 @@ class WebApp:
         request = Request(environ)
         if (refused := self._gate.refuses(request)) is not None:
             status, text = refused
-            return text_answer(text, status)(environ, start_response)
+            response = text_answer(text, status)
+            if status == 401 and feeds.PATHS.fullmatch(request.path):  # feed readers ask for a password then
+                response.headers["WWW-Authenticate"] = 'Basic realm="flock", charset="UTF-8"'
+            return response(environ, start_response)
         if (welcome := self._gate.welcome(request)) is not None:
             return welcome(environ, start_response)
         try:
@@ -98,7 +114,8 @@ class WebApp:
         self._failures.add(line.entry for line in change.lines)
         events = [Event("gone", {"name": name}) for name in change.gone]
         events += [line.event() for line in change.lines]
-        events += [Event("bot", seen.json) for seen in change.bots]
+        events += [Event("bot", seen.json, only=Form.WHOLE) for seen in change.bots]
+        events += [Event("dot", dot(seen.json), only=Form.DOTS) for seen in change.states]
         self._stream.publish(events)
 
     def deliver_summary(self) -> None:
@@ -148,11 +165,36 @@ class WebApp:
             response.headers["Allow"] = ", ".join(sorted(error.valid_methods or ()))
         return response
 
+    # Feeds
+
+    def _feed(self, request: Request, kind: str) -> Response:
+        self._lookout.look_unless_fresh(_FRESH, self.deliver)
+        return self._feed_answer(request, kind, feeds.feed_of_flock(self._lookout, feeds.root_of(request)))
+
+    def _bot_feed(self, request: Request, name: str, kind: str) -> Response:
+        self._lookout.look_unless_fresh(_FRESH, self.deliver)
+        try:
+            feed = feeds.feed_of_bot(self._lookout, self._found(name), feeds.root_of(request))
+        except JournalError as error:
+            raise ServiceUnavailable(str(error)) from error
+        return self._feed_answer(request, kind, feed)
+
+    def _feed_answer(self, request: Request, kind: str, feed: feeds.Feed) -> Response:
+        if kind == "atom":
+            body = self._templates.text("feed.atom", feed=feed)
+            response = Response(body, headers=HEADERS, content_type=f"{feeds.ATOM}; charset=utf-8")
+        else:
+            response = Response(json_text(feeds.json_feed(feed)), headers=HEADERS, content_type=feeds.JSON)
+        if (changed := feeds.changed(feed, self._lookout.now())) is not None:
+            response.last_modified = changed
+        return if_changed(request, response)
+
     # What scripts read
 
     def _field_json(self, request: Request) -> Response:
         self._lookout.look_unless_fresh(_FRESH, self.deliver)
-        return json_answer(request, dots([seen.json for seen in self._lookout.bots()]))
+        bots = dots([seen.json for seen in self._lookout.bots()])
+        return json_answer(request, {"run": self._run, **self._lookout.said(), **bots})
 
     def _flock_json(self, request: Request) -> Response:
         self._lookout.look_unless_fresh(_FRESH, self.deliver)
@@ -168,9 +210,10 @@ class WebApp:
             return response
         hello = Event("hello", {"run": self._run, "flock": self._lookout.summary()})
         after = request.headers.get("Last-Event-ID", request.args.get("after"))
+        form = Form.DOTS if request.args.get("bots") == Form.DOTS.value else Form.WHOLE
 
         def join(connection: socket.socket) -> None:
-            self._stream.join(connection, after, hello)
+            self._stream.join(connection, after, hello, form)
             self._on_reader()
 
         request.environ[HAND_OVER](join)

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 import simplejson as json
 
-from flock.cli.web import parse_address
 from flock.errors import BadOption
+from flock.web.listening import parse_address
 from flock.web.page import static_files
 from tests.conftest import until
 from tests.endtoend.conftest import Flock
