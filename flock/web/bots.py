@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from flock.checks.costs import dollars, number
+from flock.checks.costs import count, dollars, number
 from flock.errors import JournalError
 from flock.logbook import Entry
 from flock.overview import Recital
@@ -65,7 +65,6 @@ class Portrait:
             "age": age_in_words(seen.bot.age),
             "temperament": temperament_in_words(recital.temperament),
             "mood": mood_in_words(seen.json["mood"]),
-            "mood_in_words": mood_in_words,
             "poem": lines[max(0, place - AROUND) : place + AROUND],
             "length": len(lines),
             "ahead": self._prompter.ahead(seen) or _without_times(seen, recital),
@@ -76,6 +75,7 @@ class Portrait:
             "cost_plot": plotted([day.dollars for day in days], foreseen and foreseen.dollars),
             "foreseen": foreseen,
             "costs": any(day.dollars for day in days) or bool(foreseen and foreseen.dollars),
+            "count": count,
             "number": number,
             "dollars": dollars,
             "now": now,

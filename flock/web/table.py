@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-from flock.checks.costs import dollars, number
+from flock.checks.costs import count, dollars, number
 from flock.web.failures import Failures, late, services
 from flock.web.forecasts import Foreseen, Foresight
 from flock.web.lookout import Lookout, Seen
@@ -106,6 +106,7 @@ class Table:
             "networks": sorted({seen.bot.network for seen in bots} | {asked.network} - {""}),
             "services": services(bots, lookout.roster.networks, hour, self._failures.counts(now), now),
             "outlook": outlook,
+            "count": count,
             "number": number,
             "dollars": dollars,
             "problems": lookout.problems(),

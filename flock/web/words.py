@@ -19,9 +19,9 @@ _HABITS = {
     "fixation": "cannot let go of a line",
 }
 _MOODS = {
-    "faithful": "as it is written",
-    "forgets": "it forgets some of it",
-    "comes back to it": "it remembers it again",
+    "faithful": "faithful: the next line is as it is written",
+    "forgets": "it forgets some of the next line",
+    "comes back to it": "the next line has come back to it",
     "mixes up lines": "it mixes up lines",
     "is bored": "it is bored",
     "is fixated": "it cannot let go of a line",
@@ -43,9 +43,9 @@ def temperament_in_words(temperament: Temperament) -> str:
         return f"{name}: says its poem as it is written"
     *first, last = habits
     listed = f"{', '.join(first)} and {last}" if first else last
-    return f"{name}: {listed}, half as much as it ever will after {temperament.maturity:,g} recitations"
+    return f"{name}: {listed}; half of that shows after {temperament.maturity:,g} recitations"
 
 
 def mood_in_words(mood: str) -> str:
-    """Return a mood as a sentence about the line; one that a user's temperament has made up stands as it is."""
+    """Return a mood as a sentence about the next line; one that a temperament of a user names stands as it is."""
     return _MOODS.get(mood, mood)

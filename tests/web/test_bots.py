@@ -152,7 +152,7 @@ def test_the_page_has_all_there_is_to_know(open_site: Callable[[], Site]) -> Non
     assert 'data-state="not running"' in text
     for fact in ("steadfast: says its poem as it is written", "100% of its words are left", "as it is written"):
         assert fact in text
-    assert re.search(rf"<dt>Age</dt><dd>\w.*; [\d.]+ recitations, {posts} posts</dd>", text)
+    assert re.search(rf"<dt>Age</dt><dd>\w.*; [\d.]+ recitations, {posts:,} posts</dd>", text)
     assert 'role="img" aria-labelledby="plot-posts" aria-describedby="plot-posts-words"' in text
     today = datetime.now(UTC).astimezone()
     assert re.search(rf'<th scope="row">{today:%a %Y-%m-%d}</th><td [^>]*>{posts}</td>', text)
