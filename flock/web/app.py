@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import math
 import secrets
 import socket
+import time
 from collections.abc import Callable, Iterable
 from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
@@ -32,11 +34,12 @@ from flock.web.lookout import Change, Lookout, Seen
 from flock.web.page import HEADERS, Templates, if_changed, json_answer, json_text, static_answer, text_answer
 from flock.web.serving import HAND_OVER
 from flock.web.stream import Event, Form, Stream
-from flock.web.table import Table
+from flock.web.table import Asked, Table, asked_for
 from flock.web.telling import Telling
 
 log = logging.getLogger(__name__)
 
+_MOST_TABLES = 32  # that are kept for a moment
 _FRESH = 1.0  # seconds that a page may be behind the journal
 _URLS = Map(
     [
@@ -74,6 +77,7 @@ class WebApp:
         foresight = Foresight(lookout.folder, lookout.options)
         self._table = Table(lookout, self._failures, foresight)
         self._portrait = Portrait(lookout, foresight)
+        self._tables: dict[Asked, tuple[float, bytes]] = {}  # when each was made, on the monotonic clock
         self._telling = Telling(lookout)
         self._templates = Templates()
         self._run = secrets.token_urlsafe(9)
@@ -135,8 +139,16 @@ class WebApp:
         return self._page(request, "stage.html")
 
     def _flock(self, request: Request) -> Response:
+        asked = asked_for(request.args)
+        made, body = self._tables.get(asked, (-math.inf, b""))
+        if time.monotonic() - made < _FRESH:  # of a thousand readers, one has it made
+            return Response(body, headers=HEADERS, content_type="text/html; charset=utf-8")
         self._lookout.look_unless_fresh(_FRESH, self.deliver)
-        return self._page(request, "flock.html", **self._table.values(request.args))
+        response = self._page(request, "flock.html", **self._table.values(asked))
+        if len(self._tables) >= _MOST_TABLES:
+            self._tables.clear()
+        self._tables[asked] = time.monotonic(), response.get_data()
+        return response
 
     def _bot(self, request: Request, name: str) -> Response:
         self._lookout.look_unless_fresh(_FRESH, self.deliver)

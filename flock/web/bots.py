@@ -14,6 +14,7 @@ from flock.overview import Recital
 from flock.poem import ELLIPSIS
 from flock.temperament import Utterance
 from flock.web.ahead import Ahead, Prompter
+from flock.web.field import MOST_SHEEP
 from flock.web.forecasts import Foresight
 from flock.web.lookout import Lookout, Seen
 from flock.web.looks import sheep, sheet
@@ -60,6 +61,7 @@ class Portrait:
         foreseen = outlook.bots.get(seen.member.key.file) if outlook else None
         return {
             "seen": seen,
+            "many": len(lookout.roster.members) > MOST_SHEEP,
             "sheep": sheep(seen.bot.name, seen.bot.state.value, seen.bot.age),
             "sheet": sheet(),
             "age": age_in_words(seen.bot.age),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -16,7 +17,7 @@ from flock.roster import Roster
 
 log = logging.getLogger(__name__)
 
-_PATIENCE = 2.0  # seconds that a page waits for the forecast of a large flock; the next one has it
+_PATIENCE = 2.0  # seconds from its beginning for which pages wait for a forecast
 
 
 class Foreseen(NamedTuple):
@@ -44,6 +45,7 @@ class Foresight:
         self._roster: Roster | None = None  # of which the outlook is, or will be
         self._outlook: Outlook | None = None
         self._ready = threading.Event()
+        self._began = 0.0  # on the monotonic clock
 
     def outlook(self, roster: Roster) -> Outlook | None:
         """Return the outlook of that roster, or None if it takes longer."""
@@ -51,8 +53,9 @@ class Foresight:
             if roster is not self._roster and (self._roster is None or self._ready.is_set()):
                 self._roster = roster
                 self._ready.clear()
+                self._began = time.monotonic()
                 threading.Thread(target=self._look, name="flock: forecast", daemon=True).start()
-        self._ready.wait(_PATIENCE)
+        self._ready.wait(max(0.0, self._began + _PATIENCE - time.monotonic()))
         return self._outlook
 
     def _look(self) -> None:

@@ -81,13 +81,12 @@ class Table:
         self._failures = failures
         self._foresight = foresight
 
-    def values(self, given: Mapping[str, str]) -> dict[str, Any]:
-        """Return what the table shows for the words `given` in its address."""
+    def values(self, asked: Asked) -> dict[str, Any]:
+        """Return what the table shows."""
         lookout, now = self._lookout, self._lookout.now()
         bots, hour = lookout.bots(), lookout.last_hour()
         outlook = self._foresight.outlook(lookout.roster)
         ahead = outlook.bots if outlook else {}
-        asked = asked_for(given)
         wanted = [seen for seen in bots if _is_wanted(seen, asked)]
         rows = [
             Row(seen, hour[seen.bot.name], late(seen, now), ahead.get(seen.member.key.file)) for seen in wanted

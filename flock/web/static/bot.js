@@ -4,9 +4,11 @@ import { aloud } from "./aloud.js";
 import { freshener } from "./fresh.js";
 import { connect } from "./live.js";
 
-const { bot } = document.getElementById("head").dataset;
+const { bot, many } = document.getElementById("head").dataset; // many: the flock is too large to follow each bot of it
 const read = aloud(document.getElementById("aloud"));
 const soon = freshener();
+
+const follow = (each) => { if (each.name === bot) soon(); };
 
 connect({
   line: (line) => {
@@ -14,6 +16,7 @@ connect({
     if (line.outcome !== "skipped") read(line);
     soon();
   },
-  bot: (each) => { if (each.name === bot) soon(); },
+  bot: follow,
+  dot: follow,
   fresh: soon,
-});
+}, { dots: many !== undefined });

@@ -4,4 +4,4 @@ import { freshener } from "./fresh.js";
 import { connect } from "./live.js";
 
 const soon = freshener(3000);
-connect({ bot: soon, gone: soon, fresh: soon, flock: soon });
+connect({ line: soon, dot: soon, gone: soon, fresh: soon, flock: soon }, { dots: true });

@@ -9,6 +9,10 @@ export function freshener(rest = 1000) {
   let next = 0;
 
   async function take() {
+    if (document.hidden) {
+      document.addEventListener("visibilitychange", take, { once: true });
+      return;
+    }
     const began = performance.now();
     try {
       const answer = await fetch(location.href, { cache: "no-store" });
