@@ -19,6 +19,7 @@ from selenium.webdriver.common.by import By
 from flock import watch
 from flock.journal import Condition, Standing
 from flock.overview import State
+from flock.pasture import Pasture
 from flock.web import field
 from tests.browser.pages import Shown
 from tests.chromium import TELEPHONE
@@ -62,17 +63,16 @@ def bots_in_every_state(flock: Shown, write_key: Callable[..., Path]) -> None:
     flock.leave("away")
 
 
-VIEWS = [(TELEPHONE, "light"), ((1280, 800), "dark")]
-
-
-def seen_as(browse: Callable[..., Chrome], view: tuple[tuple[int, int], str]) -> Chrome:
-    """Return a browser of that size, in that scheme of colours."""
-    size, scheme = view
+def seeing(browse: Callable[..., Chrome], size: tuple[int, int], scheme: str) -> Chrome:
+    """Return a browser of that size, by day or by night."""
     browser = browse(size=size)
     media = {"prefers-color-scheme": scheme, "prefers-reduced-motion": "reduce"}  # what fades in is pale at first
     features: list[Any] = [{"name": name, "value": value} for name, value in media.items()]
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
     return browser
+
+
+VIEWS = [(TELEPHONE, "light"), ((1280, 800), "dark")]
 
 
 @pytest.mark.parametrize("view", VIEWS, ids=["telephone, by day", "desk, by night"])
@@ -89,7 +89,7 @@ def test_nothing_is_wrong_with_a_page(
         monkeypatch.setattr(field, "MOST_SHEEP", 1)
     flock.rest("shaun", Standing(Condition.PENNED, "the tokens were refused", "Revoked"))
     flock.say("timmy", "baa")
-    browser = seen_as(browse, view)
+    browser = seeing(browse, *view)
     browser.get(flock.url + path)
     flock.say("dolly", "baa, says the line")
     if path == "/":
@@ -111,7 +111,7 @@ def test_nothing_is_wrong_with_the_pages_of_bots(
     monkeypatch.setattr(watch, "_MARGIN", 0.5)  # seconds, not a minute, until a bot is quiet
     bots_in_every_state(flock, write_key)
     until("all are seen", lambda: len(states(flock)) == len(State))
-    browser = seen_as(browse, view)
+    browser = seeing(browse, *view)
     found: dict[str, list[str]] = {}
     for name, state in {"": "the table", **states(flock)}.items():
         browser.get(f"{flock.url}/bots/{name}" if name else f"{flock.url}/bots")
@@ -127,3 +127,19 @@ def states(flock: Shown) -> dict[str, str]:
     """Return a bot in each state that bots are in."""
     bots = requests.get(f"{flock.url}/flock.json", timeout=TIMEOUT).json()["bots"]
     return {name: state for state, name in {bot["state"]: bot["name"] for bot in bots}.items()}
+
+
+@pytest.mark.parametrize("view", VIEWS, ids=["telephone, by day", "desk, by night"])
+@pytest.mark.parametrize("path", ["/", "/?network=mastodon&by=dolly&order=oldest", "/settings/app-passwords"])
+def test_nothing_is_wrong_with_a_page_of_the_pasture(
+    browse: Callable[..., Chrome], path: str, view: tuple[tuple[int, int], str]
+) -> None:
+    """With posts in two languages, one of them behind a warning; and where a form is."""
+    with Pasture(()) as pasture:
+        pasture.mastodon.admit("dolly", "sesame")
+        for fields in ({"status": "baa"}, {"status": "ثم", "language": "ar", "spoiler_text": "verse"}):
+            token = {"Authorization": "Bearer sesame"}
+            requests.post(f"{pasture.url}/api/v1/statuses", json=fields, headers=token, timeout=TIMEOUT)
+        browser = seeing(browse, *view)
+        browser.get(pasture.url + path)
+        assert [] == wrong(browser)
