@@ -22,6 +22,7 @@ from flock.web.plot import days_of, plotted
 from flock.web.words import age_in_words, mood_in_words, temperament_in_words
 
 SAID = 20  # posts on the page of a bot
+COUNTED = 20_000  # posts of a bot, of which days are made: some 600 a day for a month
 AROUND = 300  # lines of a poem before the place, and after it
 _ENDS = ".,;:!?"  # a line of which the second half is forgotten ends without these
 
@@ -57,6 +58,7 @@ class Portrait:
         place = next((line.number - 1 for line in lines if line.when == "next"), 0)
         said, unread = self._said(seen)
         days = days_of(said, now, lookout.midnight, lambda text: lookout.price(seen, text))
+        days = days[len(said) >= COUNTED and len(days) > 1 :]  # of the first one, some are missing
         outlook = self._foresight.outlook(lookout.roster)
         foreseen = outlook.bots.get(seen.member.key.file) if outlook else None
         return {
@@ -86,7 +88,7 @@ class Portrait:
     def _said(self, seen: Seen) -> tuple[list[Entry], str]:
         """Return the posts that the journal still has, and why it cannot be read."""
         try:
-            return self._lookout.posts_of(seen), ""
+            return self._lookout.posts_of(seen, COUNTED), ""
         except JournalError as error:
             return [], str(error)
 

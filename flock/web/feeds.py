@@ -108,7 +108,7 @@ def feed_of_bot(lookout: Lookout, seen: Seen, root: str) -> Feed:
         path=about["path"],
         page=about["path"],
         root=root,
-        items=_items(lookout, lookout.posts_of(seen)),
+        items=_items(lookout, lookout.posts_of(seen, 4 * MOST)),  # refused ones are left out
     )
 
 

@@ -160,10 +160,11 @@ class Lookout:
         with self._lock:
             return self._seen.get(self._names.get(name.casefold(), ""))
 
-    def posts_of(self, seen: Seen) -> list[Entry]:
-        """Return all of the bot's posts that the journal still has. Raises JournalError."""
+    def posts_of(self, seen: Seen, most: int) -> list[Entry]:
+        """Return the bot's latest posts, some `most`, as far as the journal still has them. Raises JournalError."""
         with self._lock:
-            return self._book.posts_of(seen.member.bot)
+            count = seen.record.kept[0].n if seen.record.kept else 0
+            return self._book.posts_of(seen.member.bot, max(-1, count - most - 1))
 
     def latest_entries(self) -> list[Entry]:
         """Return what was said last, the latest last: 50 posts at least, if the journal has so many."""

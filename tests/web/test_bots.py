@@ -18,15 +18,16 @@ from hypothesis import strategies as st
 
 from flock.cli.times import midnight
 from flock.events import Said
-from flock.journal import Noted, Outcome, Place, SqliteJournal, Standing
+from flock.journal import Noted, Outcome, Place, Settlement, SqliteJournal, Standing
 from flock.logbook import Entry
-from flock.options import Options
+from flock.options import Options, settle_options
 from flock.overview import Recital
 from flock.rehearsal import Rehearsal
 from flock.temperament import TEMPERAMENTS, seed_of
 from flock.units import DAY
 from flock.web.ahead import LINES
 from flock.web.bots import poem_lines
+from flock.web.listening import listen
 from flock.web.plot import DAYS, days_of, plotted
 from flock.web.server import WebPage
 from tests.conftest import TIMEOUT, until
@@ -71,23 +72,38 @@ def test_a_temperament_of_a_user_fades_nothing() -> None:
     assert not any(part.is_gone for line in drawn for part in line.parts)
 
 
-@pytest.mark.parametrize("fields", [{}, {"posts_per_day": 4}, {"schedule": "0 9 * * *", "timezone": "Asia/Tokyo"}])
+@pytest.mark.parametrize(
+    ("fields", "chosen"),
+    [
+        ({}, {}),
+        ({"posts_per_day": 4}, {}),
+        ({"schedule": "0 9 * * *", "timezone": "Asia/Tokyo"}, {}),
+        ({}, {"flock_posts_per_day": 3, "burst": True}),
+    ],
+    ids=["free", "under its cap", "at its hours", "under a cap of the flock"],
+)
 def test_what_comes_next_is_what_a_rehearsal_says(
-    serve: Callable[..., WebPage],
-    write_key: Callable[..., Path],
-    options: Options,
-    tmp_path: Path,
-    fields: dict[str, object],
+    write_key: Callable[..., Path], tmp_path: Path, fields: dict[str, object], chosen: dict[str, object]
 ) -> None:
-    """Texts and times, from where the bot is; under a cap of its own, or at its hours."""
+    """Texts and times, from where the bot is; caps count the posts that it has made."""
     write_key("dolly.json", **fields, temperament="senile")
     write_key("shaun.json", screen_name="shaun", oauth_token="2002-token-sesame")
     tmp_path.joinpath("poem.txt").write_text("\n".join(f"{line} lines to say" for line in range(9)))
-    due = time.time() + 3000
+    options = settle_options({"state": tmp_path / "flock.db", **chosen}, environment={})
+    now = time.time()
     with closing(SqliteJournal(options.state_file)) as journal:
-        journal.claim(["x:dolly"])
-        journal.keep("x:dolly", Place(n=9, line=7, recitations=700, due=due), Standing())
-    text = requests.get(f"{serve().url}/bots/dolly", timeout=TIMEOUT).text
+        journal.claim(["x:dolly", "x:shaun"])
+        for n in range(3):
+            journal.intend("x:dolly", Place(n=n, intended=now - 3000 + n), "baa")
+            after = Place(n=n + 1, line=7, recitations=700, due=now + 3000)
+            journal.settle("x:dolly", Settlement(n, 0, Outcome.SAID, now - 3000 + n, "7"), after)
+        journal.keep("x:shaun", Place(n=1, due=now + 60), Standing())
+    with (
+        listen("127.0.0.1", 0) as listener,
+        closing(WebPage(tmp_path, options, listener, midnight=midnight)) as page,
+    ):
+        page.start()
+        text = requests.get(f"{page.url}/bots/dolly", timeout=TIMEOUT).text
     with (
         closing(SqliteJournal(options.state_file, read_only=True)) as journal,
         closing(Rehearsal(tmp_path, options, bots=["dolly"], journal=journal, start=time.time())) as rehearsal,
@@ -102,6 +118,8 @@ def test_what_comes_next_is_what_a_rehearsal_says(
     for event, (_, at) in zip(said, found, strict=True):
         assert datetime.fromisoformat(at).timestamp() == pytest.approx(event.at, abs=60)
     assert ("09:00 in Asia/Tokyo" in section) == ("timezone" in fields)
+    if "flock_posts_per_day" in chosen:
+        assert said[0].at >= now - 3000 + DAY - 1  # the cap is exhausted by what the bot has said
 
 
 def test_a_bot_at_rest_has_no_times(
