@@ -22,18 +22,19 @@ from werkzeug.wrappers import Request, Response
 
 from flock.errors import JournalError
 from flock.observers.console import iso
+from flock.pages.page import HEADERS, Templates, if_changed, json_answer, json_text, static_answer, text_answer
 from flock.web import feeds
 from flock.web.bots import bot_values, table_values
 from flock.web.field import dot, dots, field_values
 from flock.web.gate import Gate
 from flock.web.lookout import Change, Lookout, Seen
-from flock.web.page import HEADERS, Templates, if_changed, json_answer, json_text, static_answer, text_answer
 from flock.web.serving import HAND_OVER
 from flock.web.stream import Event, Form, Stream
 from flock.web.telling import Telling
 
 log = logging.getLogger(__name__)
 
+_PACKAGE = "flock.web"
 _FRESH = 1.0  # seconds that a page may be behind the journal
 _URLS = Map(
     [
@@ -67,7 +68,7 @@ class WebApp:
         self._stream = stream
         self._on_reader = on_reader
         self._telling = Telling(lookout)
-        self._templates = Templates()
+        self._templates = Templates(_PACKAGE, {"utc": iso})
         self._run = secrets.token_urlsafe(9)
         self._summary: dict[str, Any] = {}
         self._routes: dict[str, Callable[..., Response]] = {
@@ -210,7 +211,7 @@ class WebApp:
         return Response(b"", 200, HEADERS | {"X-Accel-Buffering": "no"}, content_type="text/event-stream")
 
     def _static(self, request: Request, name: str) -> Response:
-        response = static_answer(request, name)
+        response = static_answer(request, name, _PACKAGE)
         if response is None:
             raise NotFound("There is no such file.")
         return response

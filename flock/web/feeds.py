@@ -19,10 +19,10 @@ from werkzeug.wrappers import Request
 from flock.journal import Outcome
 from flock.logbook import Entry
 from flock.observers.console import iso
+from flock.pages.texts import shown
 from flock.poem.cutting import cut
 from flock.web.described import path_of
 from flock.web.lookout import Lookout, Seen
-from flock.web.texts import shown
 
 ATOM = "application/atom+xml"
 JSON = "application/feed+json"

@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from selenium.webdriver import Chrome
 
 from flock.journal import Condition, Standing
+from flock.pasture import Pasture
 from flock.web import field
 from tests.browser.pages import Shown
 from tests.chromium import TELEPHONE
-from tests.conftest import until
+from tests.conftest import TIMEOUT, until
 
 AXE = Path(os.environ["AXE"]).read_text(encoding="utf-8")
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -37,6 +39,15 @@ def wrong(browser: Chrome) -> list[str]:
     return found
 
 
+def seeing(browse: Callable[..., Chrome], size: tuple[int, int], scheme: str) -> Chrome:
+    """Return a browser of that size, by day or by night."""
+    browser = browse(size=size)
+    media = {"prefers-color-scheme": scheme, "prefers-reduced-motion": "reduce"}  # what fades in is pale at first
+    features: list[Any] = [{"name": name, "value": value} for name, value in media.items()]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    return browser
+
+
 VIEWS = [(TELEPHONE, "light"), ((1280, 800), "dark")]
 
 
@@ -50,15 +61,11 @@ def test_nothing_is_wrong_with_a_page(
     view: tuple[tuple[int, int], str],
 ) -> None:
     """With a bubble, and a bot that is penned."""
-    size, scheme = view
     if "dots" in path:
         monkeypatch.setattr(field, "MOST_SHEEP", 1)
     flock.rest("shaun", Standing(Condition.PENNED, "the tokens were refused", "Revoked"))
     flock.say("timmy", "baa")
-    browser = browse(size=size)
-    media = {"prefers-color-scheme": scheme, "prefers-reduced-motion": "reduce"}  # what fades in is pale at first
-    features: list[Any] = [{"name": name, "value": value} for name, value in media.items()]
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    browser = seeing(browse, *view)
     browser.get(flock.url + path)
     flock.say("dolly", "baa, says the line")
     if path == "/":
@@ -66,3 +73,19 @@ def test_nothing_is_wrong_with_a_page(
             "a bubble is there", lambda: bool(browser.execute_script("return document.querySelector('.bubble')"))
         )
     assert [] == wrong(browser)
+
+
+@pytest.mark.parametrize("view", VIEWS, ids=["telephone, by day", "desk, by night"])
+@pytest.mark.parametrize("path", ["/", "/?network=mastodon&by=dolly&order=oldest", "/settings/app-passwords"])
+def test_nothing_is_wrong_with_a_page_of_the_pasture(
+    browse: Callable[..., Chrome], path: str, view: tuple[tuple[int, int], str]
+) -> None:
+    """With posts in two languages, one of them behind a warning; and where a form is."""
+    with Pasture(()) as pasture:
+        pasture.mastodon.admit("dolly", "sesame")
+        for fields in ({"status": "baa"}, {"status": "ثم", "language": "ar", "spoiler_text": "verse"}):
+            token = {"Authorization": "Bearer sesame"}
+            requests.post(f"{pasture.url}/api/v1/statuses", json=fields, headers=token, timeout=TIMEOUT)
+        browser = seeing(browse, *view)
+        browser.get(pasture.url + path)
+        assert [] == wrong(browser)
