@@ -19,7 +19,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from PIL import Image  # comes with matplotlib
 
-from flock.journal import WELL, Place, SqliteJournal
+from flock.journal import WELL, Outcome, Place, Settlement, SqliteJournal
+from flock.poem import read_poem
 from tests.chromium import TELEPHONE, chromium
 
 ROOT = Path(__file__).parents[1]
@@ -33,8 +34,8 @@ PICTURES = (
     ("web-stage-phone", "/stage", TELEPHONE, False),
     ("web-flock", "/bots", DESK, False),
     ("web-flock-phone", "/bots", TELEPHONE, True),
-    ("web-bot", "/bots/ewe_turn", DESK, False),
-    ("web-bot-phone", "/bots/ewe_turn", TELEPHONE, False),
+    ("web-bot", "/bots/hydra_at_rest", DESK, False),
+    ("web-bot-phone", "/bots/hydra_at_rest#poem", TELEPHONE, False),
     ("pasture-timeline", "/?network=x&order=oldest", DESK, False),
     ("pasture-timeline-phone", "/", TELEPHONE, True),
 )
@@ -47,6 +48,9 @@ MORE = {
 }
 AGES = {"woolly_mammoth": 2600, "hydra_at_rest": 2100, "voskos": 1200, "rented_ram": 0}  # recitations
 GROWN = 40
+PAST = {"hydra_at_rest": (310, 296, 322, 318, 240, 305, 311, 299, 320)}  # posts of each of the days before today
+KEPT = 30  # days that the journal keeps posts
+DAY = 86_400.0  # seconds
 COLOURS = 192  # of a picture
 LIMIT = 200_000  # bytes of a picture
 PATIENCE = 60.0  # seconds
@@ -83,11 +87,21 @@ def write_keys(folder: Path) -> list[str]:
 
 def write_ages(file: Path, names: list[str]) -> None:
     """Let the bots be as old as they should be."""
-    with closing(SqliteJournal(file)) as journal:
+    with closing(SqliteJournal(file, keep=KEPT * DAY)) as journal:
         journal.claim(names)
         for name in names:
             age = AGES.get(name.partition(":")[2], GROWN)
-            journal.keep(name, Place(n=age * 30, recitations=age), WELL)
+            past = PAST.get(name.partition(":")[2], ())
+            first = age * 30 - sum(past)
+            poem = read_poem(ROOT / "poems" / "hydra-in-retirement.txt")
+            journal.keep(name, Place(n=first, recitations=age), WELL)
+            moments = [
+                time.time() - DAY * back - 60 * post for back, posts in enumerate(past, 1) for post in range(posts)
+            ]
+            for n, at in enumerate(sorted(moments), start=first):
+                text = poem[n % len(poem)]
+                journal.intend(name, Place(n=n, intended=at, recitations=age), text)
+                journal.settle(name, Settlement(n, 0, Outcome.SAID, at), Place(n=n + 1, recitations=age))
 
 
 @contextmanager
@@ -97,8 +111,9 @@ def running(folder: Path) -> Iterator[dict[str, str]]:
         port = free.getsockname()[1]
     flock = [sys.executable, "-m", "flock"]
     here = [str(folder / "keys"), "--state", str(folder / "flock.db")]
-    pace = ["--line-interval", "8", "--poem-interval", "20"]
-    run = subprocess.Popen([*flock, "run", *here, *pace, "--pasture-port", str(port), "--quiet"], cwd=ROOT)
+    pace = ["--line-interval", "8", "--poem-interval", "20", "--temperament", "senile"]
+    own = ["--pasture-port", str(port), "--keep-history", f"{KEPT}d", "--quiet"]
+    run = subprocess.Popen([*flock, "run", *here, *pace, *own], cwd=ROOT)
     web = subprocess.Popen(
         [*flock, "web", *here, *pace, "--web", "0"], cwd=ROOT, stdout=subprocess.PIPE, text=True
     )

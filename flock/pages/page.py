@@ -6,9 +6,11 @@ import gzip
 import hashlib
 import time
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from functools import cache
 from importlib.resources import files
 from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 import simplejson as json
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
@@ -16,6 +18,7 @@ from markupsafe import Markup
 from werkzeug.wrappers import Request, Response
 
 from flock.pages.texts import shown
+from flock.units import MINUTE, roughly
 
 _STILL = (
     "default-src 'none'",
@@ -120,7 +123,15 @@ class Templates:
             lstrip_blocks=True,
             finalize=_safe,
         )
-        self._environment.filters |= {"local": local_time, "iso": iso_local, "full": full_time, **(filters or {})}
+        self._environment.filters |= {
+            "local": local_time,
+            "iso": iso_local,
+            "full": full_time,
+            "there": there,
+            "day": day,
+            "seconds": seconds,
+            **(filters or {}),
+        }
 
     def page(self, name: str, status: int = 200, **values: Any) -> Response:
         """Return the page that the template makes of these values."""
@@ -143,6 +154,11 @@ def local_time(at: float, now: float | None = None) -> str:
     return time.strftime("%a %H:%M" if abs(at - time.mktime(here)) < 6 * 86_400 else "%Y-%m-%d %H:%M", there)
 
 
+def seconds(duration: float) -> str:
+    """Return a duration as people say it: "0 s", "12 s", "3m", "2h 5m"."""
+    return f"{duration:.0f} s" if duration < MINUTE else roughly(duration)
+
+
 def iso_local(at: float) -> str:
     """Return the wall-clock time in ISO 8601 with this machine's offset, as <time> has it."""
     return time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(at))
@@ -151,3 +167,13 @@ def iso_local(at: float) -> str:
 def full_time(at: float) -> str:
     """Return the wall-clock time in full, with the name of the zone."""
     return time.strftime("%Y-%m-%d %H:%M:%S %Z", time.localtime(at))
+
+
+def there(at: float, timezone: str) -> str:
+    """Return the wall-clock time in another zone, such as "Sun 09:00 in Asia/Tokyo"."""
+    return f"{datetime.fromtimestamp(at, ZoneInfo(timezone)):%a %H:%M} in {timezone}"
+
+
+def day(at: float) -> str:
+    """Return the day of a time in this machine's zone, such as "Sat 2026-11-28"."""
+    return time.strftime("%a %Y-%m-%d", time.localtime(at))

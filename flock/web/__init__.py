@@ -22,6 +22,7 @@ A bot:
     title, author   of the poem, or null; `lang`, such as "en", or ""; `dir`: "ltr", "rtl" or "auto"
     line, lines     which line comes next, from 1, of how many (null: unknown)
     next, next_at   what it says next, and when (null: open)
+    timezone        in which its schedule is given, or null for the machine's
     last            its latest line: {"text", "at", "outcome", "link"}, or null
     today           posts since midnight; `dollars`: their price
     told            commands that it has not obeyed yet: ["pause", ...]

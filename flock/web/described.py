@@ -64,6 +64,7 @@ def bot_json(
         "lines": bot.lines,
         "next": bot.text,
         "next_at": _iso(bot.due),
+        "timezone": bot.timezone or None,
         "last": said and {"text": said.text, "at": _iso(said.at), "outcome": said.outcome.value, "link": bot.link},
         "today": bot.today,
         "dollars": round(bot.spent, 4),

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sqlite3
+import time
 from collections.abc import Callable
 from contextlib import closing
 from html import unescape
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import requests
 
-from flock.journal import SqliteJournal
-from flock.options import Options
+from flock.cli.times import midnight
+from flock.journal import WELL, Place, SqliteJournal, open_journal
+from flock.options import Options, settle_options
+from flock.state import parse_database
+from flock.web.listening import listen
 from flock.web.server import WebPage
 from tests.conftest import TIMEOUT, until
 from tests.web.conftest import Site
+
+if TYPE_CHECKING:
+    from tests.postgres import PostgresServer
 
 PAGE = "/bots/dolly"
 Serve = Callable[..., WebPage]
@@ -203,3 +212,22 @@ def test_a_flock_that_runs_obeys(open_site: Callable[[], Site]) -> None:
     assert f"Told: pause; process {flock.process.pid} obeys within a second." == note
     assert [False, True] == [f'value="{what}"' in text for what in ("pause", "resume")]
     assert 0 == code
+
+
+def test_a_bot_of_a_cluster_is_told(postgres: PostgresServer, write_key: WriteKey, tmp_path: Path) -> None:
+    """With the journal in PostgreSQL; the page follows the one that holds the bot."""
+    write_key()
+    options = settle_options({"state": parse_database(postgres.new_database())}, environment={})
+    with (
+        closing(open_journal(options.journal)) as journal,
+        listen("127.0.0.1", 0) as listener,
+    ):
+        journal.claim(["x:dolly"])
+        journal.keep("x:dolly", Place(n=1, line=1, due=time.time() + 60, next_line="baa again"), WELL)
+        with closing(WebPage(tmp_path, options, listener, midnight=midnight)) as page:
+            page.start()
+            url = page.url + PAGE
+            answer = press(url, {"seal": seal_on(url), "what": "skip"})
+            [note] = notes_on(page.url + answer.headers["Location"])
+        assert f"Told: skip; process {os.getpid()} obeys within a second." == note
+        assert ["skip"] == [str(command) for command in journal.commands()]
