@@ -1,4 +1,4 @@
-"""Pictures of the web page, from a flock that practises: `scripts/screenshots` starts this.
+"""Pictures of the web page and of the pasture, from a flock that practises: `scripts/screenshots` starts this.
 
     python scripts/_screenshots.py FOLDER
 
@@ -6,6 +6,7 @@ The bots are those of keys.example/ and some more, of all ages: their journal sa
 """
 
 import json
+import socket
 import subprocess
 import sys
 import tempfile
@@ -35,6 +36,8 @@ PICTURES = (
     ("web-flock-phone", "/bots", TELEPHONE, True),
     ("web-bot", "/bots/hydra_at_rest", DESK, False),
     ("web-bot-phone", "/bots/hydra_at_rest#poem", TELEPHONE, False),
+    ("pasture-timeline", "/?network=x&order=oldest", DESK, False),
+    ("pasture-timeline-phone", "/", TELEPHONE, True),
 )
 MORE = {
     "hydra_at_rest": "hydra-in-retirement",
@@ -61,8 +64,9 @@ def main() -> None:
         folder = Path(scratch)
         names = write_keys(folder / "keys")
         write_ages(folder / "flock.db", names)
-        with running(folder) as url:
+        with running(folder) as pages:
             for file, path, size, by_night in PICTURES:
+                url = pages[file.partition("-")[0]]
                 take(folder, url + path, size, by_night, target / f"{file}.png")
 
 
@@ -101,12 +105,15 @@ def write_ages(file: Path, names: list[str]) -> None:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[str]:
-    """Let the flock run; yields the address of its page when it has something to show."""
+def running(folder: Path) -> Iterator[dict[str, str]]:
+    """Let the flock run; yields the addresses of its page and of its pasture."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
     flock = [sys.executable, "-m", "flock"]
     here = [str(folder / "keys"), "--state", str(folder / "flock.db")]
     pace = ["--line-interval", "8", "--poem-interval", "20", "--temperament", "senile"]
-    run = subprocess.Popen([*flock, "run", *here, *pace, "--keep-history", f"{KEPT}d", "--quiet"], cwd=ROOT)
+    own = ["--pasture-port", str(port), "--keep-history", f"{KEPT}d", "--quiet"]
+    run = subprocess.Popen([*flock, "run", *here, *pace, *own], cwd=ROOT)
     web = subprocess.Popen(
         [*flock, "web", *here, *pace, "--web", "0"], cwd=ROOT, stdout=subprocess.PIPE, text=True
     )
@@ -114,7 +121,7 @@ def running(folder: Path) -> Iterator[str]:
         assert web.stdout
         url = web.stdout.readline().split()[-1].rstrip("/")
         subprocess.run([*flock, "tell", *here, "baarometer", "pause"], cwd=ROOT, check=True)
-        yield url
+        yield {"web": url, "pasture": f"http://127.0.0.1:{port}"}
     finally:
         for process in (web, run):
             process.terminate()

@@ -49,5 +49,4 @@ async function look() {
   setTimeout(look, PAUSE);
 }
 
-if (isOldestFirst) scrollTo(0, document.documentElement.scrollHeight);
 look();
