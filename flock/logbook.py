@@ -101,8 +101,7 @@ class Logbook:
         return self._journal.tally(since) if self._journal else {}
 
     def posts_of(self, bot: str, after: int = -1) -> list[Entry]:
-        """Return the posts of the bot that the journal calls `bot`, which come after its `after`-th (-1 for all), as
-        far as the journal still has them."""
+        """Return the posts that the journal still has of the bot that it calls `bot`, after its `after`-th."""
         return self._entries(self._journal.posts_after({bot: after})) if self._journal else []
 
     def close(self) -> None:

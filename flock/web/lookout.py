@@ -161,7 +161,7 @@ class Lookout:
             return self._seen.get(self._names.get(name.casefold(), ""))
 
     def posts_of(self, seen: Seen, most: int) -> list[Entry]:
-        """Return the bot's latest posts, some `most`, as far as the journal still has them. Raises JournalError."""
+        """Return the bot's latest posts, some `most`, if the journal still has them. Raises JournalError."""
         with self._lock:
             count = seen.record.kept[0].n if seen.record.kept else 0
             return self._book.posts_of(seen.member.bot, max(-1, count - most - 1))
