@@ -201,7 +201,7 @@ class Lookout:
         with self._lock:
             require_journal(self.options)
             with closing(open_journal(self.options.journal, keep=self.options.keep_history)) as journal:
-                return tell([seen.member], verb, line, journal)[0]
+                return tell([seen.member], verb, line, journal, poem_format=self.options.poem_format)[0]
 
     def close(self) -> None:
         """Close the journal."""

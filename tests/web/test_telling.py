@@ -167,6 +167,23 @@ def test_what_cannot_be_meant_is_refused(url: str, options: Options, form: dict[
     assert [] == commands(options)
 
 
+def test_a_line_of_a_stanza_names_the_stanza(write_key: WriteKey, say: Say, tmp_path: Path) -> None:
+    """Where the flock says stanzas, the note has the one that comes next."""
+    write_key()
+    tmp_path.joinpath("poem.txt").write_text("one\ntwo\n\nthree\nfour\n", encoding="utf-8")
+    say(0, "one\ntwo")
+    options = settle_options({"state": tmp_path / "flock.db", "poem_format": "stanzas"}, environment={})
+    with (
+        listen("127.0.0.1", 0) as listener,
+        closing(WebPage(tmp_path, options, listener, midnight=midnight)) as page,
+    ):
+        page.start()
+        url = page.url + PAGE
+        answer = press(url, {"seal": seal_on(url), "what": "from", "line": "5"})
+        [note] = notes_on(page.url + answer.headers["Location"])
+    assert note.startswith("Told: from 5: three\nfour; ")
+
+
 def test_without_a_journal_there_are_no_buttons(serve: Serve, write_key: WriteKey, options: Options) -> None:
     """And none is made."""
     write_key()
