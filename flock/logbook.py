@@ -100,9 +100,9 @@ class Logbook:
         """Return how often each bot (by its name in the journal) has posted each text since then, or may have."""
         return self._journal.tally(since) if self._journal else {}
 
-    def posts_of(self, bot: str) -> list[Entry]:
-        """Return all posts of the bot that the journal calls `bot`, which the journal still has."""
-        return self._entries(self._journal.posts_after({bot: -1})) if self._journal else []
+    def posts_of(self, bot: str, after: int = -1) -> list[Entry]:
+        """Return the posts that the journal still has of the bot that it calls `bot`, after its `after`-th."""
+        return self._entries(self._journal.posts_after({bot: after})) if self._journal else []
 
     def close(self) -> None:
         """Close the journal, if there is one."""

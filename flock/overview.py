@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from flock import errors
@@ -30,7 +30,7 @@ from flock.sheep.place import age_at, drawn_by, found_again
 from flock.sheep.rhythm import Rhythm, hours_of
 from flock.sheep.sheep import STEADFAST
 from flock.state import Where, absolute
-from flock.temperament import Recitation, Temperament, seed_of
+from flock.temperament import Character, Recitation, Temperament, Utterance, seed_of
 from flock.watch import UNANSWERED, has_gone_quiet
 
 _OUT_OF_THE_PEN = "then save its key file, or start the flock anew"
@@ -228,6 +228,18 @@ def _processes(bots: Sequence[Bot]) -> tuple[Process, ...]:
     )
 
 
+class Recital(NamedTuple):
+    """One recitation of a bot: None, with an empty poem, where the poem cannot be read any more.
+
+    `remembered` is what the bot still knows of the poem, or None where only its temperament could say that.
+    """
+
+    temperament: Temperament
+    recitation: Recitation | None
+    poem: Sequence[str]
+    remembered: Sequence[Utterance] | None
+
+
 class Viewer:
     """Puts together what the journal and the key file say of each bot.
 
@@ -305,8 +317,7 @@ class Viewer:
             return State.WAITING, standing.trouble
         if not record.kept:
             return State.ASLEEP, ""  # until its very first line
-        overdue = now - max(place.due, record.since or 0.0)
-        if has_gone_quiet(overdue, self.line_interval(member)):
+        if has_gone_quiet(overdue(record, now), self.line_interval(member)):
             return State.QUIET, standing.trouble or UNANSWERED
         if standing.condition is Condition.BACKING_OFF:
             return State.BACKING_OFF, standing.trouble
@@ -345,6 +356,19 @@ class Viewer:
             return self.temperament(member)(poem, number, self._seed(member)), poem
         return None, ()
 
+    def recital(self, member: Member, number: int) -> Recital:
+        """Return what the bot makes of its poem in the recitation with that number."""
+        recitation, poem = self.recite(member, number)
+        temperament = self.temperament(member)
+        remembered = None
+        if poem and isinstance(temperament, Character):
+            remembered = temperament.remembered(tuple(poem), number, self._seed(member))
+        return Recital(temperament, recitation, poem, remembered)
+
+    def price(self, member: Member, text: str) -> float:
+        """Return what a post of the text costs the bot, in US dollars: nothing where it practises."""
+        return 0.0 if self._roster.networks.realm(member.key) == "pasture" else self._price(member, text)
+
     def temperament(self, member: Member) -> Temperament:
         """Return how the bot ages."""
         return member.key.temperament or self._options.temperament or STEADFAST
@@ -364,6 +388,12 @@ class Viewer:
         if which not in self._prices:
             self._prices[which] = self._roster.networks.price(member.key, text)
         return self._prices[which]
+
+
+def overdue(record: Record, now: float) -> float:
+    """Return for how many seconds the bot's line has been due at the wall-clock time `now`; less than 0 before."""
+    place = record.kept[0] if record.kept else Place(due=math.inf)
+    return now - max(place.due, record.since or 0.0)
 
 
 def advice_about(standing: Standing) -> str:

@@ -11,7 +11,7 @@ from flock.errors import BadOption
 from flock.journal import Condition, Journal, Place, Standing, Verb, find_journal
 from flock.keys import Key, XCredentials
 from flock.options import Options
-from flock.poem import place_of_line, read_poem
+from flock.poem import Say, place_of_line, read_poem
 from flock.roster import Member
 
 _MOST_LINES = 10**9
@@ -59,10 +59,14 @@ def require_journal(options: Options) -> None:
     found.close()
 
 
-def tell(members: Sequence[Member], verb: Verb, line: int | None, journal: Journal) -> list[Told]:
-    """Tell all of these bots, or none, to do that; `line`, from 1, is for `Verb.FROM`. Raises BadOption and
-    JournalError."""
-    texts = _texts([member.key for member in members], line)
+def tell(
+    members: Sequence[Member], verb: Verb, line: int | None, journal: Journal, *, poem_format: Say = "lines"
+) -> list[Told]:
+    """Tell all of these bots, or none, to do that; `line`, from 1, is for `Verb.FROM`.
+
+    `poem_format` is that of poems which do not say it themselves. Raises BadOption and JournalError.
+    """
+    texts = _texts([member.key for member in members], line, poem_format)
     running = journal.holders([member.bot for member in members])
     told = [
         Told(
@@ -80,13 +84,13 @@ def tell(members: Sequence[Member], verb: Verb, line: int | None, journal: Journ
     return told
 
 
-def _texts(keys: Sequence[Key], line: int | None) -> dict[Path, str]:
+def _texts(keys: Sequence[Key], line: int | None, poem_format: Say) -> dict[Path, str]:
     """Return the text of that line in each poem. Raises BadOption if one has no such line."""
     texts: dict[Path, str] = {}
     wrong: list[str] = []
     for key in keys if line else ():
-        poem = read_poem(key.poem_file, key.say)
-        place = place_of_line(line or 1, key.poem_file, poem, key.say)
+        poem = read_poem(key.poem_file, key.say, poem_format)
+        place = place_of_line(line or 1, key.poem_file, poem, key.say, poem_format)
         if place is None:
             wrong.append(f"from {line}: {key.poem_file}, the poem of {key.screen_name}, has no such line")
         else:

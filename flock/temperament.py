@@ -113,14 +113,29 @@ class Character:
         rest = 1.0 + 2.0 * now.boredom * float(chance.exponential())
         return Recitation(_wander(said, now.erratic, chance), self.entropy(recitation), memory, rest)
 
+    def remembered(self, poem: tuple[str, ...], recitation: int, seed: int) -> Sequence[Utterance]:
+        """Return the lines that the sheep still knows in that recitation, as far as it does, in the poem's order.
+
+        Of these it makes what it says: it mixes them up, skips some, or repeats one.
+        """
+        return self._remember(poem, recitation, seed, chance_of(seed, recitation))[0]
+
+    def _remember(
+        self, poem: tuple[str, ...], recitation: int, seed: int, chance: np.random.Generator
+    ) -> tuple[list[Utterance], float]:
+        """Return these lines, and the share of the poem's words that are left."""
+        if recitation == 0:
+            return list(_faithfully(poem)), 1.0
+        return _forget(poem, self.at(recitation).forget, seed, chance)
+
     def _utter(
         self, poem: tuple[str, ...], recitation: int, seed: int, chance: np.random.Generator
     ) -> tuple[list[Utterance], float]:
         """Return the utterances, none the same twice in a row, and the share of the poem's words that are left."""
+        remembered, memory = self._remember(poem, recitation, seed, chance)
         if recitation == 0:
-            return list(_faithfully(poem)), 1.0
+            return remembered, memory
         now = self.at(recitation)
-        remembered, memory = _forget(poem, now.forget, seed, chance)
         mixed = _mix_up(remembered, now.mix_up, chance)
         awake = _get_bored(mixed, now.boredom, chance)
         may_stay = (recitation - seed) % _FIXATED_EVERY == 0

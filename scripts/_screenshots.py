@@ -1,4 +1,4 @@
-"""Pictures of the web page, from a flock that practises: `scripts/screenshots` starts this.
+"""Pictures of the web page and of the pasture, from a flock that practises: `scripts/screenshots` starts this.
 
     python scripts/_screenshots.py FOLDER
 
@@ -6,6 +6,7 @@ The bots are those of keys.example/ and some more, of all ages: their journal sa
 """
 
 import json
+import socket
 import subprocess
 import sys
 import tempfile
@@ -18,7 +19,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from PIL import Image  # comes with matplotlib
 
-from flock.journal import WELL, Place, SqliteJournal
+from flock.journal import WELL, Outcome, Place, Settlement, SqliteJournal
+from flock.poem import read_poem
 from tests.chromium import TELEPHONE, chromium
 
 ROOT = Path(__file__).parents[1]
@@ -32,8 +34,10 @@ PICTURES = (
     ("web-stage-phone", "/stage", TELEPHONE, False),
     ("web-flock", "/bots", DESK, False),
     ("web-flock-phone", "/bots", TELEPHONE, True),
-    ("web-bot", "/bots/ewe_turn", DESK, False),
-    ("web-bot-phone", "/bots/ewe_turn", TELEPHONE, False),
+    ("web-bot", "/bots/hydra_at_rest", DESK, False),
+    ("web-bot-phone", "/bots/hydra_at_rest#poem", TELEPHONE, False),
+    ("pasture-timeline", "/?network=x&order=oldest", DESK, False),
+    ("pasture-timeline-phone", "/", TELEPHONE, True),
 )
 MORE = {
     "hydra_at_rest": "hydra-in-retirement",
@@ -44,6 +48,9 @@ MORE = {
 }
 AGES = {"woolly_mammoth": 2600, "hydra_at_rest": 2100, "voskos": 1200, "rented_ram": 0}  # recitations
 GROWN = 40
+PAST = {"hydra_at_rest": (310, 296, 322, 318, 240, 305, 311, 299, 320)}  # posts of each of the days before today
+KEPT = 30  # days that the journal keeps posts
+DAY = 86_400.0  # seconds
 COLOURS = 192  # of a picture
 LIMIT = 200_000  # bytes of a picture
 PATIENCE = 60.0  # seconds
@@ -57,8 +64,9 @@ def main() -> None:
         folder = Path(scratch)
         names = write_keys(folder / "keys")
         write_ages(folder / "flock.db", names)
-        with running(folder) as url:
+        with running(folder) as pages:
             for file, path, size, by_night in PICTURES:
+                url = pages[file.partition("-")[0]]
                 take(folder, url + path, size, by_night, target / f"{file}.png")
 
 
@@ -79,20 +87,33 @@ def write_keys(folder: Path) -> list[str]:
 
 def write_ages(file: Path, names: list[str]) -> None:
     """Let the bots be as old as they should be."""
-    with closing(SqliteJournal(file)) as journal:
+    with closing(SqliteJournal(file, keep=KEPT * DAY)) as journal:
         journal.claim(names)
         for name in names:
             age = AGES.get(name.partition(":")[2], GROWN)
-            journal.keep(name, Place(n=age * 30, recitations=age), WELL)
+            past = PAST.get(name.partition(":")[2], ())
+            first = age * 30 - sum(past)
+            poem = read_poem(ROOT / "poems" / "hydra-in-retirement.txt")
+            journal.keep(name, Place(n=first, recitations=age), WELL)
+            moments = [
+                time.time() - DAY * back - 60 * post for back, posts in enumerate(past, 1) for post in range(posts)
+            ]
+            for n, at in enumerate(sorted(moments), start=first):
+                text = poem[n % len(poem)]
+                journal.intend(name, Place(n=n, intended=at, recitations=age), text)
+                journal.settle(name, Settlement(n, 0, Outcome.SAID, at), Place(n=n + 1, recitations=age))
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[str]:
-    """Let the flock run; yields the address of its page when it has something to show."""
+def running(folder: Path) -> Iterator[dict[str, str]]:
+    """Let the flock run; yields the addresses of its page and of its pasture."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
     flock = [sys.executable, "-m", "flock"]
     here = [str(folder / "keys"), "--state", str(folder / "flock.db")]
-    pace = ["--line-interval", "8", "--poem-interval", "20"]
-    run = subprocess.Popen([*flock, "run", *here, *pace, "--quiet"], cwd=ROOT)
+    pace = ["--line-interval", "8", "--poem-interval", "20", "--temperament", "senile"]
+    own = ["--pasture-port", str(port), "--keep-history", f"{KEPT}d", "--quiet"]
+    run = subprocess.Popen([*flock, "run", *here, *pace, *own], cwd=ROOT)
     web = subprocess.Popen(
         [*flock, "web", *here, *pace, "--web", "0"], cwd=ROOT, stdout=subprocess.PIPE, text=True
     )
@@ -100,7 +121,7 @@ def running(folder: Path) -> Iterator[str]:
         assert web.stdout
         url = web.stdout.readline().split()[-1].rstrip("/")
         subprocess.run([*flock, "tell", *here, "baarometer", "pause"], cwd=ROOT, check=True)
-        yield url
+        yield {"web": url, "pasture": f"http://127.0.0.1:{port}"}
     finally:
         for process in (web, run):
             process.terminate()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from flock.errors import BadKeys, BadOption, Problem
 from flock.events import Events
 from flock.haste import refuse_haste
 from flock.journal import MemoryJournal
-from flock.keys import read_keys, shared_poems
+from flock.keys import Key, read_keys, shared_poems
 from flock.keys.credentials import DEFAULT_NETWORK
 from flock.loading import load_sheep_class, make_flock
 from flock.networks.registry import Networks
@@ -51,10 +52,9 @@ def check(folder: Path, options: Options, *, online: bool = False) -> Report:
     cannot be had.
     """
     options = replace(options, dry_run=False)  # what is told is of the run that follows
-    make_sheep = load_sheep_class(options.sheep)
     ring = read_keys(folder)
     context = _context_of(options)
-    flock, problems = make_flock(make_sheep, ring.keys, context, options.line_interval, options.poem_interval)
+    flock, problems = _make_flock(ring.keys, context, options)
     networks = Networks(options)
     bots = {sheep.key.file: sheep.name for sheep in flock}
     errors = [finding_of(problem) for problem in (*ring.problems, *problems)]
@@ -79,6 +79,20 @@ def check(folder: Path, options: Options, *, online: bool = False) -> Report:
         networks=networks,
         answers=answers,
     )
+
+
+def foresee(folder: Path, options: Options) -> list[Forecast]:
+    """Return the forecasts of the bots of that folder that can run. Nothing is posted or written, and no server is
+    asked. Raises what `check` raises."""
+    options = replace(options, dry_run=False)
+    with closing(_context_of(options)) as context:
+        flock, _ = _make_flock(read_keys(folder).keys, context, options)
+        return forecast(flock, Networks(options), options)
+
+
+def _make_flock(keys: Sequence[Key], context: Context, options: Options) -> tuple[list[Sheep], list[Problem]]:
+    make_sheep = load_sheep_class(options.sheep)
+    return make_flock(make_sheep, keys, context, options.line_interval, options.poem_interval)
 
 
 def _shared(problem: Problem, flock: Sequence[Sheep]) -> Finding:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,8 +13,6 @@ from flock.options import Options
 
 if TYPE_CHECKING:
     from flock.web.process import PageProcess
-
-_INSTALL = "type: pip install 'poem-flock[web]'"
 
 web = click.option(
     "--web",
@@ -33,12 +30,6 @@ web_name = click.option(
     show_envvar=True,
     help="A name by which a reverse proxy asks for the page; several with commas.",
 )
-
-
-def require_page(what: str) -> None:
-    """Raise BadOption unless the extra is installed that `what` needs."""
-    if find_spec("jinja2") is None:
-        raise BadOption(f"{what}: jinja2 is not installed; {_INSTALL}")
 
 
 def page_beside(
@@ -60,7 +51,6 @@ def page_beside(
             f"--web: there is no page with {refused}; leave one of the two out, or use flock web beside it"
         )
     accepted = parse_names(names)
-    require_page("--web")
     from flock.web.process import PageProcess  # noqa: PLC0415
 
     return PageProcess(keys, chosen, listen(host, port), midnight=midnight, host=host, names=accepted)

@@ -109,7 +109,7 @@ def _tell(folder: Path, names: Sequence[str], verb: str, line: int | None, conte
         log.warning("left out: %s", problems)
     keys = keys_called(names, ring.keys) if names else list(ring.keys)
     members = [Member(key, bots[key.file], context.networks.label(key)) for key in keys]
-    return tell_bots(members, Verb(verb), line, context.journal)
+    return tell_bots(members, Verb(verb), line, context.journal, poem_format=context.options.poem_format)
 
 
 def _print(told: Sequence[Told], *, as_json: bool) -> None:

@@ -47,7 +47,6 @@ def web(keys: Path, *, address: str, web_name: tuple[str, ...], **given: Any) ->
         chosen = options.chosen(given)
         host, port = parse_address(address)
         names = parse_names(web_name)
-        page.require_page("flock web")
         from flock.observers.logs import log_to_stderr  # noqa: PLC0415 - what --help can do without
         from flock.web.server import WebPage, allow_readers  # noqa: PLC0415
 

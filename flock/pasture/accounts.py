@@ -122,6 +122,13 @@ class Accounts:
         """Return the screen names of all accounts, in the order in which they came."""
         return [account.screen_name for account in list(self._by_name.values())]
 
+    def ids(self, screen_name: str | None = None) -> list[str]:
+        """Return the user ids of all accounts, or that of the account with this screen name."""
+        if screen_name is None:
+            return list(self._by_id)
+        account = self.named(screen_name)
+        return [account.user_id] if account else []
+
     def free_id(self, screen_name: str) -> str:
         """Return a number that no account has: the same for the same name, if it is free."""
         number = int(_made_up_id(screen_name.lower()))

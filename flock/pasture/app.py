@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from heapq import merge
-from itertools import islice
-from typing import Protocol
-from wsgiref.types import StartResponse, WSGIEnvironment
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from werkzeug.exceptions import HTTPException, LengthRequired
 from werkzeug.routing import Map, Rule
@@ -33,31 +30,20 @@ from flock.pasture.drafts import Draft
 from flock.pasture.forms import Forms
 from flock.pasture.hosts import is_own
 from flock.pasture.limits import Allowance, RateLimit, RateLimiter
-from flock.pasture.page import timeline_page
 from flock.pasture.pins import Pins
 from flock.pasture.register import Register
 from flock.pasture.serving import MOST_BODY
 from flock.pasture.signatures import Signatures
 from flock.pasture.store import Post, SaidJustNow, Store
+from flock.pasture.timeline import Line, Network
 
 LOGGER = logging.getLogger("flock.pasture")
-
-_POSTS_ON_PAGE = 50
 
 
 class _Request(Request):
     max_content_length = MOST_BODY
 
     allowance: Allowance | None = None
-
-
-class Mounted(Protocol):
-    """Another network's part of the pasture."""
-
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse, /) -> Iterable[bytes]: ...
-
-    def newest(self, count: int) -> list[Post]:
-        """Return the latest `count` posts of all accounts, latest first, for the page."""
 
 
 class PastureApp:
@@ -85,6 +71,7 @@ class PastureApp:
         self._limiter = RateLimiter(rate_limit)
         rules = [
             Rule("/", methods=["GET"], endpoint=self._page),
+            Rule("/static/<name>", methods=["GET"], endpoint=self._static),
             Rule("/1.1/account/verify_credentials.json", methods=["GET"], endpoint=self._v1_me),
             Rule("/1.1/statuses/user_timeline.json", methods=["GET"], endpoint=self._v1_timeline),
             Rule("/1.1/statuses/update.json", methods=["POST"], endpoint=self._v1_post),
@@ -96,11 +83,16 @@ class PastureApp:
             Rule("/2/tweets", methods=["POST"], endpoint=self._v2_post),
         ]
         self._urls = Map(rules, merge_slashes=False).bind("pasture")
-        self._mounted: dict[str, Mounted] = {}
+        self._mounted: dict[str, WSGIApplication] = {}
+        self._networks = {"x": Network("X", self.newest)}
 
-    def mount(self, prefix: str, app: Mounted) -> None:
-        """Let `app` answer the requests whose paths begin with `prefix`, and show its posts on the page."""
+    def mount(self, prefix: str, app: WSGIApplication) -> None:
+        """Let `app` answer the requests whose paths begin with `prefix`."""
         self._mounted = {**self._mounted, prefix: app}  # whole at any moment, for the threads that read it
+
+    def show(self, name: str, network: Network) -> None:
+        """Show the posts of another network on the timeline; `name` stands in addresses."""
+        self._networks = {**self._networks, name: network}
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         request = _Request(environ)
@@ -112,7 +104,7 @@ class PastureApp:
             response.headers.update(request.allowance.headers)
         return response(environ, start_response)
 
-    def _mounted_at(self, path: str) -> Mounted | None:
+    def _mounted_at(self, path: str) -> WSGIApplication | None:
         return next((app for prefix, app in self._mounted.items() if path.startswith(prefix)), None)
 
     def _refusal(self, request: _Request) -> Response | None:
@@ -152,11 +144,26 @@ class PastureApp:
         if not is_own(host, own=(self._host, request.environ["SERVER_NAME"])):
             raise Refused(MISDIRECTED)
 
-    def _page(self, request: _Request) -> Response:  # noqa: ARG002
-        timelines = [self._store.newest(_POSTS_ON_PAGE)]
-        timelines += [app.newest(_POSTS_ON_PAGE) for app in dict.fromkeys(self._mounted.values())]
-        latest_first = merge(*timelines, key=lambda post: post.created_at, reverse=True)
-        return timeline_page(list(islice(latest_first, _POSTS_ON_PAGE)))
+    def newest(self, count: int, name: str | None = None) -> list[Line]:
+        """Return the latest posts on X for the timeline: see `timeline.Newest`."""
+        accounts = self._accounts.ids(name)
+        return [
+            Line(str(post.id), post.screen_name, post.text, post.created_at)
+            for post in self._store.newest(count, accounts)
+        ]
+
+    def _page(self, request: _Request) -> Response:
+        from flock.pasture.page import timeline_page  # noqa: PLC0415 - templates, which posting can do without
+
+        return timeline_page(request, self._networks, self._clock())
+
+    def _static(self, request: _Request, name: str) -> Response:
+        from flock.pasture.page import static_page  # noqa: PLC0415 - as above
+
+        response = static_page(request, name)
+        if response is None:
+            raise Refused(NOT_FOUND)
+        return response
 
     def _v1_me(self, request: _Request) -> Response:
         return json_response(v1.user(self._signer(request)))

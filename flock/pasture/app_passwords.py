@@ -14,7 +14,6 @@ from flock.pasture.bluesky import BlueskyPasture
 from flock.pasture.consent import code_page, forged_page, question_page, sentence_page
 from flock.pasture.forms import Forms
 from flock.pasture.serving import MOST_BODY
-from flock.pasture.store import Post
 
 PATH = "/settings/app-passwords"
 _LABEL = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
@@ -30,10 +29,6 @@ class AppPasswords:
     def __init__(self, bluesky: BlueskyPasture, forms: Forms) -> None:
         self._bluesky = bluesky
         self._forms = forms
-
-    def newest(self, count: int) -> list[Post]:  # noqa: ARG002
-        """Return no posts: those of the accounts are Bluesky's to show."""
-        return []
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         request = Request(environ)

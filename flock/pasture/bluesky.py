@@ -33,7 +33,7 @@ from flock.pasture.passes import BadToken, Passes
 from flock.pasture.register import Register, digest
 from flock.pasture.repos import Record, Repos, Swapped
 from flock.pasture.serving import MOST_BODY
-from flock.pasture.store import Post
+from flock.pasture.timeline import Line
 
 LOGGER = logging.getLogger("flock.pasture")
 
@@ -183,14 +183,11 @@ class BlueskyPasture:
         if standing is Standing.TAKEN_DOWN:
             self.passes.revoke(account.did)
 
-    def newest(self, count: int) -> list[Post]:
-        """Return the latest `count` posts of all accounts, latest first, for the pasture's page."""
-        return [self._on_page(record) for record in self.repos.newest(POST, count)]
-
-    def _on_page(self, record: Record) -> Post:
-        owner = self._by_did.get(record.did)
-        at = datetime.fromisoformat(record.value["createdAt"]).timestamp()
-        return Post(0, record.did, owner.handle if owner else record.did, record.value["text"], None, at)
+    def newest(self, count: int, name: str | None = None) -> list[Line]:
+        """Return the latest posts for the timeline: see `timeline.Newest`."""
+        accounts = [self._by_handle.get(name.lower())] if name is not None else list(self._by_did.values())
+        handles = {account.did: account.handle for account in accounts if account}
+        return [_on_timeline(record, handles) for record in self.repos.newest(POST, count, list(handles))]
 
     def close(self) -> None:
         """Close the store."""
@@ -538,3 +535,9 @@ def _page(status: int) -> Response:
     return Response(
         "<!DOCTYPE html><html><body>Something is broken</body></html>", status, content_type="text/html"
     )
+
+
+def _on_timeline(record: Record, handles: Mapping[str, str]) -> Line:
+    at = datetime.fromisoformat(record.value["createdAt"]).timestamp()
+    language = next(iter(record.value.get("langs", ())), "")
+    return Line(f"{record.did}-{record.rkey}", handles[record.did], record.value["text"], at, language)

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from markupsafe import Markup
 from werkzeug.wrappers import Response
 
+from flock.pages.texts import shown
 from flock.pasture.forms import FIELD
-from flock.pasture.page import form_page, shown
 
 DECISION, GRANT, DENY = "decision", "authorize", "cancel"  # a button's name, and the value that each button sends
 
@@ -83,17 +83,17 @@ def question_page(
         ),
         buttons=buttons,
     )
-    return form_page(title, body, 422 if wrong else 200)
+    return _page(title, body, 422 if wrong else 200)
 
 
 def code_page(title: str, what: str, code: str) -> Response:
     """Return the page with a code to copy, the only `<code>` on it."""
-    return form_page(title, _CODE.format(sheep=_SHEEP, title=title, what=shown(what), code=code))
+    return _page(title, _CODE.format(sheep=_SHEEP, title=title, what=shown(what), code=code))
 
 
 def sentence_page(title: str, what: str, status: int = 200) -> Response:
     """Return a page that asks for nothing."""
-    return form_page(title, _SENTENCE.format(sheep=_SHEEP, title=title, what=shown(what)), status)
+    return _page(title, _SENTENCE.format(sheep=_SHEEP, title=title, what=shown(what)), status)
 
 
 def denied_page() -> Response:
@@ -105,3 +105,9 @@ def forged_page() -> Response:
     """Return the answer to a form that no page of this server has sent since it started."""
     what = "This form is not from this run of the pasture. Open the address that your program printed once more."
     return sentence_page("Nothing was authorized", what, 403)
+
+
+def _page(title: str, body: Markup, status: int = 200) -> Response:
+    from flock.pasture.page import form_page  # noqa: PLC0415 - templates, which posting can do without
+
+    return form_page(title, body, status)

@@ -31,7 +31,7 @@ from flock.pasture.forms import Forms
 from flock.pasture.register import Register
 from flock.pasture.serving import MOST_BODY
 from flock.pasture.statuses import Status, Statuses
-from flock.pasture.store import Post
+from flock.pasture.timeline import Line
 
 LOGGER = logging.getLogger("flock.pasture")
 
@@ -177,12 +177,17 @@ class MastodonApp:
         account = self._accounts[name.lower()]
         return [status.text for status in reversed(self.statuses.of(account.id, limit=-1))]
 
-    def newest(self, count: int) -> list[Post]:
-        """Return the latest `count` posts of all accounts, latest first, for the pasture's page."""
-        names = {account.id: account.name for account in list(self._accounts.values())}
+    def newest(self, count: int, name: str | None = None) -> list[Line]:
+        """Return the latest posts for the timeline: see `timeline.Newest`."""
+        accounts = [self._accounts.get(name.lower())] if name is not None else list(self._accounts.values())
+        names = {account.id: account.name for account in accounts if account}
         return [
-            Post(0, each.account_id, names.get(each.account_id, each.account_id), each.text, None, each.created_at)
-            for each in self.statuses.newest(count)
+            Line(
+                *(each.id, names[each.account_id], each.text, each.created_at),
+                language=each.language or "",
+                warning=each.spoiler_text,
+            )
+            for each in self.statuses.newest(count, list(names))
         ]
 
     def asked(self, path: str) -> int:

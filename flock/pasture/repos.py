@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any
 from flock.errors import BadOption
 from flock.journal.transaction import transaction
 from flock.pasture.lexicon import cid
+from flock.pasture.store import among
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,13 +105,12 @@ class Repos:
             rows = self._db.execute(query, (did, collection, cursor, cursor, limit)).fetchall()
         return [_record(row) for row in rows]
 
-    def newest(self, collection: str, count: int) -> list[Record]:
-        """Return the `count` records of all accounts with the highest keys, the highest first."""
-        query = (
-            "SELECT did, collection, rkey, cid, value FROM records WHERE collection = ? ORDER BY rkey DESC LIMIT ?"
-        )
+    def newest(self, collection: str, count: int, accounts: Sequence[str]) -> list[Record]:
+        """Return the `count` records of these accounts with the highest keys, the highest first."""
+        where, dids = among("did", accounts)
+        query = f"SELECT did, collection, rkey, cid, value FROM records WHERE collection = ? AND {where}"  # noqa: S608
         with self._lock:
-            rows = self._db.execute(query, (collection, count)).fetchall()
+            rows = self._db.execute(f"{query} ORDER BY rkey DESC LIMIT ?", (collection, dids, count)).fetchall()
         return [_record(row) for row in rows]
 
     def close(self) -> None:

@@ -30,6 +30,7 @@ from flock.pasture.repos import Repos
 from flock.pasture.serving import BACKLOG, Server
 from flock.pasture.statuses import Statuses
 from flock.pasture.store import Store
+from flock.pasture.timeline import Network
 
 _POLL_SECONDS = 0.05  # between two checks whether the server should stop
 
@@ -125,6 +126,7 @@ class Pasture:
         app = BlueskyPasture(url=lambda: self.url, repos=repos, clock=self._clock, register=self._register)
         self._closing.append(app.close)
         self._routes.mount("/xrpc/", app)
+        self._routes.show("bluesky", Network("Bluesky", app.newest))
         self._routes.mount(app_passwords.PATH, app_passwords.AppPasswords(app, self._forms))
         return app
 
@@ -135,6 +137,7 @@ class Pasture:
         self._closing.append(statuses.close)
         app = MastodonApp(statuses, clock=self._clock, register=self._register, forms=self._forms)
         self._routes.mount("/api/", app)
+        self._routes.show("mastodon", Network("Mastodon", app.newest))
         self._routes.mount("/oauth/", app)
         return app
 
@@ -144,12 +147,15 @@ class Pasture:
         with _listener(self._host, self._port) as listener:
             self._server = Server(listener, self._app)
         self._port = self._server.port
-        Thread(target=self._server.serve_forever, args=(_POLL_SECONDS,), name="pasture", daemon=True).start()
+        serve = self._server.serve_forever
+        self._thread = Thread(target=serve, args=(_POLL_SECONDS,), name="pasture", daemon=True)
+        self._thread.start()
 
     def close(self) -> None:
         """Stop listening, end every connection and close the store, within a second or so. May be called again."""
         if self._server is not None:
             self._server.end()
+            self._thread.join(1.0)  # it has ended, but for its last step
             self._server = None
         for close in self._closing:
             close()

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from threading import Lock
+
+from flock.pasture.store import among
 
 
 @dataclass(frozen=True)
@@ -74,9 +77,12 @@ class Statuses:
             *(account_id, after, before, before, limit),
         )
 
-    def newest(self, count: int) -> list[Status]:
-        """Return the latest `count` posts of all accounts, latest first."""
-        return self._select("WHERE NOT is_deleted ORDER BY number DESC LIMIT ?", count)
+    def newest(self, count: int, accounts: Sequence[str] | None = None) -> list[Status]:
+        """Return the latest `count` posts of all accounts, or of those with these ids, latest first."""
+        if accounts is None:
+            return self._select("WHERE NOT is_deleted ORDER BY number DESC LIMIT ?", count)
+        where, ids = among("account_id", accounts)
+        return self._select(f"WHERE NOT is_deleted AND {where} ORDER BY number DESC LIMIT ?", ids, count)
 
     def count(self, account_id: str) -> int:
         """Return how many posts an account has."""

@@ -6,7 +6,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from flock.journal import Journal, MemoryJournal, Place, Standing
+from flock.journal import Journal, MemoryJournal, Noted, Outcome, Place, Record, Standing
+from flock.journal.base import identified
 from flock.keys import Key
 from flock.networks.base import Network
 from flock.networks.registry import Networks
@@ -47,6 +48,28 @@ class BorrowedJournal(MemoryJournal):
         before = [min(time, now) for time in self._lender.latest_posts(count, bot)]
         latest = sorted([*before, *super().latest_posts(count, bot, now=now)])
         return latest[-count:] if count else []
+
+
+class KnownJournal(MemoryJournal):
+    """What a look at a journal has found, to be lent to a rehearsal. `posts` are those of the last 24 hours, where
+    a cap counts them."""
+
+    def __init__(self, records: Sequence[Record], posts: Sequence[Noted] = ()) -> None:
+        super().__init__()
+        self._known = {record.bot: record.kept for record in records}
+        self._account_of = {record.bot: record.account for record in records}
+        self._bot_of = {record.account: record.bot for record in records if record.account}
+        self._made = [post for post in posts if post.outcome is not Outcome.SKIPPED]
+
+    def identify(self, bot: str, account: str | None) -> str:
+        return identified(bot, account, self._account_of, self._bot_of)
+
+    def read(self, bot: str) -> tuple[Place, Standing] | None:
+        return self._known.get(bot)
+
+    def latest_posts(self, count: int, bot: str | None = None, *, now: float = math.inf) -> list[float]:
+        times = sorted(min(post.at, now) for post in self._made if bot in (None, post.bot))
+        return times[-count:] if count else []
 
 
 class UnpostedNetworks(Networks):

@@ -15,6 +15,7 @@ from flock.context import Context
 from flock.errors import BadOption, printable
 from flock.events import Event, Events, Paced, Said, Skipped
 from flock.journal import Journal, MemoryJournal
+from flock.keys import Key
 from flock.keys.credentials import PRACTICE
 from flock.networks.registry import Networks
 from flock.observers.wording import describe
@@ -43,6 +44,9 @@ class Rehearsal:
     With `bots`, only the bots of these names take part. `flock` holds the sheep that do, and `notes` what the
     operator should know of those that do not, and of poems: one line each. Raises what Shepherd raises, and
     BadOption when there is no such bot.
+
+    `read` are the keys of the folder, if they have been read: then `keys` is not looked at, and only the bots that
+    take part get a sheep, unless a cap of the flock binds them all.
     """
 
     def __init__(
@@ -54,8 +58,10 @@ class Rehearsal:
         at_age: float = 0.0,
         journal: Journal | None = None,
         start: float = 0.0,
+        read: Sequence[Key] = (),
     ) -> None:
         options = settle_options(None, options, environment={})
+        self._read, self._wanted = read, _names_meant(bots)
         if journal is None:
             options = replace(options, dry_run=True, pasture=False, base_url=None)
         self._heard: list[Event] = []
@@ -102,7 +108,20 @@ class Rehearsal:
             allowance=allowance(options.flock_posts_per_day, self._clock, here),
         )
         intervals = options.line_interval, options.poem_interval
-        return Shepherd(keys, *intervals, options=options, context=context, environment={}), here
+        among = self._among(options) if self._read else None
+        return Shepherd(keys, *intervals, options=options, context=context, keys=among, environment={}), here
+
+    def _among(self, options: Options) -> list[Key]:
+        """Return the keys of which there are to be sheep, of those that have been read."""
+        for key in self._read:
+            self._networks.bot(key)  # of all, since names depend on the others
+        if not self._wanted or options.flock_posts_per_day is not None:
+            return [*self._read]
+        return [
+            key
+            for key in self._read
+            if {key.screen_name.casefold(), self._networks.label(key).casefold()} & self._wanted.keys()
+        ]
 
     def close(self) -> None:
         """Close what the networks keep open."""
@@ -178,13 +197,18 @@ class Rehearsal:
 
 def _chosen(flock: Sequence[Sheep], bots: Collection[str]) -> list[Sheep]:
     """Return the sheep of these names, or all. Raises BadOption for a name that no sheep has."""
-    wanted = {name.strip().removeprefix("@").casefold(): name for name in bots}
+    wanted = _names_meant(bots)
     chosen = [sheep for sheep in flock if not wanted or _names(sheep) & wanted.keys()]
     found = {name for sheep in chosen for name in _names(sheep)}
     for name in wanted.keys() - found:
         names = ", ".join(sheep.name for sheep in flock[:10])
         raise BadOption(f"--bot {wanted[name]}: no key file is for that bot; the bots are {names}")
     return chosen
+
+
+def _names_meant(bots: Collection[str]) -> dict[str, str]:
+    """Return these names, by the form in which names are compared."""
+    return {name.strip().removeprefix("@").casefold(): name for name in bots}
 
 
 def _names(sheep: Sheep) -> set[str]:

@@ -1,5 +1,5 @@
 """The web page of a flock: what its bots do and say, live, from the journal and the key files; read-only but for
-`flock tell`. It runs in a process of its own. An extra: it needs jinja2.
+`flock tell`. It runs in a process of its own.
 
 What pages and scripts read (all texts are `texts.shown`: no control characters, no bidirectional overrides):
 
@@ -22,6 +22,7 @@ A bot:
     title, author   of the poem, or null; `lang`, such as "en", or ""; `dir`: "ltr", "rtl" or "auto"
     line, lines     which line comes next, from 1, of how many (null: unknown)
     next, next_at   what it says next, and when (null: open)
+    timezone        in which its schedule is given, or null for the machine's
     last            its latest line: {"text", "at", "outcome", "link"}, or null
     today           posts since midnight; `dollars`: their price
     told            commands that it has not obeyed yet: ["pause", ...]
@@ -53,6 +54,7 @@ A page need not do that by itself: `static/live.js` exports `connect(handlers, {
 GET /feed.atom, /feed.json, /bots/NAME.atom, /bots/NAME.json: what was said last, for readers of feeds.
 
 Templates are in templates/ (Jinja2; `base.html` has the blocks title, head, main, scripts), scripts and styles in
-static/, which all are served as /static/NAME. The Content-Security-Policy allows those alone: no inline script, no
-inline style (`element.style` from a script is fine, `style="..."` is not), nothing from other servers.
+static/, which all are served as /static/NAME; what the practice server's pages share is in flock/pages/. The
+Content-Security-Policy allows those alone: no inline script, no inline style (`element.style` from a script is
+fine, `style="..."` is not), nothing from other servers.
 """

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import math
 import secrets
 import socket
+import time
 from collections.abc import Callable, Iterable
 from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
@@ -22,18 +24,23 @@ from werkzeug.wrappers import Request, Response
 
 from flock.errors import JournalError
 from flock.observers.console import iso
+from flock.pages.page import HEADERS, Templates, if_changed, json_answer, json_text, static_answer, text_answer
 from flock.web import feeds
-from flock.web.bots import bot_values, table_values
+from flock.web.bots import Portrait
+from flock.web.failures import Failures
 from flock.web.field import dot, dots, field_values
+from flock.web.forecasts import Foresight
 from flock.web.gate import Gate
 from flock.web.lookout import Change, Lookout, Seen
-from flock.web.page import HEADERS, Templates, if_changed, json_answer, json_text, static_answer, text_answer
 from flock.web.serving import HAND_OVER
 from flock.web.stream import Event, Form, Stream
+from flock.web.table import Asked, Table, asked_for
 from flock.web.telling import Telling
 
 log = logging.getLogger(__name__)
 
+_PACKAGE = "flock.web"
+_MOST_TABLES = 32  # that are kept for a moment
 _FRESH = 1.0  # seconds that a page may be behind the journal
 _URLS = Map(
     [
@@ -66,8 +73,14 @@ class WebApp:
         self._lookout = lookout
         self._stream = stream
         self._on_reader = on_reader
+        self._failures = Failures()
+        self._failures.add(line.entry for line in lookout.latest)
+        foresight = Foresight(lookout.folder, lookout.options)
+        self._table = Table(lookout, self._failures, foresight)
+        self._portrait = Portrait(lookout, foresight)
+        self._tables: dict[Asked, tuple[float, bytes]] = {}  # when each was made, on the monotonic clock
         self._telling = Telling(lookout)
-        self._templates = Templates()
+        self._templates = Templates(_PACKAGE, {"utc": iso})
         self._run = secrets.token_urlsafe(9)
         self._summary: dict[str, Any] = {}
         self._routes: dict[str, Callable[..., Response]] = {
@@ -103,6 +116,7 @@ class WebApp:
 
     def deliver(self, change: Change) -> None:
         """Pass on to all readers what a look has found."""
+        self._failures.add(line.entry for line in change.lines)
         events = [Event("gone", {"name": name}) for name in change.gone]
         events += [line.event() for line in change.lines]
         events += [Event("bot", seen.json, only=Form.WHOLE) for seen in change.bots]
@@ -126,12 +140,21 @@ class WebApp:
         return self._page(request, "stage.html")
 
     def _flock(self, request: Request) -> Response:
-        return self._page(request, "flock.html", **table_values(self._lookout, request.args))
+        asked = asked_for(request.args)
+        made, body = self._tables.get(asked, (-math.inf, b""))
+        if time.monotonic() - made < _FRESH:  # of a thousand readers, one has it made
+            return Response(body, headers=HEADERS, content_type="text/html; charset=utf-8")
+        self._lookout.look_unless_fresh(_FRESH, self.deliver)
+        response = self._page(request, "flock.html", **self._table.values(asked))
+        if len(self._tables) >= _MOST_TABLES:
+            self._tables.clear()
+        self._tables[asked] = time.monotonic(), response.get_data()
+        return response
 
     def _bot(self, request: Request, name: str) -> Response:
         self._lookout.look_unless_fresh(_FRESH, self.deliver)
         seen = self._found(name)
-        values = bot_values(self._lookout, seen) | self._telling.values(seen, request)
+        values = self._portrait.values(seen) | self._telling.values(seen, request)
         return self._page(request, "bot.html", **values)
 
     def _tell(self, request: Request, name: str) -> Response:
@@ -210,7 +233,7 @@ class WebApp:
         return Response(b"", 200, HEADERS | {"X-Accel-Buffering": "no"}, content_type="text/event-stream")
 
     def _static(self, request: Request, name: str) -> Response:
-        response = static_answer(request, name)
+        response = static_answer(request, name, _PACKAGE)
         if response is None:
             raise NotFound("There is no such file.")
         return response

@@ -11,10 +11,10 @@ from flock.keys import Key
 from flock.logbook import Entry
 from flock.observers.console import iso
 from flock.overview import Bot
+from flock.pages.texts import all_shown, direction
 from flock.poem import About, about_poem
 from flock.temperament import Recitation, Temperament, temperament_name
 from flock.web.looks import look_of
-from flock.web.texts import all_shown, direction
 
 
 def path_of(name: str) -> str:
@@ -64,6 +64,7 @@ def bot_json(
         "lines": bot.lines,
         "next": bot.text,
         "next_at": _iso(bot.due),
+        "timezone": bot.timezone or None,
         "last": said and {"text": said.text, "at": _iso(said.at), "outcome": said.outcome.value, "link": bot.link},
         "today": bot.today,
         "dollars": round(bot.spent, 4),

@@ -19,10 +19,10 @@ from werkzeug.wrappers import Request
 from flock.journal import Outcome
 from flock.logbook import Entry
 from flock.observers.console import iso
+from flock.pages.texts import shown
 from flock.poem.cutting import cut
 from flock.web.described import path_of
 from flock.web.lookout import Lookout, Seen
-from flock.web.texts import shown
 
 ATOM = "application/atom+xml"
 JSON = "application/feed+json"
@@ -108,7 +108,7 @@ def feed_of_bot(lookout: Lookout, seen: Seen, root: str) -> Feed:
         path=about["path"],
         page=about["path"],
         root=root,
-        items=_items(lookout, lookout.posts_of(seen)),
+        items=_items(lookout, lookout.posts_of(seen, 4 * MOST)),  # refused ones are left out
     )
 
 

@@ -19,11 +19,11 @@ from flock.errors import FlockError, JournalError
 from flock.journal import Place, Record, Verb, open_journal
 from flock.logbook import Entry, Logbook
 from flock.options import Options
-from flock.overview import Bot, Viewer
-from flock.roster import Member
+from flock.overview import Bot, Recital, Viewer
+from flock.rehearsal import KnownJournal
+from flock.roster import Member, Roster
 from flock.steering import Told, require_journal, tell
-from flock.temperament import Recitation
-from flock.units import HOUR
+from flock.units import DAY, HOUR
 from flock.watch import quiet_after
 from flock.web.described import about_of, bot_json, entry_json, language_of
 from flock.web.lately import Lately
@@ -100,9 +100,9 @@ class Lookout:
         self.trouble = ""
         self.looked = -math.inf  # on the monotonic clock
         self.next_look = -math.inf
-        self._folder = folder
+        self.folder = folder
         self._clock = clock
-        self._midnight = midnight
+        self.midnight = midnight
         self._lock = threading.RLock()
         self._stamp: frozenset[Stamp] | None = None
         self._poems: set[str] = set()
@@ -146,6 +146,11 @@ class Lookout:
         with self._lock:
             return [self._seen[member.bot] for member in self._roster.members if member.bot in self._seen]
 
+    @property
+    def roster(self) -> Roster:
+        """The bots of the folder: another object when the folder was read anew."""
+        return self._roster
+
     def problems(self) -> list[str]:
         """Return what is wrong with key files that cannot be used."""
         return [str(problem) for problem in self._book.problems]
@@ -155,21 +160,37 @@ class Lookout:
         with self._lock:
             return self._seen.get(self._names.get(name.casefold(), ""))
 
-    def posts_of(self, seen: Seen) -> list[Entry]:
-        """Return all of the bot's posts that the journal still has. Raises JournalError."""
+    def posts_of(self, seen: Seen, most: int) -> list[Entry]:
+        """Return the bot's latest posts, some `most`, if the journal still has them. Raises JournalError."""
         with self._lock:
-            return self._book.posts_of(seen.member.bot)
+            count = seen.record.kept[0].n if seen.record.kept else 0
+            return self._book.posts_of(seen.member.bot, max(-1, count - most - 1))
 
     def latest_entries(self) -> list[Entry]:
         """Return what was said last, the latest last: 50 posts at least, if the journal has so many."""
         with self._lock:
             return [line.entry for line in self.latest]
 
-    def recitation(self, seen: Seen) -> Recitation | None:
-        """Return the bot's recitation as it is now, or None if its poem cannot be read."""
+    def price(self, seen: Seen, text: str) -> float:
+        """Return what a post of the text costs the bot, in US dollars."""
         with self._lock:
-            number = seen.record.kept[0].recitations if seen.record.kept else 0
-            return self._viewer.recite(seen.member, number)[0]
+            return self._viewer.price(seen.member, text)
+
+    def known(self) -> KnownJournal:
+        """Return what the journal knows of its bots, and the posts that caps count. Raises JournalError."""
+        with self._lock:
+            keys = [member.key for member in self._roster.members]
+            options = self.options
+            is_capped = (
+                options.flock_posts_per_day or options.posts_per_day or any(key.posts_per_day for key in keys)
+            )
+            entries = self._book.posts(self.now() - DAY) if is_capped else []
+            return KnownJournal(self._book.records, [entry.post for entry in entries])
+
+    def recital(self, seen: Seen) -> Recital:
+        """Return what the bot makes of its poem in its present recitation."""
+        with self._lock:
+            return self._viewer.recital(seen.member, seen.record.kept[0].recitations if seen.record.kept else 0)
 
     def tell(self, seen: Seen, verb: Verb, line: int | None) -> Told:
         """Tell the bot to do that, as `steering.tell` does. Raises FlockError.
@@ -180,7 +201,7 @@ class Lookout:
         with self._lock:
             require_journal(self.options)
             with closing(open_journal(self.options.journal, keep=self.options.keep_history)) as journal:
-                return tell([seen.member], verb, line, journal)[0]
+                return tell([seen.member], verb, line, journal, poem_format=self.options.poem_format)[0]
 
     def close(self) -> None:
         """Close the journal."""
@@ -331,7 +352,7 @@ class Lookout:
 
     def _count_anew(self, now: float) -> None:
         """Count the posts since midnight from the journal, now and then."""
-        midnight = self._midnight(now)
+        midnight = self.midnight(now)
         if self._next_tally > now >= self._tallied >= midnight:
             return
         began = time.monotonic()
@@ -364,14 +385,14 @@ class Lookout:
         if time.monotonic() - self._stamped < _FOLDER_EVERY:
             return
         self._stamped = time.monotonic()
-        stamp = stamp_of(self._folder, self._poems)
+        stamp = stamp_of(self.folder, self._poems)
         if stamp == self._stamp:
             return
         if self._stamp is not None:
             with suppress(FlockError):
                 self._book.read_folder()
         poems = {os.fspath(member.key.poem_file) for member in self._book.roster.members}
-        self._stamp = stamp if poems == self._poems else stamp_of(self._folder, poems)
+        self._stamp = stamp if poems == self._poems else stamp_of(self.folder, poems)
         self._poems = poems
 
 

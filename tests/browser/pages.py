@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 from flock.journal import WELL, Outcome, Place, Settlement, SqliteJournal, Standing
 from flock.options import Options, settle_options
@@ -56,10 +57,20 @@ class Shown:
         after = Place(n=n + 1, due=now + 3600, recitations=n // 2, last_id=str(n))
         self._journal.settle(f"x:{name}", Settlement(n, 0, outcome, now, str(n)), after)
 
-    def rest(self, name: str, standing: Standing = WELL, recitations: int = 0) -> None:
-        """Let the bot fare so, and be due in an hour."""
-        place = Place(n=self._posts[name], due=time.time() + 3600, recitations=recitations)
+    def rest(self, name: str, standing: Standing = WELL, recitations: int = 0, **here: Any) -> None:
+        """Let the bot fare so, and be due in an hour; `here` holds other fields of its place."""
+        due = time.time() + 3600
+        place = Place(n=self._posts[name], due=due, recitations=recitations)._replace(**here)
         self._journal.keep(f"x:{name}", place, standing)
+
+    def take(self, name: str) -> None:
+        """Run a further bot."""
+        self._posts[name] = 0
+        self._journal.claim([f"x:{name}"])
+
+    def leave(self, name: str) -> None:
+        """Let no flock run the bot."""
+        self._journal.release([f"x:{name}"])
 
 
 @contextmanager

@@ -103,7 +103,7 @@ def make_on_mastodon(home: Path, url: str, browser: Chrome) -> Terminal:
 
 def speakers(url: str) -> set[str]:
     """Return who has posted, by the pasture's page."""
-    return set(re.findall(r'class="by">(\S+) ·', requests.get(url, timeout=10).text))
+    return set(re.findall(r'class="by"><a [^>]*>(\S+)</a>', requests.get(url, timeout=10).text))
 
 
 def test_from_no_keys_to_a_flock_that_posts(home: Path, browse: Callable[..., Chrome]) -> None:

@@ -157,7 +157,7 @@ def test_a_refusal_repeats_nothing_of_a_malformed_request(pasture: Pasture, requ
     assert b"\r\nX-Content-Type-Options: nosniff\r\n" in answer
 
 
-@pytest.mark.parametrize("path", ["/", "/2/users/me", "/1.1/statuses/update.json", "/nowhere"])
+@pytest.mark.parametrize("path", ["/2/users/me", "/1.1/statuses/update.json", "/nowhere"])
 def test_every_answer_is_nothing_but_what_it_is(pasture: Pasture, path: str) -> None:
     """No browser takes JSON for a page, shows an answer in another page's frame, or keeps it."""
     headers = requests.get(pasture.url + path).headers

@@ -48,10 +48,39 @@ def say_on_mastodon(pasture: Pasture, text: str) -> requests.Response:
 
 
 def test_one_page_shows_the_posts_of_all_networks(all_of_them: Pasture) -> None:
-    """By their times: the record on Bluesky says one that is to come."""
+    """By their times: the record on Bluesky says one that is to come. And there is a page for each network."""
     assert [200, 200] == [say(all_of_them, "baa").status_code for say in (say_on_bluesky, say_on_mastodon)]
+
+    def by(view: str) -> list[str]:
+        return re.findall(r'class="by"><a [^>]*>(\S+)</a>', requests.get(all_of_them.url + view, timeout=10).text)
+
+    assert ["blue.test", "mary"] == by("/") == by("/?network=nowhere&by=mary")
+    assert ["mary", "blue.test"] == by("/?order=oldest")
+    assert [["blue.test"], ["mary"], []] == [by(f"/?network={name}") for name in ("bluesky", "mastodon", "x")]
+    assert [["mary"], []] == [by(f"/?network=mastodon&by={name}") for name in ("Mary", "blue.test")]
+
+
+def test_a_post_stands_there_in_its_language_behind_its_warning(all_of_them: Pasture) -> None:
+    """With the direction of its language; a network that says no language leaves that to the first letter."""
+    fields = {"status": "ثم", "language": "ar", "spoiler_text": "verse"}
+    requests.post(f"{all_of_them.url}/api/v1/statuses", json=fields, headers=TOKEN, timeout=10)
+    say_on_bluesky(all_of_them, "夜")
     html = requests.get(f"{all_of_them.url}/", timeout=10).text
-    assert ["blue.test", "mary"] == re.findall(r'class="by">(\S+) ·', html)
+
+    assert '<p class="warning">verse</p><p class="text" dir="rtl" lang="ar">ثم</p>' in html
+    assert '<p class="text" dir="auto">夜</p>' in html
+
+
+def test_the_page_shows_only_accounts_that_are_there(all_of_them: Pasture, tmp_path: Path) -> None:
+    """The file may hold the posts of another flock, which practised before."""
+    say_on_bluesky(all_of_them, "baa")
+    say_on_mastodon(all_of_them, "moo")
+    all_of_them.close()
+    with Pasture((), state=tmp_path / "pasture.db") as again:
+        assert "Nothing has been said yet." in requests.get(f"{again.url}/", timeout=10).text
+        again.mastodon.admit("mary", "sesame-mary")
+        html = requests.get(f"{again.url}/", timeout=10).text
+    assert (True, False) == ("moo" in html, "baa" in html)
 
 
 def test_posts_outlive_the_pasture(all_of_them: Pasture, tmp_path: Path) -> None:

@@ -21,13 +21,14 @@ from hypothesis import strategies as st
 
 from flock.cli.times import midnight
 from flock.journal import Outcome, Place, Settlement, open_journal
+from flock.observers.console import iso
 from flock.options import Options, settle_options
+from flock.pages.page import Templates, json_text
+from flock.pages.texts import shown
 from flock.state import parse_database
 from flock.web.feeds import MOST, Feed, Item, json_feed
 from flock.web.listening import listen
-from flock.web.page import Templates, json_text
 from flock.web.server import WebPage
-from flock.web.texts import shown
 from tests.conftest import TIMEOUT
 
 ATOM = "{http://www.w3.org/2005/Atom}"
@@ -282,7 +283,7 @@ def test_any_text_makes_feeds_that_can_be_parsed(texts: list[str], name: str) ->
     )
     feed = Feed("urn:uuid:feed", name, name, "ar", name, "/bots/x", "/bots/x", "http://127.0.0.1:1", items)
 
-    xml = Xml.fromstring(Templates().text("feed.atom", feed=feed).encode())
+    xml = Xml.fromstring(Templates("flock.web", {"utc": iso}).text("feed.atom", feed=feed).encode())
     found = json.loads(json_text(json_feed(feed)))
 
     assert [] == wrong_with(found)

@@ -68,6 +68,7 @@ def test_beyond_loopback_the_token_is_asked_for(beyond: WebPage, tmp_path: Path)
     with requests.Session() as browser:
         assert [401] * 7 == [browser.get(url + path, timeout=TIMEOUT).status_code for path in PATHS]
         assert 401 == browser.get(f"{url}/?token={token}x", timeout=TIMEOUT).status_code
+        assert 401 == browser.post(f"{url}/bots/dolly/tell", {"what": "pause"}, timeout=TIMEOUT).status_code
         first = browser.get(f"{url}/bots?token={token}", timeout=TIMEOUT, allow_redirects=False)
         assert (303, "/bots") == (first.status_code, first.headers["Location"])
         assert {"HttpOnly", "SameSite=Strict"} <= set(first.headers["Set-Cookie"].split("; "))

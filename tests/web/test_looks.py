@@ -81,11 +81,11 @@ def contrast(one: str, other: str) -> float:
     return (high + 0.05) / (low + 0.05)
 
 
-@pytest.mark.parametrize("file", ["style.css", "stage.css"])
-def test_every_bot_s_colour_is_readable_by_day_and_by_night(file: str) -> None:
+@pytest.mark.parametrize(("package", "file"), [("flock.pages", "style.css"), ("flock.web", "stage.css")])
+def test_every_bot_s_colour_is_readable_by_day_and_by_night(package: str, file: str) -> None:
     """On the paper of the pages, and of the stage: WCAG AA asks for 4.5."""
     day, night = STATIC.joinpath("sheep.css").read_text(encoding="utf-8").split("@media", 1)
-    papers = re.findall(r"--paper: (#\w{6})", STATIC.joinpath(file).read_text(encoding="utf-8"))
+    papers = re.findall(r"--paper: (#\w{6})", files(package).joinpath("static", file).read_text(encoding="utf-8"))
     for voices, paper in zip((day, night), papers, strict=True):
         found = re.findall(r"--voice: (#\w{6})", voices)
         assert TINTS == len(found)

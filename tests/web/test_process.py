@@ -6,8 +6,6 @@ import os
 import re
 import signal
 import socket
-import subprocess
-import sys
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -154,15 +152,6 @@ def test_what_cannot_be_is_told_before_anything_is_said(start: Start, folder: Fo
             code, output, errors = start("run", folder.path, *arguments).end()
             assert (2, "", 1) == (code, output, errors.count("\n")), errors
             assert f"flock: {message}" in errors
-
-
-def test_without_jinja2_the_flock_says_what_to_install(folder: Folder) -> None:
-    """Before its first post."""
-    without = "import sys; sys.modules['jinja2'] = None; from flock.__main__ import main; main()"
-    command = [sys.executable, "-c", without, "run", str(folder.path), "--web", "0"]
-    ended = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
-    assert (2, "", 1) == (ended.returncode, ended.stdout, ended.stderr.count("\n"))
-    assert "--web: jinja2 is not installed; type: pip install 'poem-flock[web]'" in ended.stderr
 
 
 def test_names_of_hosts_have_commas_or_spaces_between() -> None:

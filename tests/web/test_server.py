@@ -6,8 +6,6 @@ import http.client
 import re
 import signal
 import socket
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -16,8 +14,8 @@ import pytest
 import simplejson as json
 
 from flock.errors import BadOption
+from flock.pages.page import static_files
 from flock.web.listening import parse_address
-from flock.web.page import static_files
 from tests.conftest import until
 from tests.endtoend.conftest import Flock
 from tests.web.conftest import Site
@@ -55,7 +53,7 @@ def test_every_page_shows_the_flock_and_no_secret(open_site: Callable[[], Site])
     """With the headers that keep a browser safe, mean texts harmless, and unknown ones not found."""
     site = open_site()
     site.run_until(12)
-    for path in (*PAGES, *(f"/static/{name}" for name in static_files())):
+    for path in (*PAGES, *(f"/static/{name}" for name in static_files("flock.web"))):
         answer = site.ask(path)
         assert 200 == answer.status, path
         assert not SECRETS.search(answer.text + str(answer.headers)), path
@@ -199,20 +197,6 @@ def test_a_port_in_use_is_named(start: Callable[..., Flock], open_site: Callable
         code,
         errors,
     )
-
-
-def test_without_jinja2_one_line_says_what_to_install(tmp_path: Path) -> None:
-    """The rest of the command does not need it."""
-    without = "import sys; sys.modules['jinja2'] = None; from flock.__main__ import main; main()"
-    ended = subprocess.run(
-        [sys.executable, "-c", without, "web", str(tmp_path)],
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert (2, "", 1) == (ended.returncode, ended.stdout, ended.stderr.count("\n"))
-    assert "jinja2 is not installed; type: pip install 'poem-flock[web]'" in ended.stderr
 
 
 def test_it_takes_the_options_that_say_when_bots_speak(start: Callable[..., Flock]) -> None:

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sqlite3
+import time
 from collections.abc import Callable
 from contextlib import closing
 from html import unescape
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import requests
 
-from flock.journal import SqliteJournal
-from flock.options import Options
+from flock.cli.times import midnight
+from flock.journal import WELL, Place, SqliteJournal, open_journal
+from flock.options import Options, settle_options
+from flock.state import parse_database
+from flock.web.listening import listen
 from flock.web.server import WebPage
 from tests.conftest import TIMEOUT, until
 from tests.web.conftest import Site
+
+if TYPE_CHECKING:
+    from tests.postgres import PostgresServer
 
 PAGE = "/bots/dolly"
 Serve = Callable[..., WebPage]
@@ -158,6 +167,23 @@ def test_what_cannot_be_meant_is_refused(url: str, options: Options, form: dict[
     assert [] == commands(options)
 
 
+def test_a_line_of_a_stanza_names_the_stanza(write_key: WriteKey, say: Say, tmp_path: Path) -> None:
+    """Where the flock says stanzas, the note has the one that comes next."""
+    write_key()
+    tmp_path.joinpath("poem.txt").write_text("one\ntwo\n\nthree\nfour\n", encoding="utf-8")
+    say(0, "one\ntwo")
+    options = settle_options({"state": tmp_path / "flock.db", "poem_format": "stanzas"}, environment={})
+    with (
+        listen("127.0.0.1", 0) as listener,
+        closing(WebPage(tmp_path, options, listener, midnight=midnight)) as page,
+    ):
+        page.start()
+        url = page.url + PAGE
+        answer = press(url, {"seal": seal_on(url), "what": "from", "line": "5"})
+        [note] = notes_on(page.url + answer.headers["Location"])
+    assert note.startswith("Told: from 5: three\nfour; ")
+
+
 def test_without_a_journal_there_are_no_buttons(serve: Serve, write_key: WriteKey, options: Options) -> None:
     """And none is made."""
     write_key()
@@ -203,3 +229,22 @@ def test_a_flock_that_runs_obeys(open_site: Callable[[], Site]) -> None:
     assert f"Told: pause; process {flock.process.pid} obeys within a second." == note
     assert [False, True] == [f'value="{what}"' in text for what in ("pause", "resume")]
     assert 0 == code
+
+
+def test_a_bot_of_a_cluster_is_told(postgres: PostgresServer, write_key: WriteKey, tmp_path: Path) -> None:
+    """With the journal in PostgreSQL; the page follows the one that holds the bot."""
+    write_key()
+    options = settle_options({"state": parse_database(postgres.new_database())}, environment={})
+    with (
+        closing(open_journal(options.journal)) as journal,
+        listen("127.0.0.1", 0) as listener,
+    ):
+        journal.claim(["x:dolly"])
+        journal.keep("x:dolly", Place(n=1, line=1, due=time.time() + 60, next_line="baa again"), WELL)
+        with closing(WebPage(tmp_path, options, listener, midnight=midnight)) as page:
+            page.start()
+            url = page.url + PAGE
+            answer = press(url, {"seal": seal_on(url), "what": "skip"})
+            [note] = notes_on(page.url + answer.headers["Location"])
+        assert f"Told: skip; process {os.getpid()} obeys within a second." == note
+        assert ["skip"] == [str(command) for command in journal.commands()]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flock.web.texts import shown
+from flock.pages.texts import shown
 
 
 @pytest.mark.parametrize(

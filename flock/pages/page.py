@@ -1,47 +1,48 @@
-"""Answers of the web page: HTML from templates, JSON, static files, each with headers that keep a browser safe."""
+"""Answers of web pages: HTML from templates, JSON, static files, each with headers that keep a browser safe."""
 
 from __future__ import annotations
 
 import gzip
 import hashlib
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from functools import cache
 from importlib.resources import files
 from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 import simplejson as json
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from werkzeug.wrappers import Request, Response
 
-from flock.observers.console import iso
-from flock.web.texts import shown
+from flock.pages.texts import shown
+from flock.units import MINUTE, roughly
 
-_POLICY = "; ".join(
-    (
-        "default-src 'none'",
-        "script-src 'self'",
-        "style-src 'self'",
-        "img-src 'self'",
-        "connect-src 'self'",
-        "form-action 'self'",
-        "base-uri 'none'",
-        "frame-ancestors 'none'",
-    )
+_STILL = (
+    "default-src 'none'",
+    "style-src 'self'",
+    "img-src 'self'",
+    "form-action 'self'",
+    "base-uri 'none'",
+    "frame-ancestors 'none'",
 )
+_SCRIPTS = ("script-src 'self'", "connect-src 'self'")
 HEADERS = {
-    "Content-Security-Policy": _POLICY,
+    "Content-Security-Policy": "; ".join((*_STILL, *_SCRIPTS)),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",  # else a form of ours would come without its origin
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
+WITHOUT_SCRIPTS = HEADERS | {"Content-Security-Policy": "; ".join(_STILL)}
 _TYPES = {
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
+_SHARED = "flock.pages"
 _WORTH_IT = 1024  # bytes from which on an answer is compressed
 
 
@@ -54,10 +55,10 @@ class Static(NamedTuple):
 
 
 @cache
-def static_files() -> Mapping[str, Static]:
-    """Return the files that are served under /static/, by name."""
+def static_files(package: str) -> Mapping[str, Static]:
+    """Return the files that are served under /static/, by name: those of the package, and those of all pages."""
     found = {}
-    for file in files("flock.web").joinpath("static").iterdir():
+    for file in (each for name in (_SHARED, package) for each in files(name).joinpath("static").iterdir()):
         kind = _TYPES.get(f".{file.name.rpartition('.')[2]}")
         if kind:
             content = file.read_bytes()
@@ -65,9 +66,9 @@ def static_files() -> Mapping[str, Static]:
     return found
 
 
-def static_answer(request: Request, name: str) -> Response | None:
+def static_answer(request: Request, name: str, package: str) -> Response | None:
     """Return a static file; None where there is none of that name. A browser asks each time if it has changed."""
-    file = static_files().get(name)
+    file = static_files(package).get(name)
     if file is None:
         return None
     return if_changed(request, Response(file.content, headers=HEADERS, content_type=file.kind), file.etag)
@@ -108,18 +109,29 @@ def compressed(request: Request, response: Response) -> Response:
 
 
 class Templates:
-    """The pages. Every text in them is escaped, and is `texts.shown`."""
+    """The pages of a package. Every text in them is escaped, and is `texts.shown`.
 
-    def __init__(self) -> None:
+    `filters` are those that its templates have besides those for times.
+    """
+
+    def __init__(self, package: str, filters: Mapping[str, Callable[..., Any]] | None = None) -> None:
         self._environment = Environment(
-            loader=PackageLoader("flock.web"),
+            loader=ChoiceLoader([PackageLoader(package), PackageLoader(_SHARED)]),
             autoescape=True,
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
             finalize=_safe,
         )
-        self._environment.filters |= {"local": local_time, "iso": iso_local, "full": full_time, "utc": iso}
+        self._environment.filters |= {
+            "local": local_time,
+            "iso": iso_local,
+            "full": full_time,
+            "there": there,
+            "day": day,
+            "seconds": seconds,
+            **(filters or {}),
+        }
 
     def page(self, name: str, status: int = 200, **values: Any) -> Response:
         """Return the page that the template makes of these values."""
@@ -142,6 +154,11 @@ def local_time(at: float, now: float | None = None) -> str:
     return time.strftime("%a %H:%M" if abs(at - time.mktime(here)) < 6 * 86_400 else "%Y-%m-%d %H:%M", there)
 
 
+def seconds(duration: float) -> str:
+    """Return a duration as people say it: "0 s", "12 s", "3m", "2h 5m"."""
+    return f"{duration:.0f} s" if duration < MINUTE else roughly(duration)
+
+
 def iso_local(at: float) -> str:
     """Return the wall-clock time in ISO 8601 with this machine's offset, as <time> has it."""
     return time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(at))
@@ -150,3 +167,13 @@ def iso_local(at: float) -> str:
 def full_time(at: float) -> str:
     """Return the wall-clock time in full, with the name of the zone."""
     return time.strftime("%Y-%m-%d %H:%M:%S %Z", time.localtime(at))
+
+
+def there(at: float, timezone: str) -> str:
+    """Return the wall-clock time in another zone, such as "Sun 09:00 in Asia/Tokyo"."""
+    return f"{datetime.fromtimestamp(at, ZoneInfo(timezone)):%a %H:%M} in {timezone}"
+
+
+def day(at: float) -> str:
+    """Return the day of a time in this machine's zone, such as "Sat 2026-11-28"."""
+    return time.strftime("%a %Y-%m-%d", time.localtime(at))
