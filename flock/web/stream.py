@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 KEPT = 5_000  # events that a reader can catch up with
 MOST_READERS = 2_000
 _MOST_PENDING = 2 * 1024 * 1024  # bytes that a reader may be behind
+_IN_KERNEL = 128 * 1024  # bytes of these that the kernel keeps; it would keep megabytes for each reader
 _MOST_PATIENCE = 20.0  # seconds in which a reader that is behind must take something
 _BEAT = 15.0  # seconds between two comments, by which both ends see that the other is there
 _RETRY = b"retry: 1500\n\n"  # milliseconds after which a browser connects again
@@ -126,7 +127,7 @@ class Stream:
             while self._ids and self._ids[0][0] < first - 1:
                 self._at.pop(self._ids.popleft()[1], None)
             if frames:
-                self._jobs.append((None, frames))
+                self._jobs.append((None, [b"".join(frames)]))  # one write for each reader
                 self._ring()
 
     def join(self, connection: socket.socket, after: str | None, hello: Event) -> None:
@@ -136,6 +137,7 @@ class Stream:
         comes in their place.
         """
         connection.setblocking(False)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _IN_KERNEL)
         with self._lock:
             frames = [_RETRY, hello.frame(), *self._since(after)]
             self._count += 1
