@@ -13,6 +13,7 @@ badly.
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import resource
 import selectors
@@ -149,6 +150,8 @@ class Readers:
         self._selector.close()
 
     def _run(self) -> None:
+        # Readers are on other machines. Here they get what the flock leaves.
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
         while not self._stop.is_set():
             for key, _ in self._selector.select(_LOOK):
                 connection = key.fileobj

@@ -52,10 +52,12 @@ class Logbook:
     """The posts of the bots of a folder; with `names`, of these bots only.
 
     `posts` returns earlier ones, and each call of `fresh` those that have ended since: each once, and none is left
-    out, also when the flock is started anew, or a copy of its journal is put into the journal's place. Raises
-    BadKeys, BadOption for a name that no bot has, and JournalError when a journal that is there cannot be read.
+    out, also when the flock is started anew, or a copy of its journal is put into the journal's place. `quick` may
+    be called in between. Raises BadKeys, BadOption for a name that no bot has, and JournalError when a journal
+    that is there cannot be read.
 
-    `records` is what the journal knew of all its bots at the latest look; `roster`: which bots the folder holds.
+    `records` is what the journal knew of all its bots when `fresh` was called last; `roster`: which bots the
+    folder holds.
     """
 
     def __init__(self, folder: Path, options: Options, names: Sequence[str] = ()) -> None:
@@ -67,9 +69,11 @@ class Logbook:
         self._file: tuple[int, int] | None = None  # which one a journal in a file is: device and inode
         self._accounts: dict[str, str | None] | None = None  # of the journal's bots
         self._reached: dict[str, _Reached] = {}
+        self._counts: Mapping[str, int]  # of posts that each bot has behind it, as it was told last
         self._by_time: set[str] = set()  # the bots whose posts were once counted from an earlier one again
         self.roster: Roster
         self.records = records = self._records()
+        self._counts = _counts_of(records)
         self._call(records)
         for record in records:
             self._reached[record.bot] = _Reached(_posts(record) - 1, record.said.at if record.said else -math.inf)
@@ -110,6 +114,11 @@ class Logbook:
         found = self._journal.posts(since) if self._journal else []
         return self._tell(post for post in found if post.n <= self._reached.get(post.bot, _Reached()).n)
 
+    @property
+    def total(self) -> int:
+        """How many posts the bots have behind them, up to those that were told last."""
+        return sum(self._counts.values())
+
     def fresh(self) -> list[Entry]:
         """Return the posts that have ended since the latest call, or since the logbook was opened."""
         before = self._file
@@ -118,39 +127,63 @@ class Logbook:
             return []
         self._call(records)
         is_another = before is not None and self._file != before
+        return self._follow(self._journal, _counts_of(records), is_another=is_another)
+
+    def quick(self) -> list[Entry] | None:
+        """Return what `fresh` does, in a fraction of its time, and leave `records` as they were.
+
+        None says that only `fresh` can tell: there is no journal yet, another is in its place, or it has a bot
+        that was not there before.
+        """
+        try:
+            if self._journal is None or self._find_file() != self._file:
+                return None
+        except FileNotFoundError:
+            return None
+        counts = self._journal.counts()
+        is_known = counts.keys() == self._counts.keys()
+        return self._follow(self._journal, counts, is_another=False) if is_known else None
+
+    def _follow(self, journal: Journal, counts: Mapping[str, int], *, is_another: bool) -> list[Entry]:
+        """Return the posts that were not told yet, up to these counts of each bot's posts."""
         by_time = self._by_time
         ask: dict[str, int] = {}
-        for record in records:
-            reached, n = self._reached.get(record.bot, _Reached()).n, _posts(record) - 1
-            if is_another or n < reached:
-                by_time.add(record.bot)
-                ask[record.bot] = -1
-            elif n > reached:
-                ask[record.bot] = reached
+        for bot, count in counts.items():
+            reached = self._reached.get(bot, _Reached()).n
+            if is_another or count - 1 < reached:
+                by_time.add(bot)
+                ask[bot] = -1
+            elif count - 1 > reached:
+                ask[bot] = reached
         found = [
             post
-            for post in self._journal.posts_after(ask)
-            if post.bot not in by_time or post.at > self._reached.get(post.bot, _Reached()).at
+            for post in (journal.posts_after(ask) if ask else ())
+            if post.n < counts[post.bot]  # one that has ended just now is told with the next count
+            and (post.bot not in by_time or post.at > self._reached.get(post.bot, _Reached()).at)
         ]
-        for record in records:
-            if record.bot in ask:
-                at = self._reached.get(record.bot, _Reached()).at
-                self._reached[record.bot] = _Reached(_posts(record) - 1, at)
+        self._counts = counts
+        for bot in ask:
+            self._reached[bot] = _Reached(counts[bot] - 1, self._reached.get(bot, _Reached()).at)
         return self._tell(found)
 
     def _records(self) -> list[Record]:
         """Return what the journal knows of its bots now; nothing while there is no journal."""
-        file: tuple[int, int] | None = None
-        if isinstance(self.path, Path):
-            try:
-                status = self.path.stat()
-            except FileNotFoundError:
-                return []
-            file = status.st_dev, status.st_ino
+        try:
+            file = self._find_file()
+        except FileNotFoundError:
+            return []
         if self._journal is None:
             self._journal = find_journal(self.path)
         self._file = file
         return self._journal.bots() if self._journal else []
+
+    def _find_file(self) -> tuple[int, int] | None:
+        """Return the device and inode of a journal in a file, None for one in a database. Raises FileNotFoundError
+        if there is none yet."""
+        if not isinstance(self.path, Path):
+            return None
+        status = self.path.stat()
+        return status.st_dev, status.st_ino
 
     def _call(self, records: Sequence[Record]) -> None:
         """Find out which bots of the journal are those of the folder, unless that is known."""
@@ -185,3 +218,7 @@ class Logbook:
 
 def _posts(record: Record) -> int:
     return record.kept[0].n if record.kept else 0
+
+
+def _counts_of(records: Iterable[Record]) -> dict[str, int]:
+    return {record.bot: _posts(record) for record in records}

@@ -100,6 +100,29 @@ def test_what_ends_meanwhile_is_told_once(tmp_path: Path, options: Options) -> N
         assert [0] == numbers(book.posts()[:1])
 
 
+def test_a_glance_tells_the_same_lines_or_that_a_look_is_needed(
+    tmp_path: Path, options: Options, write_key: Callable[..., Path]
+) -> None:
+    """Without a journal, with a bot that was not there before, and with another journal in its place."""
+    book = Logbook(tmp_path, options)
+    assert None is book.quick()
+    with writing(options) as journal:
+        assert None is book.quick()
+        assert [] == book.fresh()
+        say(journal, 0)
+        assert ([0], []) == (numbers(book.quick() or []), book.fresh())
+        write_key("ram.json", screen_name="ram", oauth_token="1003-token", oauth_token_secret="third")
+        journal.claim(["x:ram"])
+        say(journal, 0, "x:ram")
+        assert None is book.quick()
+        assert ["ram"] == [entry.bot for entry in book.fresh()]
+        assert ([], 2) == (book.quick(), book.total)
+    options.state_file.rename(tmp_path / "away.db")
+    assert None is book.quick()
+    with writing(options) as journal:
+        assert None is book.quick()
+
+
 def test_a_post_under_way_is_told_when_it_has_ended(tmp_path: Path, options: Options) -> None:
     """One that is withdrawn is told when it is made after all."""
     with writing(options) as journal:
@@ -195,12 +218,13 @@ def test_a_folder_that_is_away_for_a_moment_does_no_harm(tmp_path: Path, options
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=15)
-@given(steps=st.lists(st.sampled_from(["dolly", "shaun", "look", "anew"]), max_size=25))
+@given(steps=st.lists(st.sampled_from(["dolly", "shaun", "look", "glance", "anew"]), max_size=25))
 @example(steps=["dolly"] * 9)
+@example(steps=["dolly", "look", "dolly", "glance", "shaun", "glance", "look", "dolly"])
 def test_each_post_is_told_once_and_in_order(
     steps: list[str], tmp_path_factory: pytest.TempPathFactory, options: Options
 ) -> None:
-    """Whenever one looks."""
+    """Whenever one looks, or glances."""
     folder = options.state_file.parent
     fresh = settle_options({"state": tmp_path_factory.mktemp("state") / "flock.db"}, environment={})
     book = Logbook(folder, fresh)
@@ -210,6 +234,8 @@ def test_each_post_is_told_once_and_in_order(
     for step in steps:
         if step == "look":
             told += [(entry.post.bot, entry.post.n) for entry in book.fresh()]
+        elif step == "glance":
+            told += [(entry.post.bot, entry.post.n) for entry in book.quick() or ()]
         elif step == "anew" and journal:
             journal.close()
             journal = None

@@ -24,24 +24,9 @@ log = logging.getLogger(__name__)
 
 @click.command(epilog=EXIT_CODES)
 @click.argument("keys", type=click.Path(path_type=Path, readable=False))
-@options.line_interval
-@options.poem_interval
-@options.schedules
-@options.pasture
+@options.running
+@options.pasture_port
 @options.option("dry_run", "", "Print the posts; use neither the network nor the journal.")
-@options.base_url
-@options.api
-@options.state
-@options.keep_history
-@options.sheep
-@options.skip_bad
-@options.seed
-@options.temperament
-@options.poem_format
-@options.posts_per_day
-@options.flock_posts_per_day
-@options.yes_really
-@options.burst
 @options.log_format
 @click.option(
     "--log-file",
@@ -51,9 +36,7 @@ log = logging.getLogger(__name__)
     show_envvar=True,
     help="Write to this file instead of the terminal; SIGHUP reopens it.",
 )
-@observers.alert
-@observers.on_trouble
-@observers.metrics
+@observers.asked_for
 @page.web
 @page.web_name
 @click.option(

@@ -31,23 +31,17 @@ log = logging.getLogger(__name__)
     help="Serve the page there; a PORT alone is on this machine only.",
 )
 @page.web_name
-@options.line_interval
-@options.poem_interval
-@options.schedules
+@options.intervals
 @options.practice
 @options.base_url
 @options.state
-@options.seed
-@options.temperament
-@options.poem_format
-@options.posts_per_day
-@options.flock_posts_per_day
-@options.burst
+@options.recitations
+@options.caps
 def web(keys: Path, *, address: str, web_name: tuple[str, ...], **given: Any) -> None:
     """Serve the web page of the flock of the folder KEYS, whether it runs or not, until SIGTERM or Ctrl-C.
 
-    It reads the journal and the key files. Give it the options of `flock run`: they say which journal it is, how
-    long a recitation is, and from when on a bot is overdue.
+    It reads the journal and the key files; the buttons of its pages do what `flock tell` does. Give it the options
+    of `flock run`: they say which journal it is, how long a recitation is, and from when on a bot is overdue.
     """
     with NamedExits():
         chosen = options.chosen(given)

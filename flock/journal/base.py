@@ -291,6 +291,9 @@ class Journal(Protocol):
     def bots(self) -> list[Record]:
         """Return what is known of each bot, by name, in one look; quick for thousands of bots."""
 
+    def counts(self) -> dict[str, int]:
+        """Return how many posts each bot has behind it (`Place.n`); quicker than `bots`, to see which moved."""
+
     def posts(self, since: float = -math.inf) -> list[Noted]:
         """Return the posts that were said, skipped, or are unknown, from `since` on, which the journal still has.
 

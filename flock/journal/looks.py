@@ -24,6 +24,7 @@ _BOTS = f"""
     )
     ORDER BY sheep.bot
 """  # noqa: S608 - names of our own
+_COUNTS = "SELECT bot, n FROM sheep"
 _HOLDERS = "SELECT bot, id, holder FROM sheep WHERE holder IS NOT NULL"
 _POSTS = f"""
     SELECT sheep.bot, {_POST} FROM tweet JOIN sheep ON sheep.id = tweet.bot
@@ -40,6 +41,11 @@ _TALLY = f"""
 def bots(connection: sqlite3.Connection) -> list[Record]:
     """Return what is known of each bot, with the process that ran it last. Raises sqlite3.Error."""
     return [_record(row) for row in connection.execute(_BOTS)]
+
+
+def counts(connection: sqlite3.Connection) -> dict[str, int]:
+    """Return how many posts each bot has behind it."""
+    return dict(connection.execute(_COUNTS))
 
 
 def holders(connection: sqlite3.Connection) -> dict[str, tuple[int, int]]:

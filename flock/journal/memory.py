@@ -144,6 +144,9 @@ class MemoryJournal:
             for bot in sorted({*self._claimed, *self._kept})
         ]
 
+    def counts(self) -> dict[str, int]:
+        return {bot: self._kept[bot][0].n if bot in self._kept else 0 for bot in {*self._claimed, *self._kept}}
+
     def posts(self, since: float = -math.inf) -> list[Noted]:
         return in_order(post for posts in list(self._posts.values()) for post in list(posts) if post.at >= since)
 

@@ -384,6 +384,9 @@ class SqliteJournal:
             for record in records
         ]
 
+    def counts(self) -> dict[str, int]:
+        return self._ask(looks.counts)
+
     def posts(self, since: float = -math.inf) -> list[Noted]:
         return self._ask(lambda connection: looks.posts(connection, since))
 

@@ -34,16 +34,23 @@ The summary: {"has_run", "running", "processes", "bots", "states": {state: how m
 
 Times are in ISO 8601 (UTC), `null` where they are open.
 
+GET /field.json: {"run", "after", "lines", "states", "bots"}, for pages that draw bots and say nothing of them:
+`states` are words, and each of `bots` is [name, its colour as in a line, the number of its state in `states`].
+
 GET /events: server-sent events. The data of each is JSON.
     hello   {"run", "flock"}: the first of each connection. With another `run` than before, read /flock.json anew.
     line    a line, as above; only these have an id. After a break the browser sends the last one (Last-Event-ID),
             and gets all that came since, each once.
     bot     a bot, as above, each time that something about it has changed
+    dot     {"name", "state"}, in place of `bot` at /events?bots=dots: when the state of a bot has changed
     gone    {"name"}: the bot has left the flock
     flock   the summary, when it has changed, once in two seconds at most
+    beat    {}: each 15 s; where none comes for 40 s, the connection is lost
     reset   {}: too much has happened since; read /flock.json anew, and go on with what comes
 
-A script does not do that by itself: `static/live.js` exports `connect(handlers)`.
+A page need not do that by itself: `static/live.js` exports `connect(handlers, {dots})`.
+
+GET /feed.atom, /feed.json, /bots/NAME.atom, /bots/NAME.json: what was said last, for readers of feeds.
 
 Templates are in templates/ (Jinja2; `base.html` has the blocks title, head, main, scripts), scripts and styles in
 static/, which all are served as /static/NAME. The Content-Security-Policy allows those alone: no inline script, no

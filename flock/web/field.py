@@ -46,3 +46,8 @@ def dots(bots: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "states": _STATES,
         "bots": [[bot["name"], look_of(bot["name"]).tint, numbers[bot["state"]]] for bot in bots],
     }
+
+
+def dot(bot: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what has changed of a dot."""
+    return {"name": bot["name"], "state": bot["state"]}

@@ -8,23 +8,26 @@ import os
 import threading
 import time
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from flock.errors import FlockError, JournalError
-from flock.journal import Place, Record
+from flock.journal import Place, Record, Verb, open_journal
 from flock.logbook import Entry, Logbook
 from flock.options import Options
 from flock.overview import Bot, Viewer
 from flock.roster import Member
+from flock.steering import Told, require_journal, tell
 from flock.temperament import Recitation
 from flock.units import HOUR
 from flock.watch import quiet_after
 from flock.web.described import about_of, bot_json, entry_json, language_of
+from flock.web.lately import Lately
+from flock.web.stamps import Stamp, stamp_of
 from flock.web.stream import Event
 
 log = logging.getLogger(__name__)
@@ -32,7 +35,9 @@ log = logging.getLogger(__name__)
 LATEST = 50  # lines that a page begins with
 _REMEMBERED = 1_000  # lines that were said before the page was started
 _FOLDER_EVERY = 3.0  # seconds between two looks at the files of the folder
-_TALLY_EVERY = 60.0  # seconds
+_TALLY_EVERY = 60.0  # seconds between two counts of the posts of the day, at least
+_SHARE = 3.0  # so many times as long as a look has taken, only lines are looked for
+_TALLY_SHARE = 100.0  # the same, for a count of the posts of the day
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +69,20 @@ class Line:
 
 @dataclass(slots=True)
 class Change:
-    """What a look has found: lines, bots that are doing something else, and names of bots that have left."""
+    """What a look has found: lines, bots of which something has changed, those of them whose state has, and names
+    of bots that have left."""
 
     lines: list[Line] = field(default_factory=list)
     bots: list[Seen] = field(default_factory=list)
+    states: list[Seen] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
 
 
 class Lookout:
-    """Looks at the flock of a folder. `look` may be called from any thread.
+    """Looks at the flock of a folder. `look` and `glance` may be called from any thread.
+
+    A look at ten thousand bots takes a second. So `glance` looks for lines alone in between, which takes a
+    fraction of that; from the monotonic time `next_look` on, it makes a whole look again.
 
     `midnight` returns the beginning of the day of a wall-clock time. Raises BadKeys, BadOption and JournalError as
     `Logbook` does; what fails later is in `trouble`, in words, and what was seen before stands.
@@ -89,11 +99,13 @@ class Lookout:
         self.options = options
         self.trouble = ""
         self.looked = -math.inf  # on the monotonic clock
+        self.next_look = -math.inf
         self._folder = folder
         self._clock = clock
         self._midnight = midnight
         self._lock = threading.RLock()
-        self._stamp: object = None
+        self._stamp: frozenset[Stamp] | None = None
+        self._poems: set[str] = set()
         self._stamped = -math.inf
         self._book = Logbook(folder, options)
         self._roster = self._book.roster
@@ -103,7 +115,8 @@ class Lookout:
         self._names: dict[str, str] = {}  # a name in lower case, and the journal's
         self._tally: dict[str, Counter[str]] = {}
         self._tallied = -math.inf  # wall-clock time
-        self._hour: deque[Entry] = deque()
+        self._next_tally = -math.inf
+        self._lately = Lately()
         self.latest: deque[Line] = deque(maxlen=_REMEMBERED)
         self.last_id = ""
         self.look()
@@ -112,10 +125,10 @@ class Lookout:
     def _begin(self) -> None:
         now = self._clock()
         entries = self._book.posts(now - HOUR)
-        self._hour.extend(entries)
+        self._lately.add(entries)
         if len(entries) < LATEST:
             entries = self._book.posts()
-        self._tell(entries)
+        self._tell(entries[-_REMEMBERED:])
 
     def now(self) -> float:
         """Return the wall-clock time."""
@@ -147,11 +160,27 @@ class Lookout:
         with self._lock:
             return self._book.posts_of(seen.member.bot)
 
+    def latest_entries(self) -> list[Entry]:
+        """Return what was said last, the latest last: 50 posts at least, if the journal has so many."""
+        with self._lock:
+            return [line.entry for line in self.latest]
+
     def recitation(self, seen: Seen) -> Recitation | None:
         """Return the bot's recitation as it is now, or None if its poem cannot be read."""
         with self._lock:
             number = seen.record.kept[0].recitations if seen.record.kept else 0
             return self._viewer.recite(seen.member, number)[0]
+
+    def tell(self, seen: Seen, verb: Verb, line: int | None) -> Told:
+        """Tell the bot to do that, as `steering.tell` does. Raises FlockError.
+
+        Nothing of this process reads the journal meanwhile: SQLite's locks on a file go when the process closes
+        any descriptor of it, as the journal does that is opened here.
+        """
+        with self._lock:
+            require_journal(self.options)
+            with closing(open_journal(self.options.journal, keep=self.options.keep_history)) as journal:
+                return tell([seen.member], verb, line, journal)[0]
 
     def close(self) -> None:
         """Close the journal."""
@@ -161,10 +190,7 @@ class Lookout:
     def last_hour(self) -> Counter[str]:
         """Return how many posts each bot has made within the last hour, by its name."""
         with self._lock:
-            since = self._clock() - HOUR
-            while self._hour and self._hour[0].post.at < since:
-                self._hour.popleft()
-            return Counter(entry.bot for entry in self._hour if entry.post.outcome != "skipped")
+            return self._lately.counts(self._clock())
 
     def summary(self) -> dict[str, Any]:
         """Return how the flock is doing as a whole: see the package's docstring."""
@@ -187,15 +213,15 @@ class Lookout:
                 "trouble": self.trouble,
             }
 
+    def said(self) -> dict[str, Any]:
+        """Return the latest lines, and the id of the last of them."""
+        with self._lock:
+            return {"after": self.last_id, "lines": [line.json for line in [*self.latest][-LATEST:]]}
+
     def snapshot(self) -> dict[str, Any]:
         """Return all bots, the latest lines, and the id of the last of them: as they are at one moment."""
         with self._lock:
-            return {
-                "after": self.last_id,
-                "flock": self.summary(),
-                "bots": [seen.json for seen in self.bots()],
-                "lines": [line.json for line in [*self.latest][-LATEST:]],
-            }
+            return {"flock": self.summary(), "bots": [seen.json for seen in self.bots()], **self.said()}
 
     # Looking
 
@@ -211,13 +237,27 @@ class Lookout:
                 self._note(str(error))
                 change = Change()
             self.looked = time.monotonic()
+            self.next_look = self.looked + _SHARE * (self.looked - began)
             deliver(change)
             return self.looked - began
 
-    def look_unless_fresh(self, seconds: float, deliver: Callable[[Change], object]) -> None:
-        """Look at the flock if the last look was so many seconds ago."""
-        if time.monotonic() - self.looked > seconds:
+    def glance(self, deliver: Callable[[Change], object]) -> None:
+        """Look at the flock if the last look was long enough ago, and otherwise for new lines alone; deliver what
+        was found, as `look` does."""
+        with self._lock:
+            if time.monotonic() < self.next_look:
+                with suppress(JournalError):  # the next look tells
+                    entries = self._book.quick()
+                    if entries is not None:
+                        self._count(entries)
+                        deliver(Change(lines=self._tell(entries)))
+                        return
             self.look(deliver)
+
+    def look_unless_fresh(self, seconds: float, deliver: Callable[[Change], object]) -> None:
+        """Look at the flock, or for new lines, if the last look was so many seconds ago."""
+        if time.monotonic() - self.looked > seconds:
+            self.glance(deliver)
 
     def _note(self, trouble: str) -> None:
         if trouble != self.trouble:
@@ -232,7 +272,8 @@ class Lookout:
         change = Change()
         if is_new:
             change.gone = self._rebuild()
-        self._count(entries, now)
+        self._count(entries)
+        self._count_anew(now)
         known = {record.bot: record for record in self._book.records}
         for member in self._roster.members:
             record = known.get(member.bot) or Record(member.bot)
@@ -242,6 +283,8 @@ class Lookout:
                 self._seen[member.bot] = again
                 if seen is None or seen.json != again.json:
                     change.bots.append(again)
+                if seen is None or seen.bot.state != again.bot.state:
+                    change.states.append(again)
         change.lines = self._tell(entries)
         return change
 
@@ -279,20 +322,25 @@ class Lookout:
         moments = (place.due, standing.until, late, bot.due or 0.0, bot.until or 0.0)
         return min((moment for moment in moments if moment > now), default=math.inf)
 
-    def _count(self, entries: Sequence[Entry], now: float) -> None:
-        """Count the posts since midnight, by text, since prices go by texts."""
-        self._hour.extend(entries)
-        midnight = self._midnight(now)
-        if now - self._tallied > _TALLY_EVERY or self._tallied < midnight or now < self._tallied:
-            before, self._tallied = self._tally, now
-            self._tally = {bot: Counter(texts) for bot, texts in self._book.tally(midnight).items()}
-            for bot in {*before, *self._tally}:
-                if bot in self._seen and before.get(bot) != self._tally.get(bot):
-                    self._seen[bot] = _stale(self._seen[bot])
-            return
+    def _count(self, entries: Sequence[Entry]) -> None:
+        """Count posts of the day, by text, since prices go by texts."""
+        self._lately.add(entries)
         for entry in entries:
             if entry.post.outcome != "skipped" and entry.post.at > self._tallied:
                 self._tally.setdefault(entry.post.bot, Counter())[entry.post.text] += 1
+
+    def _count_anew(self, now: float) -> None:
+        """Count the posts since midnight from the journal, now and then."""
+        midnight = self._midnight(now)
+        if self._next_tally > now >= self._tallied >= midnight:
+            return
+        began = time.monotonic()
+        before, self._tallied = self._tally, now
+        self._tally = {bot: Counter(texts) for bot, texts in self._book.tally(midnight).items()}
+        self._next_tally = now + max(_TALLY_EVERY, _TALLY_SHARE * (time.monotonic() - began))
+        for bot in {*before, *self._tally}:
+            if bot in self._seen and before.get(bot) != self._tally.get(bot):
+                self._seen[bot] = _stale(self._seen[bot])
 
     def _tell(self, entries: Sequence[Entry]) -> list[Line]:
         """Return the entries as lines. The id of a line is how many posts there were up to it, and which it is.
@@ -300,7 +348,7 @@ class Lookout:
         So another process that reads the same journal gives the same ids, unless posts have come in between: then
         it does not know the id that a reader has, and the reader reads everything anew.
         """
-        total = sum(record.kept[0].n for record in self._book.records if record.kept)
+        total = self._book.total
         lines = []
         for number, entry in enumerate(entries, start=total - len(entries) + 1):
             identity = f"{number}-{entry.post.n}-{_ascii(entry.post.bot)}"
@@ -316,32 +364,19 @@ class Lookout:
         if time.monotonic() - self._stamped < _FOLDER_EVERY:
             return
         self._stamped = time.monotonic()
-        stamp = _stamp_of(self._folder, {member.key.poem_file for member in self._book.roster.members})
-        if self._stamp is not None and stamp != self._stamp:
+        stamp = stamp_of(self._folder, self._poems)
+        if stamp == self._stamp:
+            return
+        if self._stamp is not None:
             with suppress(FlockError):
                 self._book.read_folder()
-        if stamp != self._stamp:
-            poems = {member.key.poem_file for member in self._book.roster.members}
-            self._stamp = _stamp_of(self._folder, poems)
+        poems = {os.fspath(member.key.poem_file) for member in self._book.roster.members}
+        self._stamp = stamp if poems == self._poems else stamp_of(self._folder, poems)
+        self._poems = poems
 
 
 def _stale(seen: Seen) -> Seen:
     return Seen(seen.member, seen.record, seen.bot, seen.json, -math.inf)
-
-
-def _stamp_of(folder: Path, poems: Iterable[Path]) -> object:
-    """Return what changes when a key file or a poem does."""
-    found: list[object] = []
-    with suppress(OSError), os.scandir(folder) as files:
-        found = [_stamp_of_file(Path(file.path)) for file in files if file.name.endswith(".json")]
-    return sorted(map(str, found)), sorted(str(_stamp_of_file(poem)) for poem in poems)
-
-
-def _stamp_of_file(file: Path) -> Mapping[str, Any] | tuple[Any, ...]:
-    with suppress(OSError, ValueError):
-        status = file.stat()
-        return str(file), status.st_mtime_ns, status.st_size, status.st_ino
-    return (str(file),)
 
 
 def _ascii(text: str) -> str:

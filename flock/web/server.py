@@ -6,6 +6,7 @@ import logging
 import resource
 import socket
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -20,8 +21,7 @@ from flock.web.stream import Stream
 
 log = logging.getLogger(__name__)
 
-_LOOK = 0.25  # seconds between two looks at the journal, at least
-_SHARE = 3.0  # a look may take this part of the time
+_LOOK = 0.25  # seconds between two looks at the journal
 _IDLE = 5.0  # seconds between two looks while the page has no readers
 _SUMMARY = 2.0  # seconds between two summaries
 _LAST_LOOK = 2.0  # seconds for a look that is under way at the end
@@ -97,17 +97,16 @@ class WebPage:
         self._lookout.close()
 
     def _watch(self) -> None:
-        pause, summary_in = 0.0, 0.0
+        summary_at = time.monotonic()
         while not self._stop.is_set():
+            pause = _LOOK if self._stream.readers else _IDLE
             try:
-                seconds = self._lookout.look(self._app.deliver)
-                summary_in -= pause
-                if summary_in <= 0:
+                self._lookout.glance(self._app.deliver)
+                if time.monotonic() >= summary_at:
                     self._app.deliver_summary()
-                    summary_in = _SUMMARY
+                    summary_at = time.monotonic() + _SUMMARY
             except Exception:
                 log.exception("a look at the journal failed")
-                seconds = _IDLE
-            pause = max(_LOOK, _SHARE * seconds) if self._stream.readers else _IDLE
+                pause = _IDLE
             self._woken.wait(pause)
             self._woken.clear()

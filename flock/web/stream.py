@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Iterable
 from contextlib import suppress
+from enum import Enum
 from typing import Any, NamedTuple
 
 import simplejson as json
@@ -21,17 +22,25 @@ MOST_READERS = 2_000
 _MOST_PENDING = 2 * 1024 * 1024  # bytes that a reader may be behind
 _IN_KERNEL = 128 * 1024  # bytes of these that the kernel keeps; it would keep megabytes for each reader
 _MOST_PATIENCE = 20.0  # seconds in which a reader that is behind must take something
-_BEAT = 15.0  # seconds between two comments, by which both ends see that the other is there
+BEAT = 15.0  # seconds between two events by which both ends see that the other is there
 _RETRY = b"retry: 1500\n\n"  # milliseconds after which a browser connects again
-_COMMENT = b":\n\n"
+_MOST_CAUGHT_UP = _MOST_PENDING // 2  # bytes; a reader that has missed more reads all anew, which is less
+
+
+class Form(Enum):
+    """What a reader wants to know of bots."""
+
+    WHOLE = "whole"  # each time that something about one has changed, all of it
+    DOTS = "dots"  # its state, when that has changed
 
 
 class Event(NamedTuple):
-    """One event: its name, its data, and its id or an empty text."""
+    """One event: its name, its data, its id or an empty text, and for which readers it is, or None for all."""
 
     name: str
     data: dict[str, Any]
     id: str = ""
+    only: Form | None = None
 
     def frame(self) -> bytes:
         """Return the event as it is sent. JSON in ASCII holds no line end."""
@@ -39,11 +48,41 @@ class Event(NamedTuple):
         return f"{head}event: {self.name}\ndata: {json.dumps(self.data, ensure_ascii=True)}\n\n".encode()
 
 
+class _Kept:
+    """The latest events for the readers of one form, as they are sent, each with its number."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._frames: deque[tuple[int, bytes]] = deque()
+        self.forgotten = 0  # the number of the latest one that is not there any more
+
+    def add(self, number: int, frame: bytes) -> None:
+        self._frames.append((number, frame))
+        if len(self._frames) > self._most:
+            self.forgotten = self._frames.popleft()[0]
+
+    def since(self, number: int) -> list[bytes] | None:
+        """Return what came after the event with that number; None if that is not all there, or is too much."""
+        if number < self.forgotten:
+            return None
+        found = [frame for each, frame in self._frames if each > number]
+        return found if sum(map(len, found)) <= _MOST_CAUGHT_UP else None
+
+
+class _Job(NamedTuple):
+    """Frames for all readers of a form, or for one that joins."""
+
+    form: Form
+    frames: list[bytes]
+    newcomer: socket.socket | None = None
+
+
 class _Reader:
     """A connection, and what is still to be written to it. Its socket does not block."""
 
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, connection: socket.socket, form: Form) -> None:
         self.connection = connection
+        self.form = form
         self._pending: deque[memoryview] = deque()
         self._size = 0
         self._taken = time.monotonic()  # when the reader last took something, or was not behind
@@ -81,17 +120,19 @@ class Stream:
     """Passes events on to readers, from any thread. One thread writes to all of them, so that a reader costs a
     socket and no thread; one that does not read fast enough is dropped, and may come again.
 
-    `close` ends every connection.
+    `kept` events can be caught up with. Once in `beat` seconds comes an event `beat`. `close` ends every
+    connection.
     """
 
-    def __init__(self, kept: int = KEPT, most_readers: int = MOST_READERS) -> None:
-        self._kept: deque[tuple[int, bytes]] = deque(maxlen=kept)  # numbered frames
+    def __init__(self, kept: int = KEPT, most_readers: int = MOST_READERS, beat: float = BEAT) -> None:
+        self._kept = {form: _Kept(kept) for form in Form}
+        self._beat = beat
         self._number = 0
         self._at: dict[str, int] = {}  # the number of each event that has an id
         self._ids: deque[tuple[int, str]] = deque()
         self._most = most_readers
         self._lock = threading.Lock()
-        self._jobs: deque[tuple[socket.socket | None, list[bytes]]] = deque()
+        self._jobs: deque[_Job] = deque()
         self._count = 0
         self._is_closed = False
         self._selector = selectors.DefaultSelector()
@@ -115,22 +156,24 @@ class Stream:
     def publish(self, events: Iterable[Event]) -> None:
         """Pass these events on, in their order."""
         with self._lock:
-            frames = []
+            frames: dict[Form, list[bytes]] = {form: [] for form in Form}
             for event in events:
                 self._number += 1
-                frames.append(event.frame())
-                self._kept.append((self._number, frames[-1]))
+                frame = event.frame()
+                for form in Form if event.only is None else (event.only,):
+                    frames[form].append(frame)
+                    self._kept[form].add(self._number, frame)
                 if event.id:
                     self._at[event.id] = self._number
                     self._ids.append((self._number, event.id))
-            first = self._kept[0][0] if self._kept else 0
-            while self._ids and self._ids[0][0] < first - 1:
+            forgotten = min(kept.forgotten for kept in self._kept.values())
+            while self._ids and self._ids[0][0] < forgotten:
                 self._at.pop(self._ids.popleft()[1], None)
-            if frames:
-                self._jobs.append((None, [b"".join(frames)]))  # one write for each reader
-                self._ring()
+            # together, since that is one write for each reader
+            self._jobs.extend(_Job(form, [b"".join(each)]) for form, each in frames.items() if each)
+            self._ring()
 
-    def join(self, connection: socket.socket, after: str | None, hello: Event) -> None:
+    def join(self, connection: socket.socket, after: str | None, hello: Event, form: Form = Form.WHOLE) -> None:
         """Let a reader have all events after the one with the id `after`, or with None those from now on.
 
         After an empty id come all that are kept. Where an event after it is lost, or the id is not known, `reset`
@@ -139,19 +182,16 @@ class Stream:
         connection.setblocking(False)
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _IN_KERNEL)
         with self._lock:
-            frames = [_RETRY, hello.frame(), *self._since(after)]
             self._count += 1
-            self._jobs.append((connection, frames))
+            self._jobs.append(_Job(form, [_RETRY, hello.frame(), *self._since(after, form)], connection))
             self._ring()
 
-    def _since(self, after: str | None) -> list[bytes]:
+    def _since(self, after: str | None, form: Form) -> list[bytes]:
         if after is None:
             return []
-        number = 0 if after == "" else self._at.get(after, -1)
-        first = self._kept[0][0] if self._kept else 1
-        if number < first - 1:
-            return [Event("reset", {}).frame()]
-        return [frame for each, frame in self._kept if each > number]
+        number = 0 if after == "" else self._at.get(after)
+        missed = None if number is None else self._kept[form].since(number)
+        return [Event("reset", {}).frame()] if missed is None else missed
 
     def close(self) -> None:
         """End all connections, within a moment."""
@@ -165,40 +205,42 @@ class Stream:
             self._bell.send(b".")
 
     def _run(self) -> None:
-        beat = time.monotonic() + _BEAT
+        beat = time.monotonic() + self._beat
         readers: dict[socket.socket, _Reader] = {}
         while not self._is_closed:
             ready = self._selector.select(min(1.0, max(0.0, beat - time.monotonic())))
             for key, mask in ready:
                 self._hear(readers, key.data, mask)
-            now = time.monotonic()
-            frames: list[bytes] = []
-            if now >= beat:
-                frames, beat = [_COMMENT], now + _BEAT
             with self._lock:
                 jobs = [*self._jobs]
                 self._jobs.clear()
-            if frames:
-                jobs.append((None, frames))
-            for newcomer, frames in jobs:
-                if newcomer is not None:
-                    reader = readers[newcomer] = _Reader(newcomer)
-                    self._selector.register(newcomer, selectors.EVENT_READ, reader)
-                    reader.put(frames)
-                else:
-                    for reader in readers.values():
-                        reader.put(frames)
+            now = time.monotonic()
+            if now >= beat:
+                jobs += [_Job(form, [Event("beat", {}).frame()]) for form in Form]
+                beat = now + self._beat
+            for job in jobs:
+                self._hand_out(readers, job)
             for reader in [each for each in readers.values() if each.is_behind]:
                 self._write(readers, reader, now)
         for reader in [*readers.values()]:
             self._drop(readers, reader)
         with self._lock:
-            for newcomer, _ in self._jobs:
-                if newcomer is not None:
-                    newcomer.close()
+            for job in self._jobs:
+                if job.newcomer is not None:
+                    job.newcomer.close()
         self._selector.close()
         self._bell.close()
         self._ear.close()
+
+    def _hand_out(self, readers: dict[socket.socket, _Reader], job: _Job) -> None:
+        if job.newcomer is not None:
+            reader = readers[job.newcomer] = _Reader(job.newcomer, job.form)
+            self._selector.register(job.newcomer, selectors.EVENT_READ, reader)
+            reader.put(job.frames)
+            return
+        for reader in readers.values():
+            if reader.form is job.form:
+                reader.put(job.frames)
 
     def _hear(self, readers: dict[socket.socket, _Reader], reader: _Reader | None, mask: int) -> None:
         """Take what has come: a ring, or the end of a reader."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from threading import Thread
 
 from flock.journal import WELL, Outcome, Place, Settlement, SqliteJournal, Standing
 from flock.options import Options, settle_options
@@ -72,3 +74,52 @@ def shown(folder: Path, write_key: Callable[..., Path], names: Sequence[str]) ->
             yield page
         finally:
             page.close()
+
+
+class Relay:
+    """A port of this machine that leads to the port `to`."""
+
+    def __init__(self, to: int) -> None:
+        self._to = to
+        self._streams: set[socket.socket] = set()
+        self._frozen: set[socket.socket] = set()
+        self._open: set[socket.socket] = set()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        Thread(target=self._accept, daemon=True).start()
+
+    def freeze(self) -> None:
+        """Let the streams of events stand, as after a laptop has slept: they pass nothing on, and do not end.
+
+        Idle connections end, as both ends let them after some seconds.
+        """
+        self._frozen |= self._streams
+        for each in self._open - self._frozen:
+            with suppress(OSError):  # it has ended
+                each.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """End all connections."""
+        self._listener.close()
+        for each in self._open:
+            each.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                near, _ = self._listener.accept()
+                far = socket.create_connection(("127.0.0.1", self._to))
+                self._open |= {near, far}
+                Thread(target=self._pass_on, args=(near, far), daemon=True).start()
+                Thread(target=self._pass_on, args=(far, near), daemon=True).start()
+
+    def _pass_on(self, one: socket.socket, other: socket.socket) -> None:
+        with suppress(OSError):
+            while data := one.recv(65_536):
+                if one in self._frozen:
+                    return
+                if b"GET /events" in data:
+                    self._streams |= {one, other}
+                other.sendall(data)
+            if one not in self._frozen:
+                other.shutdown(socket.SHUT_RDWR)

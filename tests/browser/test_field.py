@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from selenium.webdriver.common.keys import Keys
 
 from flock.journal import Condition, Standing
 from flock.web import field
-from tests.browser.pages import Shown
+from tests.browser.pages import Relay, Shown
 from tests.chromium import TELEPHONE
 from tests.conftest import until
 
@@ -141,6 +142,24 @@ def test_a_hostile_line_harms_nothing(flock: Shown, browse: Callable[..., Chrome
     assert [] == complaints(browser)
 
 
+def test_a_connection_that_stands_still_is_made_anew(flock: Shown, browse: Callable[..., Chrome]) -> None:
+    """As after a laptop has slept: no error tells of it. What was missed comes, each line once."""
+    with closing(Relay(int(flock.url.rpartition(":")[2]))) as relay:
+        browser = browse()
+        browser.get(f"{relay.url}/")
+        flock.say("dolly", "before")
+        until("the first line is there", lambda: text_of(browser, "#lines").strip().startswith("before"))
+        relay.freeze()
+        flock.say("dolly", "missed")
+        browser.execute_script(
+            "const now = Date.now; Date.now = () => now() + 60_000; dispatchEvent(new Event('online'));"
+        )
+
+        until("the missed line is there", lambda: text_of(browser, "#lines").strip().startswith("missed"))
+        said = [item.text for item in browser.find_elements(By.CSS_SELECTOR, "#lines p")]
+    assert ["missed", "before"] == said
+
+
 def test_pause_keeps_the_field_still(flock: Shown, browse: Callable[..., Chrome]) -> None:
     """Lines go on to the list below, where nothing moves."""
     browser = browse()
@@ -171,3 +190,28 @@ def test_a_large_flock_is_a_meadow_of_dots(
     assert "/bots/shaun" in str(browser.switch_to.active_element.get_attribute("href"))
     assert is_within(browser)
     assert [] == complaints(browser)
+
+
+def test_a_meadow_follows_its_bots_and_goes_on_after_the_page_was_away(
+    flock: Shown, browse: Callable[..., Chrome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It reads states alone, never all that is known of ten thousand bots."""
+    monkeypatch.setattr(field, "MOST_SHEEP", 4)
+    browser = browse()
+    browser.get(f"{flock.url}/")
+
+    def found() -> str:
+        find = browser.find_element(By.ID, "find")
+        find.clear()
+        find.send_keys("shaun")
+        return text_of(browser, "#found a")
+
+    flock.rest("shaun", Standing(Condition.PENNED, "the tokens were refused", "Revoked"))
+    until("the dot is penned", lambda: found() == "shaun, penned")
+    flock.close()
+    flock.rest("shaun")
+    flock.open()
+    until("it is well", lambda: found() == "shaun, asleep")
+    read = browser.execute_script("return performance.getEntriesByType('resource').map((each) => each.name)")
+    assert f"{flock.url}/field.json" in read
+    assert not [each for each in read if each.endswith("/flock.json")]

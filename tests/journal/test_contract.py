@@ -313,7 +313,7 @@ class TestJournal:
 
 
 class TestLooks:
-    """The contract: bots, posts, posts_after, tally."""
+    """The contract: bots, counts, posts, posts_after, tally."""
 
     def test_each_bot_is_known_with_its_process(self, journal: Journal) -> None:
         """Also one of which nothing was written yet."""
@@ -354,6 +354,14 @@ class TestLooks:
         ]
         assert expected == journal.posts()
         assert expected[1:] == journal.posts(1.5)
+
+    def test_the_counts_tell_which_bots_have_moved(self, journal: Journal) -> None:
+        """A post under way does not count; a bot that has said nothing has made none."""
+        before = journal.counts()
+        say(journal, EWE, 0, 1.0, 2.0)
+        journal.intend(EWE, Place(n=1, intended=3.0), "moo")
+
+        assert ({DOLLY: 0, EWE: 0}, {DOLLY: 0, EWE: 1}) == (before, journal.counts())
 
     def test_posts_of_all_bots_are_in_the_order_of_time(self, journal: Journal) -> None:
         """Those of one bot keep their own order when the clock is set back."""

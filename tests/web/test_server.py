@@ -66,7 +66,7 @@ def test_every_page_shows_the_flock_and_no_secret(open_site: Callable[[], Site])
         assert "default-src 'none'" in policy, path
         assert "frame-ancestors 'none'" in policy, path
         assert "unsafe" not in policy, path
-        assert ("nosniff", "no-referrer") == (
+        assert ("nosniff", "same-origin") == (
             answer.headers["X-Content-Type-Options"],
             answer.headers["Referrer-Policy"],
         )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
 import socket
+import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,9 +15,16 @@ from urllib.parse import urlsplit
 import requests
 import simplejson as json
 
+from flock.cli.times import midnight
+from flock.journal import Outcome, Place, Settlement, open_journal
+from flock.options import Options, settle_options
+from flock.state import Database
+from flock.web.listening import listen
+from flock.web.lookout import Change, Lookout
 from flock.web.server import WebPage
-from flock.web.stream import Event, Stream
+from flock.web.stream import Event, Form, Stream
 from tests.conftest import TIMEOUT, until
+from tests.postgres import PostgresServer
 
 Serve = Callable[..., WebPage]
 
@@ -22,9 +32,9 @@ Serve = Callable[..., WebPage]
 class Reader:
     """A browser's side of the events."""
 
-    def __init__(self, page: WebPage, after: str | None = None) -> None:
+    def __init__(self, page: WebPage, after: str | None = None, query: str = "") -> None:
         headers = {} if after is None else {"Last-Event-ID": after}
-        self._answer = requests.get(f"{page.url}/events", headers=headers, stream=True, timeout=TIMEOUT)
+        self._answer = requests.get(f"{page.url}/events{query}", headers=headers, stream=True, timeout=TIMEOUT)
         self._lines: Iterator[str] = self._answer.iter_lines(chunk_size=1, decode_unicode=True)
 
     def next(self, name: str) -> tuple[dict[str, Any], str]:
@@ -96,6 +106,108 @@ def test_a_reader_with_an_unknown_id_is_told_to_read_everything_anew(
     reader = Reader(serve(), "99-98-x:dolly")
     assert {} == reader.next("reset")[0]
     reader.close()
+
+
+def test_a_reader_of_dots_hears_the_state_of_a_bot_alone(
+    serve: Serve, write_key: Callable[..., Path], say: Callable[..., None]
+) -> None:
+    """And each line as the others do."""
+    write_key()
+    page = serve()
+    reader = Reader(page, query="?bots=dots")
+    reader.next("hello")
+
+    say(0, "baa")
+
+    assert "baa" == reader.next("line")[0]["text"]
+    assert {"name": "dolly", "state": "not running"} == reader.next("dot")[0]
+    reader.close()
+    found = requests.get(f"{page.url}/field.json", timeout=TIMEOUT).json()
+    [[name, _, state]] = found["bots"]
+    assert ("dolly", "not running", "baa") == (name, found["states"][state], found["lines"][-1]["text"])
+    assert "1-0-x:dolly" == found["after"]
+
+
+def hear(stream: Stream, after: str | None, form: Form, end: bytes) -> bytes:
+    """Return what a reader hears until that comes."""
+    reader, connection = socket.socketpair()
+    with closing(reader):
+        reader.settimeout(TIMEOUT)
+        stream.join(connection, after, Event("hello", {}), form)
+        received = b""
+        while end not in received:
+            received += reader.recv(1 << 20)
+    return received
+
+
+def test_what_others_hear_of_bots_does_not_keep_a_reader_of_dots_from_catching_up() -> None:
+    """What a reader has missed is counted by what is for it; where too much is lost, it reads all anew."""
+    stream = Stream(kept=3, beat=0.01)
+    with closing(stream):
+        stream.publish([Event("line", {}, "1"), *(Event("bot", {"n": n}, only=Form.WHOLE) for n in range(9))])
+        stream.publish([Event("dot", {"n": 1}, only=Form.DOTS), Event("line", {}, "2")])
+        dots, whole = (hear(stream, "1", form, b"event: beat") for form in (Form.DOTS, Form.WHOLE))
+
+    assert [b"hello", b"dot", b"line", b"beat"] == re.findall(rb"event: (\w+)", dots)[:4]
+    assert [b"hello", b"reset", b"beat"] == re.findall(rb"event: (\w+)", whole)[:3]
+
+
+def test_a_reader_that_has_missed_very_much_reads_all_anew() -> None:
+    """That is less than what it has missed."""
+    stream = Stream(beat=0.01)
+    with closing(stream):
+        stream.publish(Event("line", {"text": "b" * 100_000}, str(number)) for number in range(12))
+        much, little = (hear(stream, after, Form.WHOLE, b"event: beat") for after in ("0", "9"))
+
+    assert [b"hello", b"reset", b"beat"] == re.findall(rb"event: (\w+)", much)[:3]
+    assert [b"hello", b"line", b"line", b"beat"] == re.findall(rb"event: (\w+)", little)[:4]
+
+
+def test_lines_come_between_two_looks_at_all_bots(
+    tmp_path: Path, options: Options, write_key: Callable[..., Path], say: Callable[..., None]
+) -> None:
+    """A look at ten thousand bots takes long. One that joins needs a look at once."""
+    write_key()
+    say(0, "one")
+    lookout = Lookout(tmp_path, options, midnight=midnight)
+    changes: list[Change] = []
+    with closing(lookout):
+        lookout.next_look = math.inf
+        say(1, "two")
+        lookout.glance(changes.append)
+        write_key("ram.json", screen_name="ram", oauth_token="1003-token", oauth_token_secret="third")
+        say(0, "three", "x:ram")
+        lookout.glance(changes.append)
+
+    assert [["two"], ["three"]] == [[line.entry.post.text for line in change.lines] for change in changes]
+    assert [[], ["dolly", "ram"]] == [[seen.bot.name for seen in change.bots] for change in changes]
+    assert (3, {"dolly": 2, "ram": 1}) == (lookout.summary()["today"], lookout.last_hour())
+    assert lookout.next_look < math.inf
+
+
+def test_a_line_of_a_flock_on_several_machines_comes_to_the_page(
+    tmp_path: Path, write_key: Callable[..., Path], postgres: PostgresServer
+) -> None:
+    """Its journal is a database."""
+    write_key()
+    url = postgres.new_database()
+    options = settle_options({"state": Database(url, tmp_path)}, environment={})
+    with closing(open_journal(url)) as journal:
+        journal.claim(["x:dolly"])
+        with listen("127.0.0.1", 0) as listener:
+            page = WebPage(tmp_path, options, listener, midnight=midnight)
+        with closing(page):
+            page.start()
+            reader = Reader(page)
+            reader.next("hello")
+            now = time.time()
+            journal.intend("x:dolly", Place(intended=now), "baa")
+            journal.settle("x:dolly", Settlement(0, 0, Outcome.SAID, now, "77"), Place(n=1, due=now + 3600))
+            line, identity = reader.next("line")
+            bot, _ = reader.next("bot")
+            reader.close()
+
+    assert ("baa", "1-0-x:dolly", "asleep") == (line["text"], identity, bot["state"])
 
 
 def test_a_slow_reader_is_dropped_and_the_others_go_on() -> None:

@@ -268,6 +268,9 @@ class PostgresJournal:
         given = given_to(commands)
         return [record._replace(commands=given.get(record.bot, ())) for record in records]
 
+    def counts(self) -> dict[str, int]:
+        return self._session.ask(looks.counts)
+
     def posts(self, since: float = -math.inf) -> list[Noted]:
         return self._session.ask(lambda connection: looks.posts(connection, since))
 

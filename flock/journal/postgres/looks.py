@@ -28,6 +28,7 @@ _BOTS = f"""
     ) AS latest ON true
     ORDER BY sheep.bot
 """
+_COUNTS = "SELECT bot, n FROM sheep"
 _HOLDERS = f"SELECT bot, pid, epoch FROM sheep JOIN lease USING (epoch) WHERE bot = ANY(%s) AND {_RUNS}"
 _POSTS = f"""
     SELECT sheep.bot, latest.* FROM sheep JOIN LATERAL (
@@ -51,6 +52,11 @@ _TALLY = """
 def bots(connection: Connection) -> list[Record]:
     """Return what is known of each bot. Raises psycopg.Error."""
     return [_record(row) for row in connection.execute(_BOTS.encode())]
+
+
+def counts(connection: Connection) -> dict[str, int]:
+    """Return how many posts each bot has behind it."""
+    return dict(connection.execute(_COUNTS).fetchall())
 
 
 def holders(connection: Connection, asked: Sequence[str], own: int | None) -> dict[str, int]:

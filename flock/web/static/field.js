@@ -178,11 +178,11 @@ document.getElementById("keys").hidden = false;
 takeIn();
 connect({
   line: say,
-  bot: change,
+  dot: change,
   gone: anew,
   fresh: anew,
   flock: (summary) => {
     const words = Object.entries(summary.states).map(([state, count]) => `${count.toLocaleString("en")} ${state}`);
     document.getElementById("states").textContent = words.join(", ") || "no bots yet";
   },
-});
+}, { dots: true });

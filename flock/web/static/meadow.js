@@ -48,11 +48,13 @@ function place(number) {
 }
 
 function take(data) {
+  const isSame = data.bots.length === names.length && data.bots.every((bot, number) => bot[0] === names[number]);
   states = data.states;
+  state = Uint8Array.from(data.bots, (bot) => bot[2]);
+  if (isSame) { draw(); return; } // where the reader looks stays
   names = data.bots.map((bot) => bot[0]);
   at = new Map(names.map((name, number) => [name, number]));
   tint = Uint8Array.from(data.bots, (bot) => bot[1]);
-  state = Uint8Array.from(data.bots, (bot) => bot[2]);
   spoke = new Float64Array(names.length).fill(-Infinity);
   said = new Array(names.length);
   fitAll();
@@ -394,7 +396,7 @@ connect({
     shining.add(number);
     glow();
   },
-  bot: (bot) => {
+  dot: (bot) => {
     const number = at.get(bot.name);
     if (number === undefined) { again(); return; }
     const what = states.indexOf(bot.state);
@@ -404,12 +406,12 @@ connect({
     if (!colours || before !== dotColour(number)) draw();
   },
   gone: () => again(),
-  fresh: () => again(),
+  fresh: take,
   flock: (summary) => {
     const words = Object.entries(summary.states).map(([name, count]) => `${count.toLocaleString("en")} ${name}`);
     document.getElementById("states").textContent = words.join(", ") || "no bots yet";
   },
-});
+}, { dots: true });
 
 let timer = 0;
 

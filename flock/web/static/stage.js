@@ -132,4 +132,4 @@ stayOn();
 connect({
   line: say,
   fresh: (found) => { for (const line of found.lines) say(line); },
-});
+}, { dots: true });
