@@ -21,7 +21,7 @@ import simplejson as json
 from flock.pasture import Pasture
 from tests.cluster.conftest import Flock, Folder, recital, start_flock
 
-METRICS = "127.0.0.77:9109"  # clusters take turns, and nothing else is there
+METRICS, PAGE = "127.0.0.77:9109", "127.0.0.77:8140"  # clusters take turns, and nothing else is there
 PATIENCE = 300.0  # seconds; Ray starts slowly on a busy machine
 
 
@@ -40,7 +40,7 @@ class Cluster:
         self._folder, self._url = folder, url
         self.options = ("--line-interval", interval, "--base-url", self.pasture.url)
         self.troubles = folder / "troubles"
-        observers = ("--metrics", METRICS, "--on-trouble", f"tee -a {self.troubles}")
+        observers = ("--metrics", METRICS, "--web", PAGE, "--on-trouble", f"tee -a {self.troubles}")
         self.run = self.command("run", self.keys.path, *self.options, *observers, "--nodes", "3")
 
     def command(self, *arguments: str | Path) -> Flock:
