@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flock.cli import observers, options
+from flock.cli import observers, options, page
 from flock.cli.exits import EXIT_CODES, NamedExits
 
 if TYPE_CHECKING:
@@ -71,6 +71,8 @@ def cluster() -> None:
 @options.option("dry_run", "", "Not with a cluster: see flock run.", hidden=True)
 @options.log_format
 @observers.asked_for
+@page.web
+@page.web_name
 @options.verbose
 @options.quiet
 def run(
@@ -82,6 +84,8 @@ def run(
     alert: tuple[str, ...],
     on_trouble: str | None,
     metrics: str | None,
+    web: str | None,
+    web_name: tuple[str, ...],
     log_format: LogFormat,
     verbose: bool,
     quiet: bool,
@@ -94,8 +98,8 @@ def run(
     checked here, and each herd gets those of its own bots. When keys have changed, run this again with --address,
     or send it SIGHUP: the bots are dealt out anew.
 
-    With --alert, --on-trouble or --metrics, all bots are watched from here, by the journal. Then the command stays
-    with --address, too, until SIGTERM or Ctrl-C, which end the watching alone.
+    With --alert, --on-trouble, --metrics or --web, all bots are watched from here, by the journal. Then the
+    command stays with --address, too, until SIGTERM or Ctrl-C, which end the watching alone.
     """
     if address and nodes:
         raise click.UsageError("--address and --nodes exclude each other; give one")
@@ -117,12 +121,16 @@ def run(
         def dealt(count: int) -> list[Slice]:
             return deal(checked_keys(keys, chosen), herds or count, chosen, log_format=log_format, level=level)
 
-        with closing(observers.Observers(alert, on_trouble, metrics, once=bool(address))) as others:
+        with (
+            closing(observers.Observers(alert, on_trouble, metrics, once=bool(address))) as others,
+            page.shown_beside(keys, chosen, web, web_name) as is_shown,
+        ):
+            stays = bool(others.listeners) or is_shown
             if address:
                 with connected(address) as ray:
                     handles = deal_out(ray, dealt(nodes_for_herds(ray)))
-                    _tell(ray, handles, stays=bool(others.listeners))
-                if others.listeners:
+                    _tell(ray, handles, stays=stays)
+                if stays:
                     with _watched(keys, chosen, others):
                         log.info("the bots are watched; Ctrl-C ends that, and the herds go on")
                         wait_for_a_signal()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,3 +56,17 @@ def page_beside(
     from flock.web.process import PageProcess  # noqa: PLC0415
 
     return PageProcess(keys, chosen, listen(host, port), midnight=midnight, host=host, names=accepted)
+
+
+@contextmanager
+def shown_beside(keys: Path, chosen: Options, address: str | None, names: tuple[str, ...]) -> Iterator[bool]:
+    """Show the page inside the block, if there is an address; yield whether there is one. Raises BadOption."""
+    page = page_beside(keys, chosen, address, names)
+    if page is None:
+        yield False
+        return
+    page.start()
+    try:
+        yield True
+    finally:
+        page.close()

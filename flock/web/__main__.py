@@ -10,7 +10,6 @@ import sys
 import threading
 import time
 from contextlib import suppress
-from pathlib import Path
 
 from flock.errors import FlockError
 from flock.observers.wording import harmless
@@ -19,7 +18,7 @@ from flock.web.process import Order
 log = logging.getLogger("flock.web")
 
 _GRACE = 2.0  # seconds for the end
-_NICE = 10
+_NICE = 5
 
 
 def main() -> None:
@@ -69,11 +68,9 @@ def _watch_input(ended: threading.Event) -> None:
 
 
 def _give_way() -> None:
-    """Let the flock have the processor when both want it. systemd's unit forbids it, and then all are equal."""
+    """Let the flock go first where both want the processor. systemd's unit forbids it; there they are equal."""
     with suppress(OSError):
         os.nice(_NICE)
-    with suppress(OSError):  # Linux shares the processor out to sessions first, where no cgroups do it
-        Path("/proc/self/autogroup").write_text(f"{_NICE}", encoding="ascii")
 
 
 class _Lines(logging.Formatter):

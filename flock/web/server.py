@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 _LOOK = 0.25  # seconds between two looks at the journal
 _IDLE = 5.0  # seconds between two looks while the page has no readers
 _SUMMARY = 2.0  # seconds between two summaries
+_LAST_LOOK = 2.0  # seconds for a look that is under way at the end
 _POLL = 0.1
 _FILES = 4096  # that the page may open: the most readers and exchanges, and some
 
@@ -72,6 +73,7 @@ class WebPage:
         self._app = WebApp(self._lookout, self._stream, gate, on_reader=self._woken.set)
         self._server = WebServer(listener, self._app, BOUNDS, name="flock")
         self._stop = threading.Event()
+        self._watcher = Thread(target=self._watch, name="flock: lookout", daemon=True)
         self.url = url_of(listener)
 
     @property
@@ -82,7 +84,7 @@ class WebPage:
     def start(self) -> None:
         """Serve and look, in daemon threads."""
         Thread(target=self._server.serve_forever, args=(_POLL,), name="flock: web", daemon=True).start()
-        Thread(target=self._watch, name="flock: lookout", daemon=True).start()
+        self._watcher.start()
 
     def close(self) -> None:
         """Stop serving, within a second or so."""
@@ -90,6 +92,8 @@ class WebPage:
         self._woken.set()
         self._server.end()
         self._stream.close()
+        if self._watcher.is_alive():
+            self._watcher.join(_LAST_LOOK)  # a journal that is closed looks like a damaged one
         self._lookout.close()
 
     def _watch(self) -> None:

@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 KEPT = 5_000  # events that a reader can catch up with
 MOST_READERS = 2_000
 _MOST_PENDING = 2 * 1024 * 1024  # bytes that a reader may be behind
+_IN_KERNEL = 128 * 1024  # bytes of these that the kernel keeps; it would keep megabytes for each reader
 _MOST_PATIENCE = 20.0  # seconds in which a reader that is behind must take something
 BEAT = 15.0  # seconds between two events by which both ends see that the other is there
 _RETRY = b"retry: 1500\n\n"  # milliseconds after which a browser connects again
@@ -168,7 +169,8 @@ class Stream:
             forgotten = min(kept.forgotten for kept in self._kept.values())
             while self._ids and self._ids[0][0] < forgotten:
                 self._at.pop(self._ids.popleft()[1], None)
-            self._jobs.extend(_Job(form, each) for form, each in frames.items() if each)
+            # together, since that is one write for each reader
+            self._jobs.extend(_Job(form, [b"".join(each)]) for form, each in frames.items() if each)
             self._ring()
 
     def join(self, connection: socket.socket, after: str | None, hello: Event, form: Form = Form.WHOLE) -> None:
@@ -178,6 +180,7 @@ class Stream:
         comes in their place.
         """
         connection.setblocking(False)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _IN_KERNEL)
         with self._lock:
             self._count += 1
             self._jobs.append(_Job(form, [_RETRY, hello.frame(), *self._since(after, form)], connection))

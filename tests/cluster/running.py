@@ -23,6 +23,7 @@ from tests.cluster.conftest import Flock, Folder, recital, start_flock
 
 METRICS = "127.0.0.77:9109"  # clusters take turns, and nothing else is there
 METRICS_OUTSIDE = "127.0.0.78:9109"  # of a command that reaches the cluster by its address
+PAGE = "127.0.0.77:8140"
 PATIENCE = 300.0  # seconds; Ray starts slowly on a busy machine
 
 
@@ -41,7 +42,7 @@ class Cluster:
         self._folder, self._url = folder, url
         self.options = ("--line-interval", interval, "--base-url", self.pasture.url)
         self.troubles = folder / "troubles"
-        observers = ("--metrics", METRICS, "--on-trouble", f"tee -a {self.troubles}")
+        observers = ("--metrics", METRICS, "--web", PAGE, "--on-trouble", f"tee -a {self.troubles}")
         self.run = self.command("run", self.keys.path, *self.options, *observers, "--nodes", "3")
 
     def command(self, *arguments: str | Path) -> Flock:

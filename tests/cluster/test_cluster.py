@@ -17,7 +17,7 @@ import pytest
 import simplejson as json
 
 from tests.cluster.conftest import WatchedPasture, make_keys
-from tests.cluster.running import METRICS, METRICS_OUTSIDE, PATIENCE, Cluster, signal_node_of
+from tests.cluster.running import METRICS, METRICS_OUTSIDE, PAGE, PATIENCE, Cluster, signal_node_of
 from tests.endtoend.conftest import write_key
 from tests.postgres import PASSWORD, PostgresServer
 
@@ -59,11 +59,16 @@ def test_its_herds_are_spread_over_the_nodes(cluster: Cluster) -> None:
 
 
 def test_all_its_bots_are_watched_from_one_place(cluster: Cluster) -> None:
-    """By the journal: `--metrics` and `flock status` show the bots of all herds."""
+    """By the journal: `--metrics`, `--web` and `flock status` show the bots of all herds."""
     cluster.wait_until(lambda: 'flock_bots{state="well"} 6.0' in scraped(), "metrics of all bots")
     assert "flock_alive 1.0" in scraped()
     said = f'flock_posts_total{{outcome="said",service="{cluster.pasture.url}"}}'
     cluster.wait_until(lambda: any(line.startswith(said) for line in scraped()), "posts in the metrics")
+
+    with urllib.request.urlopen(f"http://{PAGE}/flock.json") as answer:
+        seen = json.loads(answer.read())
+    assert (6, 3) == (seen["flock"]["bots"], seen["flock"]["processes"])
+    assert all(bot["posts"] for bot in seen["bots"])
 
     looked = ("--json", *cluster.options)
     code, output, errors = cluster.flock("status", cluster.keys.path, *looked).end(PATIENCE)

@@ -128,9 +128,9 @@ def serve(tmp_path: Path, options: Options) -> Iterator[Callable[..., WebPage]]:
     """Return a function that starts the page of the folder on a free port of this machine."""
     with ExitStack() as stack:
 
-        def start() -> WebPage:
+        def start(*names: str) -> WebPage:
             with listen("127.0.0.1", 0) as listener:
-                page = WebPage(tmp_path, options, listener, midnight=midnight)
+                page = WebPage(tmp_path, options, listener, midnight=midnight, names=names)
             stack.callback(page.close)
             page.start()
             return page

@@ -122,6 +122,16 @@ def test_a_killed_page_comes_again_and_the_flock_goes_on(start: Start, folder: F
     assert not runs(page)
 
 
+def test_beyond_loopback_the_log_has_the_token(start: Start, folder: Folder) -> None:
+    """Also where it is to be quiet: it is told once."""
+    flock = start("run", folder.path, "--pasture", *PACE, "--web", "0.0.0.0:0", "--quiet")
+    port, token = hear(flock, r"the page is at http://0\.0\.0\.0:(\d+/\?token=[\w-]+)$").split("/?token=")
+    site = Site(folder, flock, int(port), start)
+    statuses = [site.ask("/bots").status, site.ask("/bots", Authorization=f"Bearer {token}").status]
+    code, _, errors = flock.stop()
+    assert (0, [401, 200], False) == (code, statuses, token in errors)
+
+
 @pytest.mark.parametrize("signals", [(signal.SIGTERM,), (signal.SIGINT,), (signal.SIGTERM, signal.SIGTERM)])
 def test_the_page_ends_with_the_flock(start: Start, folder: Folder, signals: tuple[signal.Signals, ...]) -> None:
     """Whatever the flock is told, and with a reader that follows along."""

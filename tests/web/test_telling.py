@@ -94,6 +94,20 @@ def test_a_button_writes_the_command(url: str, options: Options, form: dict[str,
     assert [f"x:dolly {' '.join(form.values())}"] == commands(options)
 
 
+def test_a_button_works_through_a_proxy(serve: Serve, write_key: WriteKey, say: Say, options: Options) -> None:
+    """One that passes on the name by which the browser knows the page."""
+    write_key()
+    say(0, "baa")
+    url = serve("flock.example").url + PAGE
+    host, origin = "flock.example", "https://flock.example"
+    answer = press(
+        url, {"seal": seal_on(url), "what": "pause"}, Host=host, Origin=origin, X_Forwarded_Proto="https"
+    )
+
+    assert 303 == answer.status_code
+    assert ["x:dolly pause"] == commands(options)
+
+
 @pytest.mark.parametrize(
     ("headers", "change"),
     [
