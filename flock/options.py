@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 _COMMAND_LINE_ONLY = (
     *("log_format", "log_file", "once", "verbose", "quiet", "host", "port", "pasture_state"),
-    *("alert", "on_trouble", "metrics", "web"),
+    *("alert", "on_trouble", "metrics", "web", "web_name"),
     *("address", "nodes", "herds"),  # of `flock cluster`
     *("python", "venv", "command"),  # of scripts/flock
     *("app", "consumer_token", "consumer_token_secret"),  # of `flock keys new`
@@ -56,11 +56,13 @@ _CHECKED = (  # also where Python code gives them
         "timezone",
         "jitter",
         "stanza_interval",
+        "pasture_port",
     ),
 )
 _IN_PLACE_OF = {"schedule": "line_interval", "poem_schedule": "poem_interval"}
 _COUNT_BITS = 63  # as the journal's database has them
 _SEED_BITS = 64
+_PORT_BITS = 16
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.IGNORECASE)  # one part of a host's name
 _HOST_AND_PORT = re.compile(r"(\[[^]]*\]|[^]:[]*)(:[0-9]+)?")
 _NO_ADDRESS = "with an impossible address or port (ports are 1 to 65535)"
@@ -77,7 +79,8 @@ class Options:
     A field that is not given is None, which says "not said": `settle_options` replaces it. After that only those
     fields are None for which None means something: no `base_url` but the network's own, no `sheep` class but
     Sheep, no cap, no `temperament` but the steadfast one, a file in the platform's folder for `state`, no schedule
-    in place of an interval, no hours asleep, this machine's time zone, no longer pause after a stanza.
+    in place of an interval, no hours asleep, this machine's time zone, no longer pause after a stanza, a free port
+    for the practice server.
 
     `posts_per_day` caps each bot in any 24 hours, and `flock_posts_per_day` all of them together; the posts are
     spread over the day, unless `burst`. `schedule`, `poem_schedule`, `awake`, `timezone` and `jitter` are those of
@@ -111,6 +114,7 @@ class Options:
     timezone: str | None = None
     jitter: float = _UNSAID
     stanza_interval: float | None = None
+    pasture_port: int | None = None
 
     def __post_init__(self) -> None:
         for field in _CHECKED:
@@ -389,6 +393,13 @@ def parse_share(value: str | float) -> float:
     return number
 
 
+def parse_port(value: str | int) -> int:
+    """Return the number of a port; 0 is a free one. Raises ValueError for anything else."""
+    with suppress(ValueError):
+        return _whole(value, _PORT_BITS)
+    raise ValueError("expected a port from 0 to 65535 (0: a free one), such as 8280")
+
+
 PARSERS = {
     "line_interval": parse_seconds,
     "poem_interval": parse_seconds,
@@ -413,6 +424,7 @@ PARSERS = {
     "timezone": parse_timezone,
     "jitter": parse_share,
     "stanza_interval": parse_seconds,
+    "pasture_port": parse_port,
 }
 
 DEFAULTS = Options(

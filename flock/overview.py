@@ -246,7 +246,7 @@ class Viewer:
         practises = networks.realm(key) == "pasture"
         place, standing = record.kept or (Place(), WELL)
         line, lines, age, text = self._where(member, record, place)
-        state, why = self._state(member, record, place, standing, now)
+        state, why = self.state(member, record, now)
         is_open = state in (State.PENNED, State.PAUSED, State.NEW) or not record.kept
         until = standing.until if standing.until > now and standing.condition is not Condition.PENNED else None
         hours = self._hours(key)
@@ -265,7 +265,7 @@ class Viewer:
             poem_file=key.poem_file,
             state=state,
             why=why,
-            advice=_advice(standing) if why == standing.trouble else "",
+            advice=advice_about(standing) if why == standing.trouble else "",
             until=until,
             pid=record.holder,
             host=record.host,
@@ -285,10 +285,9 @@ class Viewer:
             commands=record.commands,
         )
 
-    def _state(
-        self, member: Member, record: Record, place: Place, standing: Standing, now: float
-    ) -> tuple[State, str]:
+    def state(self, member: Member, record: Record, now: float) -> tuple[State, str]:
         """Return what the bot does, and why, where something is the matter."""
+        place, standing = record.kept or (Place(), WELL)
         if standing.condition is Condition.PENNED:
             return State.PENNED, standing.trouble
         if place.paused is not None:
@@ -367,7 +366,7 @@ class Viewer:
         return self._prices[which]
 
 
-def _advice(standing: Standing) -> str:
+def advice_about(standing: Standing) -> str:
     """Return what the operator can do about the trouble, by the class of its error."""
     advice: str = getattr(getattr(errors, standing.kind, None), "advice", "")
     if standing.condition is Condition.PENNED:

@@ -50,6 +50,7 @@ READ = [
     ("timezone", "Europe/Berlin", "Europe/Berlin"),
     ("jitter", "0.25", 0.25),
     ("stanza_interval", "10m", 600.0),
+    ("pasture_port", "8280", 8280),
 ]
 REFUSED = [
     ("line_interval", "-1"),
@@ -88,6 +89,9 @@ REFUSED = [
     ("jitter", "1.1"),
     ("jitter", "10%"),
     ("stanza_interval", "long"),
+    ("pasture_port", "65536"),
+    ("pasture_port", "-1"),
+    ("pasture_port", "http"),
 ]
 
 

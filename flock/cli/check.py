@@ -25,22 +25,7 @@ _MONEY = ("$/day", "$/month")
 @click.argument("keys", type=click.Path(path_type=Path, readable=False))
 @click.option("--online", is_flag=True, help="Ask each network who its bots are. X bills that as one read a bot.")
 @options.as_json
-@options.line_interval
-@options.poem_interval
-@options.schedules
-@options.pasture
-@options.base_url
-@options.state
-@options.option("keep_history", "T", "How long the journal keeps the posts, up to 366d.  [default: 2d]")
-@options.sheep
-@options.skip_bad
-@options.seed
-@options.temperament
-@options.poem_format
-@options.posts_per_day
-@options.flock_posts_per_day
-@options.burst
-@options.yes_really
+@options.running
 def check(keys: Path, *, online: bool, as_json: bool, **given: Any) -> None:
     """Look the folder KEYS over: what each bot would post and cost, and all that is wrong or doubtful.
 

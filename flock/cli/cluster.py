@@ -8,14 +8,15 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from flock.cli import options
+from flock.cli import observers, options
 from flock.cli.exits import EXIT_CODES, NamedExits
 
 if TYPE_CHECKING:
@@ -26,8 +27,6 @@ _NODES = 3
 _OUT = 60.0  # seconds until the herds on other machines should be out
 _END = 60.0  # seconds for the end of a cluster on this machine
 _COLUMNS = ("herd", "state", "bots", "penned", "node", "pid")
-
-_NOT_HERE = ("FLOCK_ALERT", "FLOCK_ON_TROUBLE", "FLOCK_METRICS")
 
 log = logging.getLogger(__name__)
 
@@ -68,25 +67,10 @@ def cluster() -> None:
     help=f"Without --address: number of nodes on this machine.  [default: {_NODES}]",
 )
 @herds
-@options.line_interval
-@options.poem_interval
-@options.schedules
-@options.pasture
+@options.running
 @options.option("dry_run", "", "Not with a cluster: see flock run.", hidden=True)
-@options.base_url
-@options.api
-@options.state
-@options.keep_history
-@options.sheep
-@options.skip_bad
-@options.seed
-@options.temperament
-@options.poem_format
-@options.posts_per_day
-@options.flock_posts_per_day
-@options.yes_really
-@options.burst
 @options.log_format
+@observers.asked_for
 @options.verbose
 @options.quiet
 def run(
@@ -95,6 +79,9 @@ def run(
     address: str | None,
     nodes: int | None,
     herds: int | None,
+    alert: tuple[str, ...],
+    on_trouble: str | None,
+    metrics: str | None,
     log_format: LogFormat,
     verbose: bool,
     quiet: bool,
@@ -106,42 +93,71 @@ def run(
     --address, the herds are placed on that cluster and stay there; `flock cluster stop` ends them. The keys are
     checked here, and each herd gets those of its own bots. When keys have changed, run this again with --address,
     or send it SIGHUP: the bots are dealt out anew.
+
+    With --alert, --on-trouble or --metrics, all bots are watched from here, by the journal. Then the command stays
+    with --address, too, until SIGTERM or Ctrl-C, which end the watching alone.
     """
     if address and nodes:
         raise click.UsageError("--address and --nodes exclude each other; give one")
     level = options.log_level(verbose=verbose, quiet=quiet)
     with NamedExits():
-        chosen = options.chosen(given)
+        chosen = replace(options.chosen(given), pasture_port=None)  # herds on one machine cannot share a port
         from flock.cli.run import keep_secrets_in  # noqa: PLC0415
         from flock.cluster.checking import checked_keys  # noqa: PLC0415 - what --help can do without
-        from flock.cluster.foreground import Foreground  # noqa: PLC0415
+        from flock.cluster.foreground import Foreground, wait_for_a_signal  # noqa: PLC0415
         from flock.cluster.placing import connected, deal_out, nodes_for_herds, require  # noqa: PLC0415
         from flock.cluster.slices import Slice, deal  # noqa: PLC0415
         from flock.observers.logs import log_to_stderr  # noqa: PLC0415
 
         keep_secrets_in()
         log_to_stderr(log_format, level)
-        for name in _NOT_HERE:
-            if os.environ.get(name):
-                log.warning("%s has no effect: herds of flock cluster have neither alerts nor metrics", name)
         require()
+        checked_keys(keys, chosen)  # before anything is asked of Ray, or told to anyone
 
         def dealt(count: int) -> list[Slice]:
             return deal(checked_keys(keys, chosen), herds or count, chosen, log_format=log_format, level=level)
 
-        if not address:
+        with closing(observers.Observers(alert, on_trouble, metrics, once=bool(address))) as others:
+            if address:
+                with connected(address) as ray:
+                    handles = deal_out(ray, dealt(nodes_for_herds(ray)))
+                    _tell(ray, handles, stays=bool(others.listeners))
+                if others.listeners:
+                    with _watched(keys, chosen, others):
+                        log.info("the bots are watched; Ctrl-C ends that, and the herds go on")
+                        wait_for_a_signal()
+                return
             if isinstance(sys.stdout, io.TextIOWrapper):
                 sys.stdout.reconfigure(line_buffering=True)  # Ray prints there what herds say, also into a pipe
-            count = nodes or _NODES
-            Foreground(count, _file(chosen), lambda: dealt(count)).run()
-            return
-        checked_keys(keys, chosen)  # before anything is asked of Ray
-        with connected(address) as ray:
-            _tell(ray, deal_out(ray, dealt(nodes_for_herds(ray))))
+            with _watched(keys, chosen, others) as read_folder:
+
+                def dealt_here() -> list[Slice]:
+                    slices = dealt(nodes or _NODES)
+                    read_folder()
+                    return slices
+
+                Foreground(nodes or _NODES, _file(chosen), dealt_here).run()
 
 
-def _tell(ray: Any, handles: dict[str, Any]) -> None:
-    """Wait until the herds are out, and say how they are. Raises ClusterError when one is not out."""
+@contextmanager
+def _watched(keys: Path, chosen: Options, others: observers.Observers) -> Iterator[Callable[[], None]]:
+    """Have the observers that are asked for watch the bots, and yield what tells that the folder has changed."""
+    if not others.listeners:
+        yield lambda: None
+        return
+    from flock.cluster.watching import Watching  # noqa: PLC0415
+    from flock.events import Events  # noqa: PLC0415
+
+    watching = Watching(keys, chosen, Events(others.listeners))
+    with watching.going_on():
+        yield watching.read_folder
+
+
+def _tell(ray: Any, handles: dict[str, Any], *, stays: bool = False) -> None:
+    """Wait until the herds are out, and say how they are.
+
+    Raises ClusterError when one is not out, unless the command `stays` to watch them.
+    """
     from flock.cluster.placing import wait_until_out  # noqa: PLC0415
     from flock.errors import ClusterError  # noqa: PLC0415
     from flock.observers.wording import harmless  # noqa: PLC0415
@@ -153,7 +169,7 @@ def _tell(ray: Any, handles: dict[str, Any]) -> None:
     for report in reports:
         if report["state"] != "out":
             click.echo(harmless(f"{report['herd']}: {report['state']}: {report['why']}"), err=True)
-    if len(out) < len(handles):
+    if len(out) < len(handles) and not stays:
         raise ClusterError("not all herds are out; they go on trying: see flock cluster status")
 
 

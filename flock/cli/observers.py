@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flock import __version__
+from flock.cli import options
 from flock.errors import BadOption
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ metrics = click.option(
     show_envvar=True,
     help="Serve metrics for Prometheus and /healthz there; a PORT alone is on this machine only.",
 )
+asked_for = options.together(alert, on_trouble, metrics)
 
 
 class Observers:

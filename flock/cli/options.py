@@ -66,6 +66,17 @@ def option(name: str, metavar: str, text: str, *names: str, **extra: Any) -> Cal
     return click.option(flag, *names, name, envvar=variable, help=text, show_envvar=True, **extra)
 
 
+def together(*declared: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return what declares all of these options."""
+
+    def declare(command: Any) -> Any:
+        for each in reversed(declared):
+            command = each(command)
+        return command
+
+    return declare
+
+
 line_interval = option(
     "line_interval", "S", f"Interval between two lines of a poem.  [default: {format_seconds(LINE_INTERVAL)}]"
 )
@@ -74,7 +85,7 @@ poem_interval = option(
 )
 api = option("api", "2|1.1", "Version of the API to post to.  [default: 2]")
 keep_history = option("keep_history", "T", "How long the journal keeps the posts, up to 366d.  [default: 2d]")
-_schedules = (
+schedules = together(
     option("schedule", "CRON", 'When a line is due, in place of the interval, such as "0 9 * * *".'),
     option("poem_schedule", "CRON", "When a recitation may begin, in place of the interval after the last line."),
     option("awake", "HOURS", 'When bots speak, such as "08:00-23:00" or "mon-fri 07:00-09:00, sat 10:00-24:00".'),
@@ -82,14 +93,6 @@ _schedules = (
     option("jitter", "N", "Share of an interval, from 0 to 1, by which it varies.  [default: 0]"),
     option("stanza_interval", "S", "Interval after the last line of a stanza.  [default: that of lines]"),
 )
-
-
-def schedules(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Declare the options that say when bots speak."""
-    for declare in reversed(_schedules):
-        command = declare(command)
-    return command
-
 
 sheep = option("sheep", "MODULE:CLASS", "Class of the sheep: a subclass of flock.Sheep.")
 skip_bad = option("skip_bad", "", "Run without the bots whose key files cannot be used.")
@@ -107,6 +110,9 @@ poem_format = option(
     shell_complete=complete_poem_format,
 )
 pasture = option("pasture", "", "Post to an embedded practice server; nothing reaches the real network.")
+pasture_port = option(
+    "pasture_port", "PORT", "Port of the practice server, on this machine.  [default: a free one]"
+)
 practice = option("pasture", "", "As with `flock run --pasture`: the bots practise.")
 base_url = option("base_url", "URL", "Root URL of the network's API.  [default: https://api.x.com]")
 state = option(
@@ -120,6 +126,13 @@ flock_posts_per_day = option(
     "flock_posts_per_day", "N", "Cap the posts of the whole flock in any 24 hours, and spread them."
 )
 burst = option("burst", "", "Do not spread capped posts: post by the intervals until the cap is reached.")
+
+intervals = together(line_interval, poem_interval, schedules)
+recitations = together(seed, temperament, poem_format)  # how bots say their poems
+caps = together(posts_per_day, flock_posts_per_day, burst)
+running = together(  # what each command takes that runs bots, or tells how they will run
+    *(intervals, pasture, base_url, api, state, keep_history, sheep, skip_bad, recitations, caps, yes_really)
+)
 
 log_format = click.option(
     "--log-format",

@@ -82,18 +82,12 @@ class _Amount(click.FloatRange):
     metavar="FILE",
     help="Plot how the flock ages, as .png or .svg (needs the extra: poem-flock[plots]).",
 )
-@options.line_interval
-@options.poem_interval
-@options.schedules
-@options.temperament
-@options.poem_format
-@options.seed
-@options.posts_per_day
-@options.flock_posts_per_day
+@options.intervals
+@options.recitations
+@options.caps
 @options.state
 @options.option("base_url", "URL", "With --from-here: the places of the flock that posts there.")
 @options.option("pasture", "", "With --from-here: the places of practice.")
-@options.burst
 @options.sheep
 @options.skip_bad
 def rehearse(

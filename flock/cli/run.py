@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flock.cli import observers, options
+from flock.cli import observers, options, page
 from flock.cli.exits import ALL_PENNED, EXIT_CODES, OK, OUR_FAULT, NamedExits, leave
 from flock.errors import BotsTaken
 
@@ -24,24 +24,9 @@ log = logging.getLogger(__name__)
 
 @click.command(epilog=EXIT_CODES)
 @click.argument("keys", type=click.Path(path_type=Path, readable=False))
-@options.line_interval
-@options.poem_interval
-@options.schedules
-@options.pasture
+@options.running
+@options.pasture_port
 @options.option("dry_run", "", "Print the posts; use neither the network nor the journal.")
-@options.base_url
-@options.api
-@options.state
-@options.keep_history
-@options.sheep
-@options.skip_bad
-@options.seed
-@options.temperament
-@options.poem_format
-@options.posts_per_day
-@options.flock_posts_per_day
-@options.yes_really
-@options.burst
 @options.log_format
 @click.option(
     "--log-file",
@@ -51,9 +36,9 @@ log = logging.getLogger(__name__)
     show_envvar=True,
     help="Write to this file instead of the terminal; SIGHUP reopens it.",
 )
-@observers.alert
-@observers.on_trouble
-@observers.metrics
+@observers.asked_for
+@page.web
+@page.web_name
 @click.option(
     "--once",
     is_flag=True,
@@ -71,6 +56,8 @@ def run(
     alert: tuple[str, ...],
     on_trouble: str | None,
     metrics: str | None,
+    web: str | None,
+    web_name: tuple[str, ...],
     once: bool,
     verbose: bool,
     quiet: bool,
@@ -92,6 +79,8 @@ def run(
         from flock.observers.writer import close_all, standard_writers  # noqa: PLC0415
         from flock.shepherd import Ending, Shepherd  # noqa: PLC0415
 
+        refused = "--once" if once else "--dry-run" if chosen.dry_run else ""
+        shown = page.page_beside(keys, chosen, web, web_name, refused=refused)
         keep_secrets_in()
         file = LogFile(log_file) if log_file else None
         output, errors = (file, file) if file else standard_writers()
@@ -104,9 +93,13 @@ def run(
                 chosen.line_interval,
                 chosen.poem_interval,
                 options=chosen,
-                events=Events([*([file] if file else []), console, Systemd(), *others.listeners]),
+                events=Events(
+                    [*([file] if file else []), console, Systemd(), *others.listeners, *([shown] if shown else [])]
+                ),
             )
             others.watch(shepherd)
+            if shown:
+                shown.start()
             if chosen.dry_run:  # without a reader it has no purpose
                 output.when_closed(shepherd.context.stop.set)
             if not once:  # cron mails each line
@@ -114,6 +107,8 @@ def run(
                     log.info("%s", line)
             ending = shepherd.once() if once else shepherd.loop()
         finally:
+            if shown:
+                shown.close()
             is_all_sent = others.close()
             is_all_written = close_all(output, errors) and is_all_sent
     codes = {

@@ -32,9 +32,7 @@ _WIDE = 58  # characters of a line, from which on it has room for all columns
 @options.practice
 @options.line_interval
 @options.schedules
-@options.temperament
-@options.poem_format
-@options.seed
+@options.recitations
 @options.as_json
 def status(keys: Path, *, bots: Sequence[str], as_json: bool, **given: Any) -> None:
     """Show whether the flock of the folder KEYS runs, and how its bots are doing; with BOT, all about these.

@@ -3,35 +3,19 @@
 from __future__ import annotations
 
 import logging
-import re
 import signal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from flock.cli import options
+from flock.cli import options, page
 from flock.cli.exits import EXIT_CODES, OK, NamedExits, leave
 from flock.cli.run import keep_secrets_in
 from flock.cli.times import midnight
-from flock.errors import BadOption
-
-if TYPE_CHECKING:
-    import socket
+from flock.web.listening import PORT, listen, parse_address, parse_names
 
 log = logging.getLogger(__name__)
-
-PORT = 8140
-_INSTALL = "type: pip install 'poem-flock[web]'"
-_ADDRESS = re.compile(r"(?:(\[[0-9a-fA-F:.]+\]|[^\s:\[\]/]+):)?([0-9]{1,5})")
-
-
-def parse_address(text: str) -> tuple[str, int]:
-    """Return the host and the port that HOST:PORT means; a PORT alone is on this machine. Raises BadOption."""
-    found = _ADDRESS.fullmatch(text)
-    if not found or int(found[2]) > 65_535:
-        raise BadOption(f"--web: expected HOST:PORT or a PORT, such as 127.0.0.1:{PORT}, found {text!r}")
-    return (found[1] or "127.0.0.1").strip("[]"), int(found[2])
 
 
 @click.command(epilog=EXIT_CODES)
@@ -46,43 +30,35 @@ def parse_address(text: str) -> tuple[str, int]:
     show_default=True,
     help="Serve the page there; a PORT alone is on this machine only.",
 )
-@options.line_interval
-@options.poem_interval
-@options.schedules
+@page.web_name
+@options.intervals
 @options.practice
 @options.base_url
 @options.state
-@options.seed
-@options.temperament
-@options.poem_format
-@options.posts_per_day
-@options.flock_posts_per_day
-@options.burst
-def web(keys: Path, *, address: str, **given: Any) -> None:
+@options.recitations
+@options.caps
+def web(keys: Path, *, address: str, web_name: tuple[str, ...], **given: Any) -> None:
     """Serve the web page of the flock of the folder KEYS, whether it runs or not, until SIGTERM or Ctrl-C.
 
-    It reads the journal and the key files. Give it the options of `flock run`: they say which journal it is, how
-    long a recitation is, and from when on a bot is overdue.
+    It reads the journal and the key files; the buttons of its pages do what `flock tell` does. Give it the options
+    of `flock run`: they say which journal it is, how long a recitation is, and from when on a bot is overdue.
     """
     with NamedExits():
         chosen = options.chosen(given)
         host, port = parse_address(address)
-        try:
-            from flock.web.server import WebPage, listen  # noqa: PLC0415 - an extra
-        except ModuleNotFoundError as error:
-            if error.name != "jinja2":
-                raise
-            raise BadOption(f"flock web: jinja2 is not installed; {_INSTALL}") from None
-        from flock.observers.logs import log_to_stderr  # noqa: PLC0415
+        names = parse_names(web_name)
+        page.require_page("flock web")
+        from flock.observers.logs import log_to_stderr  # noqa: PLC0415 - what --help can do without
+        from flock.web.server import WebPage, allow_readers  # noqa: PLC0415
 
         keep_secrets_in()
         log_to_stderr()
+        allow_readers()
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
-        listener: socket.socket
         with listen(host, port) as listener:
-            page = WebPage(keys, chosen, listener, midnight=midnight, name=host)
-        page.start()
-        click.echo(f"the page is at {page.way_in}")
+            shown = WebPage(keys, chosen, listener, midnight=midnight, name=host, names=names)
+        shown.start()
+        click.echo(f"the page is at {shown.way_in}")
         signal.sigwait({signal.SIGTERM, signal.SIGINT})
-        page.close()
+        shown.close()
     leave(OK)

@@ -93,3 +93,10 @@ class Foreground:
             log.warning("the herds go on with the keys that they have")
         else:
             log.info("%d bots go out in %d herds", sum(len(each.keys) for each in slices), len(slices))
+
+
+def wait_for_a_signal() -> None:
+    """Return at SIGTERM, SIGINT or SIGHUP."""
+    told = threading.Event()
+    with Signals(lambda _: told.set()).listening():
+        told.wait()

@@ -31,11 +31,11 @@ _STARTS = 180.0  # seconds for the start of a node, on a busy machine
 _TRIES = 5  # to start it: Ray gives up after half a minute
 _AGAIN = 10.0  # seconds from one start of a node to the next
 _HERDS = 1000  # that a node may run
-_QUICK = {  # a node that is gone is given up after four seconds, a frozen one after ten, and not after a minute
+_QUICK = {  # a node that is gone is given up after three seconds, a frozen one after eight, and not after a minute
     "health_check_initial_delay_ms": 20_000,  # a busy machine starts all nodes at once
     "health_check_period_ms": 1000,
-    "health_check_timeout_ms": 2500,
-    "health_check_failure_threshold": 4,
+    "health_check_timeout_ms": 1500,
+    "health_check_failure_threshold": 3,
 }
 _RAY = "from ray.scripts.scripts import main; main()"  # `ray`, wherever it is installed
 
@@ -85,11 +85,12 @@ class LocalRay:
             "RAY_ROTATION_BACKUP_COUNT": "1",
             "GRPC_ENABLE_FORK_SUPPORT": "0",  # with it, the server for ray:// may crash when it forks
         }
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("FLOCK_")}  # secrets
         started = subprocess.Popen(  # noqa: S603 - our own program
             [sys.executable, "-P", keeper.__file__, self._folder, self._file],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={**settings, **os.environ, "TMPDIR": str(self._folder)},
+            env={**settings, **inherited, "TMPDIR": str(self._folder)},
             start_new_session=True,  # Ctrl-C is for this process
         )
         assert started.stdout  # noqa: S101 - for mypy

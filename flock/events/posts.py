@@ -14,7 +14,8 @@ class Said(Event):
     """A post was posted: the bot's `n`-th, from 0.
 
     `line` of `lines` is its place in the recitation, `piece` of `pieces` its place in the line, and `source` the
-    place of the line in the poem, each from 0. `age` is in recitations, `late` in seconds after the due time.
+    place of the line in the poem, each from 0. `age` is in recitations, `late` in seconds after the due time, and
+    NaN where that is not known.
     `service` is the server that it was posted to, such as "X" or "botsin.example".
     `mood` names what the temperament did to the line, `memory` is the share of the poem's words that are left
     (from 0 to 1), and `entropy` is from 0 to 1.

@@ -331,8 +331,8 @@ class Networks:
         with self._lock:
             if self._pasture is None:
                 self._make_folder()
-                self._pasture = Pasture((), state=self._options.state_file.with_name("pasture.db"))
-                self._pasture.start()
+                file, port = self._options.state_file.with_name("pasture.db"), self._options.pasture_port or 0
+                self._pasture = Pasture((), state=file, port=port).__enter__()
             return self._pasture.url, self._pasture.admit_bot(key, self._practice_names.of(key))
 
 

@@ -6,6 +6,7 @@ thousand bots would make more series than all else that a small Prometheus watch
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import deque
@@ -140,7 +141,8 @@ class Metrics:
         if isinstance(event, Said | Skipped | Unsure):
             self._posts.labels(event.service, _OUTCOMES[type(event)]).inc()
         if isinstance(event, Said):
-            self._late.observe(event.late)
+            if not math.isnan(event.late):
+                self._late.observe(event.late)
             if self._has_series_per_bot and (event.bot in self._ages or len(self._ages) < BOTS):
                 self._bot_age.labels(event.bot).set(event.age)
                 self._bot_posted.labels(event.bot).set(event.at)

@@ -1,4 +1,4 @@
-"""Forms of the pasture's pages, which no other page can send: a seal in each, and a check where it comes from."""
+"""Forms of web pages, which no other page can send: a seal in each, and a check where it comes from."""
 
 from __future__ import annotations
 

@@ -50,6 +50,8 @@ GET /events: server-sent events. The data of each is JSON.
 
 A page need not do that by itself: `static/live.js` exports `connect(handlers, {dots})`.
 
+GET /feed.atom, /feed.json, /bots/NAME.atom, /bots/NAME.json: what was said last, for readers of feeds.
+
 Templates are in templates/ (Jinja2; `base.html` has the blocks title, head, main, scripts), scripts and styles in
 static/, which all are served as /static/NAME. The Content-Security-Policy allows those alone: no inline script, no
 inline style (`element.style` from a script is fine, `style="..."` is not), nothing from other servers.

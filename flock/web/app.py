@@ -9,18 +9,28 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
 
-from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
+from werkzeug.exceptions import (
+    BadRequest,
+    Forbidden,
+    HTTPException,
+    MethodNotAllowed,
+    NotFound,
+    ServiceUnavailable,
+)
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
+from flock.errors import JournalError
 from flock.observers.console import iso
+from flock.web import feeds
 from flock.web.bots import bot_values, table_values
 from flock.web.field import dot, dots, field_values
 from flock.web.gate import Gate
 from flock.web.lookout import Change, Lookout, Seen
-from flock.web.page import HEADERS, Templates, json_answer, static_answer, text_answer
+from flock.web.page import HEADERS, Templates, if_changed, json_answer, json_text, static_answer, text_answer
 from flock.web.serving import HAND_OVER
 from flock.web.stream import Event, Form, Stream
+from flock.web.telling import Telling
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +41,9 @@ _URLS = Map(
         Rule("/stage", endpoint="stage", methods=["GET"]),
         Rule("/bots", endpoint="flock", methods=["GET"]),
         Rule("/bots/<name>", endpoint="bot", methods=["GET"]),
+        Rule("/feed.<any(atom, json):kind>", endpoint="feed", methods=["GET"]),
+        Rule("/bots/<name>.<any(atom, json):kind>", endpoint="bot_feed", methods=["GET"]),
+        Rule("/bots/<name>/tell", endpoint="tell", methods=["POST"]),
         Rule("/field.json", endpoint="field_json", methods=["GET"]),
         Rule("/flock.json", endpoint="flock_json", methods=["GET"]),
         Rule("/events", endpoint="events", methods=["GET"]),
@@ -53,6 +66,7 @@ class WebApp:
         self._lookout = lookout
         self._stream = stream
         self._on_reader = on_reader
+        self._telling = Telling(lookout)
         self._templates = Templates()
         self._run = secrets.token_urlsafe(9)
         self._summary: dict[str, Any] = {}
@@ -61,6 +75,9 @@ class WebApp:
             "stage": self._stage,
             "flock": self._flock,
             "bot": self._bot,
+            "feed": self._feed,
+            "bot_feed": self._bot_feed,
+            "tell": self._tell,
             "field_json": self._field_json,
             "flock_json": self._flock_json,
             "events": self._events,
@@ -71,7 +88,10 @@ class WebApp:
         request = Request(environ)
         if (refused := self._gate.refuses(request)) is not None:
             status, text = refused
-            return text_answer(text, status)(environ, start_response)
+            response = text_answer(text, status)
+            if status == 401 and feeds.PATHS.fullmatch(request.path):  # feed readers ask for a password then
+                response.headers["WWW-Authenticate"] = 'Basic realm="flock", charset="UTF-8"'
+            return response(environ, start_response)
         if (welcome := self._gate.welcome(request)) is not None:
             return welcome(environ, start_response)
         try:
@@ -110,7 +130,15 @@ class WebApp:
 
     def _bot(self, request: Request, name: str) -> Response:
         self._lookout.look_unless_fresh(_FRESH, self.deliver)
-        return self._page(request, "bot.html", **bot_values(self._lookout, self._found(name)))
+        seen = self._found(name)
+        values = bot_values(self._lookout, seen) | self._telling.values(seen, request)
+        return self._page(request, "bot.html", **values)
+
+    def _tell(self, request: Request, name: str) -> Response:
+        self._lookout.look_unless_fresh(_FRESH, self.deliver)
+        address = self._telling.obey(request, self._found(name))
+        self._lookout.look(self.deliver)  # so that the page says what the bot was told
+        return Response(b"", 303, HEADERS | {"Location": address})
 
     def _page(self, request: Request, template: str, **values: Any) -> Response:
         """Return a page that knows all that `/flock.json` says: `snapshot`."""
@@ -119,12 +147,37 @@ class WebApp:
         return self._templates.page(template, snapshot=self._snapshot(), **values)
 
     def _refusal(self, error: HTTPException) -> Response:
-        if isinstance(error, NotFound):
-            return self._templates.page("wrong.html", 404, title="Not found", text=error.description)
+        if isinstance(error, NotFound | Forbidden | BadRequest):
+            title = "Not found" if isinstance(error, NotFound) else "Refused"
+            return self._templates.page("wrong.html", error.code or 400, title=title, text=error.description)
         response = text_answer(f"{error.name}\n", error.code or 400)
         if isinstance(error, MethodNotAllowed):
             response.headers["Allow"] = ", ".join(sorted(error.valid_methods or ()))
         return response
+
+    # Feeds
+
+    def _feed(self, request: Request, kind: str) -> Response:
+        self._lookout.look_unless_fresh(_FRESH, self.deliver)
+        return self._feed_answer(request, kind, feeds.feed_of_flock(self._lookout, feeds.root_of(request)))
+
+    def _bot_feed(self, request: Request, name: str, kind: str) -> Response:
+        self._lookout.look_unless_fresh(_FRESH, self.deliver)
+        try:
+            feed = feeds.feed_of_bot(self._lookout, self._found(name), feeds.root_of(request))
+        except JournalError as error:
+            raise ServiceUnavailable(str(error)) from error
+        return self._feed_answer(request, kind, feed)
+
+    def _feed_answer(self, request: Request, kind: str, feed: feeds.Feed) -> Response:
+        if kind == "atom":
+            body = self._templates.text("feed.atom", feed=feed)
+            response = Response(body, headers=HEADERS, content_type=f"{feeds.ATOM}; charset=utf-8")
+        else:
+            response = Response(json_text(feeds.json_feed(feed)), headers=HEADERS, content_type=feeds.JSON)
+        if (changed := feeds.changed(feed, self._lookout.now())) is not None:
+            response.last_modified = changed
+        return if_changed(request, response)
 
     # What scripts read
 

@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import secrets
 import socket
+from collections.abc import Sequence
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -54,10 +55,11 @@ def _hash(token: str) -> str:
 
 
 class Gate:
-    """Lets requests in that name loopback, an address, `host` or this machine, and have the token, if any."""
+    """Lets requests in that name loopback, an address, one of `hosts` or this machine, and have the token, if
+    there is one."""
 
-    def __init__(self, host: str, port: int, token: Token | None = None) -> None:
-        self._hosts = (host, socket.gethostname())
+    def __init__(self, hosts: Sequence[str], port: int, token: Token | None = None) -> None:
+        self._hosts = (*hosts, socket.gethostname())
         self._cookie = f"flock_{port}"  # cookies do not tell ports apart
         self._token = token
 
@@ -65,7 +67,7 @@ class Gate:
         """Return why the request is not let in, as a status and a sentence; None if it is."""
         host = request.headers.get("Host", "")
         if not is_own(host, self._hosts) and not _is_address(host):
-            return 421, "This page is not known by that name; use its address, or the machine's name.\n"
+            return 421, "This page is not known by that name; use its address, or see --web-name.\n"
         if self._token is None or self._token.is_right(self._given(request)):
             return None
         return 401, "This page asks for its token: open the address with ?token=... that flock has printed.\n"

@@ -9,18 +9,19 @@ import threading
 import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from flock.errors import FlockError, JournalError
-from flock.journal import Place, Record
+from flock.journal import Place, Record, Verb, open_journal
 from flock.logbook import Entry, Logbook
 from flock.options import Options
 from flock.overview import Bot, Viewer
 from flock.roster import Member
+from flock.steering import Told, require_journal, tell
 from flock.temperament import Recitation
 from flock.units import HOUR
 from flock.watch import quiet_after
@@ -159,11 +160,27 @@ class Lookout:
         with self._lock:
             return self._book.posts_of(seen.member.bot)
 
+    def latest_entries(self) -> list[Entry]:
+        """Return what was said last, the latest last: 50 posts at least, if the journal has so many."""
+        with self._lock:
+            return [line.entry for line in self.latest]
+
     def recitation(self, seen: Seen) -> Recitation | None:
         """Return the bot's recitation as it is now, or None if its poem cannot be read."""
         with self._lock:
             number = seen.record.kept[0].recitations if seen.record.kept else 0
             return self._viewer.recite(seen.member, number)[0]
+
+    def tell(self, seen: Seen, verb: Verb, line: int | None) -> Told:
+        """Tell the bot to do that, as `steering.tell` does. Raises FlockError.
+
+        Nothing of this process reads the journal meanwhile: SQLite's locks on a file go when the process closes
+        any descriptor of it, as the journal does that is opened here.
+        """
+        with self._lock:
+            require_journal(self.options)
+            with closing(open_journal(self.options.journal, keep=self.options.keep_history)) as journal:
+                return tell([seen.member], verb, line, journal)[0]
 
     def close(self) -> None:
         """Close the journal."""

@@ -15,6 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from werkzeug.wrappers import Request, Response
 
+from flock.observers.console import iso
 from flock.web.texts import shown
 
 _POLICY = "; ".join(
@@ -32,7 +33,7 @@ _POLICY = "; ".join(
 HEADERS = {
     "Content-Security-Policy": _POLICY,
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",  # else a form of ours would come without its origin
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
@@ -69,17 +70,26 @@ def static_answer(request: Request, name: str) -> Response | None:
     file = static_files().get(name)
     if file is None:
         return None
-    response = Response(file.content, headers=HEADERS, content_type=file.kind)
+    return if_changed(request, Response(file.content, headers=HEADERS, content_type=file.kind), file.etag)
+
+
+def if_changed(request: Request, response: Response, etag: str = "") -> Response:
+    """Return an answer that is the same each time, or a 304 for a reader who has it. Without `etag` it is made."""
     response.headers["Cache-Control"] = "no-cache"
-    response.set_etag(file.etag)
+    response.set_etag(etag or hashlib.sha256(response.get_data()).hexdigest()[:32], weak=True)  # also compressed
     response.make_conditional(request)
+    response.headers.remove("Date")  # the server adds its own
     return response if response.status_code == 304 else compressed(request, response)
 
 
 def json_answer(request: Request, data: Any, kind: str = "application/json", status: int = 200) -> Response:
     """Return data as JSON. It holds no tag, even for what takes it for HTML: "<" is only ever within a text."""
-    body = json.dumps(data, ensure_ascii=True, separators=(",", ":")).replace("<", r"\u003c")
-    return compressed(request, Response(body, status, HEADERS, content_type=kind))
+    return compressed(request, Response(json_text(data), status, HEADERS, content_type=kind))
+
+
+def json_text(data: Any) -> str:
+    """Return data as JSON in ASCII, without a "<"."""
+    return json.dumps(data, ensure_ascii=True, separators=(",", ":")).replace("<", r"\u003c")
 
 
 def text_answer(text: str, status: int) -> Response:
@@ -109,12 +119,15 @@ class Templates:
             lstrip_blocks=True,
             finalize=_safe,
         )
-        self._environment.filters |= {"local": local_time, "iso": iso_local, "full": full_time}
+        self._environment.filters |= {"local": local_time, "iso": iso_local, "full": full_time, "utc": iso}
 
     def page(self, name: str, status: int = 200, **values: Any) -> Response:
         """Return the page that the template makes of these values."""
-        body = self._environment.get_template(name).render(values)
-        return Response(body, status, HEADERS, content_type="text/html; charset=utf-8")
+        return Response(self.text(name, **values), status, HEADERS, content_type="text/html; charset=utf-8")
+
+    def text(self, name: str, **values: Any) -> str:
+        """Return what the template makes of these values: HTML, or XML."""
+        return self._environment.get_template(name).render(values)
 
 
 def _safe(value: Any) -> Any:

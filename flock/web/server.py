@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import errno
 import logging
+import resource
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from threading import Thread
 
-from flock.errors import BadOption, printable
 from flock.options import STATE_NAME, Options
 from flock.web.app import WebApp
 from flock.web.gate import PARAMETER, Gate, Token, is_loopback_host
@@ -25,20 +25,16 @@ _LOOK = 0.25  # seconds between two looks at the journal
 _IDLE = 5.0  # seconds between two looks while the page has no readers
 _SUMMARY = 2.0  # seconds between two summaries
 _POLL = 0.1
-_BACKLOG = 256
+_FILES = 4096  # that the page may open: the most readers and exchanges, and some
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """Return a socket that listens there; port 0 is a free one. Raises BadOption."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        socket.getaddrinfo(host or None, port, family)
-        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
-    except (OSError, UnicodeError) as error:
-        cause = getattr(error, "strerror", None) or "this is no host"
-        cause = "it is in use" if getattr(error, "errno", None) == errno.EADDRINUSE else cause
-        where = f"{printable(host)} port {port}"
-        raise BadOption(f"--web: cannot listen on {where}: {cause}; choose another address") from None
+def allow_readers() -> None:
+    """Let this process open as many files as the page needs, if the hard limit allows it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(OSError, ValueError):
+        wanted = _FILES if hard == resource.RLIM_INFINITY else min(_FILES, hard)
+        if soft != resource.RLIM_INFINITY and soft < wanted:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def url_of(listener: socket.socket) -> str:
@@ -52,7 +48,7 @@ class WebPage:
     JournalError.
 
     Beyond loopback it asks for a token; `fresh_token` is that token where it was made just now. `name` is the host
-    as the operator gave it, by which the page is known, too.
+    as the operator gave it, by which the page is known, too, as it is by `names`.
     """
 
     def __init__(
@@ -63,6 +59,7 @@ class WebPage:
         *,
         midnight: Callable[[float], float],
         name: str = "",
+        names: Sequence[str] = (),
     ) -> None:
         self._lookout = Lookout(folder, options, midnight=midnight)
         self._stream = Stream()
@@ -71,7 +68,7 @@ class WebPage:
         host, port = listener.getsockname()[:2]
         token = None if is_loopback_host(host) else Token(options.state_file.with_name(f"{STATE_NAME}.web-token"))
         self.fresh_token = token.fresh if token else ""
-        gate = Gate(name or host, port, token)
+        gate = Gate((name or host, *names), port, token)
         self._app = WebApp(self._lookout, self._stream, gate, on_reader=self._woken.set)
         self._server = WebServer(listener, self._app, BOUNDS, name="flock")
         self._stop = threading.Event()

@@ -9,6 +9,7 @@ _OBEYED = (
     *(code for code in (*range(0x20), *range(0x7F, 0xA0)) if code not in _KEPT),
     *(0x2028, 0x2029, *range(0x202A, 0x202F), *range(0x2066, 0x206A)),  # line ends, and what reorders text
     *range(0xD800, 0xE000),  # surrogates, which UTF-8 cannot encode
+    *(0xFFFE, 0xFFFF),  # XML forbids them
 )
 _SHOWN = dict.fromkeys(_OBEYED, "\ufffd")
 _FROM_THE_RIGHT = frozenset(

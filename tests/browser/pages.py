@@ -11,7 +11,8 @@ from threading import Thread
 
 from flock.journal import WELL, Outcome, Place, Settlement, SqliteJournal, Standing
 from flock.options import Options, settle_options
-from flock.web.server import WebPage, listen
+from flock.web.listening import listen
+from flock.web.server import WebPage
 
 
 class Shown:

@@ -21,6 +21,7 @@ import simplejson as json
 from flock.pasture import Pasture
 from tests.cluster.conftest import Flock, Folder, recital, start_flock
 
+METRICS = "127.0.0.77:9109"  # clusters take turns, and nothing else is there
 PATIENCE = 300.0  # seconds; Ray starts slowly on a busy machine
 
 
@@ -38,12 +39,18 @@ class Cluster:
         self.home.mkdir()
         self._folder, self._url = folder, url
         self.options = ("--line-interval", interval, "--base-url", self.pasture.url)
-        self.run = self.command("run", self.keys.path, *self.options, "--nodes", "3")
+        self.troubles = folder / "troubles"
+        observers = ("--metrics", METRICS, "--on-trouble", f"tee -a {self.troubles}")
+        self.run = self.command("run", self.keys.path, *self.options, *observers, "--nodes", "3")
 
     def command(self, *arguments: str | Path) -> Flock:
         """Start a `flock cluster` command that finds this cluster."""
+        return self.flock("cluster", *arguments)
+
+    def flock(self, *arguments: str | Path) -> Flock:
+        """Start a `flock` command with the cluster's journal."""
         variables = {"TMPDIR": str(self.temporary), "HOME": str(self.home), "FLOCK_STATE": self._url}
-        return start_flock(self._folder, "cluster", *arguments, **variables)
+        return start_flock(self._folder, *arguments, **variables)
 
     def by_address(self, *arguments: str | Path) -> Flock:
         """Start a `flock cluster` command that reaches this cluster from outside, by its address."""

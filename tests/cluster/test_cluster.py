@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import pytest
 import simplejson as json
 
 from tests.cluster.conftest import WatchedPasture, make_keys
-from tests.cluster.running import PATIENCE, Cluster, signal_node_of
+from tests.cluster.running import METRICS, PATIENCE, Cluster, signal_node_of
 from tests.endtoend.conftest import write_key
 from tests.postgres import PASSWORD, PostgresServer
 
@@ -47,14 +48,38 @@ def test_its_herds_are_spread_over_the_nodes(cluster: Cluster) -> None:
     assert 3 == len({each["node"] for each in herds.values()})
 
 
+def test_all_its_bots_are_watched_from_one_place(cluster: Cluster) -> None:
+    """By the journal: `--metrics` and `flock status` show the bots of all herds."""
+
+    def scraped() -> list[str]:
+        with urllib.request.urlopen(f"http://{METRICS}/metrics") as answer:
+            return str(answer.read(), "utf-8").splitlines()
+
+    cluster.wait_until(lambda: 'flock_bots{state="well"} 6.0' in scraped(), "metrics of all bots")
+    assert "flock_alive 1.0" in scraped()
+    said = f'flock_posts_total{{outcome="said",service="{cluster.pasture.url}"}}'
+    cluster.wait_until(lambda: any(line.startswith(said) for line in scraped()), "posts in the metrics")
+
+    looked = ("--json", *cluster.options)
+    code, output, errors = cluster.flock("status", cluster.keys.path, *looked).end(PATIENCE)
+    assert code == 0, errors
+    overview = json.loads(output)
+    assert [2, 2, 2] == [each["bots"] for each in overview["processes"]]
+    assert 6 == len([bot for bot in overview["bots"] if bot["pid"]])
+
+
 def test_ray_writes_down_no_secret(cluster: Cluster) -> None:
     """Neither of the keys nor of the database, in any of its files. The lines of the poems are there: its log has
-    them."""
+    them. The environment of its processes has none, either."""
     secrets = [each.token_secret.get_secret_value().encode() for each in cluster.keys.accounts]
     secrets += [PASSWORD.encode(), b"secret-of-the-app"]
     content = b"".join(file.read_bytes() for file in cluster.temporary.rglob("*") if file.is_file())
     assert b"what bot0 has to say" in content
     assert [] == [secret for secret in secrets if secret in content]
+    own = cluster.processes() - {cluster.run.process.pid}
+    environments = b"".join(Path(f"/proc/{pid}/environ").read_bytes() for pid in own)
+    assert str(cluster.temporary).encode() in environments
+    assert b"FLOCK_" not in environments
 
 
 def test_a_herd_that_is_killed_is_out_again(cluster: Cluster) -> None:
@@ -132,6 +157,8 @@ def test_control_c_ends_all_of_it(cluster: Cluster) -> None:
     assert code == 0, errors
     assert errors.endswith("stopped; the Ray cluster is gone\n")
     assert set() == cluster.processes()
+    ended = json.loads(cluster.troubles.read_text().splitlines()[-1])
+    assert ("ended", ["stopped as asked"]) == (ended["kind"], ended["whys"])
     assert [] == list(cluster.temporary.iterdir())
     assert [] == list(cluster.home.iterdir())
     assert PASSWORD not in output + errors

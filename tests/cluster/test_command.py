@@ -27,12 +27,14 @@ def test_a_journal_in_a_file_is_refused(start: Start, make_folder: Make) -> None
     assert "flock: --state: expected postgresql://…, where all herds find their journal, found a file" in errors
 
 
-def test_what_herds_have_not_is_told(start: Start, make_folder: Make) -> None:
-    """The variables may be there for `flock run`. Their values may be secrets."""
-    variables = {"FLOCK_ALERT": "json://sesame", "FLOCK_METRICS": "9100"}
-    _, _, errors = start("cluster", "run", make_folder(1).path, "--state", "flock.db", **variables).end()
-    for name in variables:
-        assert f"{name} has no effect: herds of flock cluster have neither alerts nor metrics" in errors
+def test_observers_that_cannot_be_are_told_before_a_herd_goes_out(
+    postgres: PostgresServer, start: Start, make_folder: Make
+) -> None:
+    """And without the secret that the URL of an alert holds."""
+    variables = {"FLOCK_ALERT": "nonsense://sesame", "FLOCK_STATE": postgres.new_database()}
+    code, output, errors = start("cluster", "run", make_folder(1).path, **variables).end()
+    assert (2, "") == (code, output)
+    assert errors.startswith("flock: --alert, URL 1: expected the Apprise URL of a service")
     assert "sesame" not in errors
 
 

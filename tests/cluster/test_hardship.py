@@ -148,8 +148,8 @@ def test_nothing_is_said_twice_and_nothing_is_lost(
             hardship.wait_for_posts()
             hardship.wait_for_all()
             hardship.kill_a_herd()
-            hardship.freeze_a_node()
             hardship.freeze_a_herd_and_kill_a_node()
+            hardship.freeze_a_node()
             hardship.restart_the_server(signal.SIGINT)
             hardship.wait_for_all()
             weather.calm = True

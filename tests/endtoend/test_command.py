@@ -74,7 +74,18 @@ def test_help_fits_a_terminal_of_80_columns() -> None:
     assert {} == long
 
 
-OF_THE_COMMAND = {"log_format", "log_file", "once", "verbose", "quiet", "alert", "on_trouble", "metrics"}
+OF_THE_COMMAND = {
+    "log_format",
+    "log_file",
+    "once",
+    "verbose",
+    "quiet",
+    "alert",
+    "on_trouble",
+    "metrics",
+    "web",
+    "web_name",
+}
 
 
 def test_every_option_reads_its_variable() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from pydantic import SecretStr
 
 from flock.pasture import Pasture
 from flock.pasture.bluesky import BlueskyAccount
-from tests.conftest import until
+from tests.conftest import TIMEOUT, until
 from tests.endtoend.conftest import Flock, recital, write_key
 
 Start = Callable[..., Flock]
@@ -97,6 +98,25 @@ def test_all_of_them_practise(town: Town, start: Start, tmp_path: Path) -> None:
     for name in ("xavier", "blue.test", "mary", "fred"):
         assert sum(f" {name}: " in line for line in output.splitlines()) > 3
     assert [] == [text for texts in town.said().values() for text in texts]
+
+
+def test_they_practise_at_the_port_that_is_asked_for(town: Town, start: Start, tmp_path: Path) -> None:
+    """A second flock that wants the same port is told so in one line, with the code 2."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    chosen = ("--pasture", "--pasture-port", str(port))
+    flock = start("run", town.keys, "--line-interval", "0.05", *chosen)
+    assert flock.process.stdout is not None
+    said = ""
+    while "mary: " not in said:
+        said += (line := flock.process.stdout.readline())
+        assert line, said
+    second = start("run", town.keys, *chosen, "--state", tmp_path / "second.db").end()
+
+    assert 200 == requests.get(f"http://127.0.0.1:{port}/", timeout=TIMEOUT).status_code
+    problem = f"flock: the pasture cannot listen on 127.0.0.1 port {port}: in use; choose another port"
+    assert (2, "", [f"{problem}, or 0 for a free one"]) == (*second[:2], second[2].splitlines())
+    assert 0 == flock.stop()[0]
 
 
 def test_a_pasture_that_runs_alone_has_an_account_for_each_of_them(town: Town, start: Start) -> None:

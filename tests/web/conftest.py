@@ -17,7 +17,8 @@ import simplejson as json
 from flock.cli.times import midnight
 from flock.journal import Outcome, Place, Settlement, SqliteJournal
 from flock.options import Options, settle_options
-from flock.web.server import WebPage, listen
+from flock.web.listening import listen
+from flock.web.server import WebPage
 from tests.conftest import until
 from tests.endtoend.conftest import Flock, Folder, make_keys, start_flock, write_key
 
@@ -73,8 +74,9 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Flock]]:
     """Return a starter of `flock` commands with one journal; what still runs at the end is killed."""
     flocks: list[Flock] = []
 
-    def run(command: str, *arguments: str | Path) -> Flock:
-        flocks.append(start_flock(tmp_path, command, *arguments, "--state", tmp_path / "state" / "flock.db"))
+    def run(command: str, *arguments: str | Path, **variables: str) -> Flock:
+        state = ("--state", tmp_path / "state" / "flock.db")
+        flocks.append(start_flock(tmp_path, command, *arguments, *state, **variables))
         return flocks[-1]
 
     (tmp_path / "state").mkdir()

@@ -13,7 +13,8 @@ from flock.cli.times import midnight
 from flock.errors import BadOption
 from flock.options import Options
 from flock.web.gate import Token
-from flock.web.server import WebPage, listen
+from flock.web.listening import listen
+from flock.web.server import WebPage
 from tests.conftest import TIMEOUT
 
 PATHS = ("/", "/stage", "/bots", "/bots/dolly", "/flock.json", "/field.json", "/static/style.css")

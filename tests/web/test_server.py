@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 import simplejson as json
 
-from flock.cli.web import parse_address
 from flock.errors import BadOption
+from flock.web.listening import parse_address
 from flock.web.page import static_files
 from tests.conftest import until
 from tests.endtoend.conftest import Flock
@@ -66,7 +66,7 @@ def test_every_page_shows_the_flock_and_no_secret(open_site: Callable[[], Site])
         assert "default-src 'none'" in policy, path
         assert "frame-ancestors 'none'" in policy, path
         assert "unsafe" not in policy, path
-        assert ("nosniff", "no-referrer") == (
+        assert ("nosniff", "same-origin") == (
             answer.headers["X-Content-Type-Options"],
             answer.headers["Referrer-Policy"],
         )

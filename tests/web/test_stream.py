@@ -19,8 +19,9 @@ from flock.cli.times import midnight
 from flock.journal import Outcome, Place, Settlement, open_journal
 from flock.options import Options, settle_options
 from flock.state import Database
+from flock.web.listening import listen
 from flock.web.lookout import Change, Lookout
-from flock.web.server import WebPage, listen
+from flock.web.server import WebPage
 from flock.web.stream import Event, Form, Stream
 from tests.conftest import TIMEOUT, until
 from tests.postgres import PostgresServer
