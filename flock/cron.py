@@ -54,9 +54,12 @@ def parse_timezone(text: str) -> str:
             return name
     except (ValueError, OSError, KeyError):  # KeyError: ZoneInfoNotFoundError
         pass
-    if not available_timezones():
+    zones = available_timezones()
+    if not zones:
         raise ValueError(f"{_EXPECTED_ZONE}; this machine knows none: install its package tzdata")
-    raise ValueError(_EXPECTED_ZONE)
+    wanted = name.replace(" ", "_").casefold()
+    alike = [zone for zone in sorted(zones) if wanted and f"/{zone.casefold()}".endswith(f"/{wanted}")]
+    raise ValueError(f"{_EXPECTED_ZONE}; did you mean {alike[0]}?" if alike else _EXPECTED_ZONE)
 
 
 def change(zone: str, start: int, end: int) -> int:
@@ -87,11 +90,18 @@ def latest(expression: str, zone: str, until: float) -> float:
     """Return the latest time of the expression up to `until`."""
     from cronsim import CronSim  # noqa: PLC0415 - see parse_schedule
 
-    start = local(math.floor(until) + 1, zone)
-    for each in CronSim(expression, start, reverse=True):
-        if found := [at for at in _instants(expression, each, zone) if at <= until]:
-            return max(found)
-    return -math.inf
+    here = local(math.floor(until) + 1, zone)
+    if _is_even(until, zone):
+        if (each := next(CronSim(expression, here, reverse=True), None)) is None:
+            return -math.inf
+        if _is_even(at := instant(each, zone), zone):
+            return at
+    near, best = timedelta(seconds=_NEAR), -math.inf
+    for each in CronSim(expression, here + near, reverse=True):
+        if best > -math.inf and each < local(best, zone) - near:
+            break
+        best = max([best, *(at for at in _instants(expression, each, zone) if at <= until)])
+    return best
 
 
 def _instants(expression: str, named: datetime, zone: str) -> list[float]:

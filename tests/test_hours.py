@@ -17,7 +17,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from flock.cron import next_time, parse_schedule, parse_timezone
+from flock.cron import latest, next_time, parse_schedule, parse_timezone
 from flock.hours import LATE, Hours, chance_of, parse_awake
 from flock.units import DAY, HOUR, MINUTE
 
@@ -160,6 +160,28 @@ def test_due_times_are_those_of_the_expression_once_each(
 
     assert sorted(moment for moment in expected if start <= moment < end) == found
     assert all(before < after for before, after in pairwise(found))
+
+
+@given(
+    MINUTES,
+    st.sampled_from(["*", "0", "1", "2", "3", "0,23", "1,2", "1-4"]),
+    st.sampled_from(CHANGES),
+    st.integers(-3600, 6 * 3600),
+)
+@example([17], "2", CHANGES[1], int(3.2 * HOUR))
+@example([10, 35], "2", CHANGES[4], int(2.2 * HOUR))
+def test_the_latest_time_is_the_one_before_the_next(
+    minutes: list[int], hour: str, change: tuple[str, datetime], seconds: int
+) -> None:
+    """Also around a change of the clock, where times named later may come earlier."""
+    zone, day = change
+    expression = f"{','.join(map(str, minutes))} {hour} * * *"
+    until = day.replace(tzinfo=ZoneInfo(zone)).timestamp() + seconds
+
+    found = latest(expression, zone, until)
+
+    assert found <= until < next_time(expression, zone, found)
+    assert found == next_time(expression, zone, found - 1)
 
 
 CLOCK = st.tuples(st.integers(0, 23), st.integers(0, 59))
@@ -461,9 +483,18 @@ def test_any_text_is_hours_or_refused(text: str) -> None:
 )
 def test_any_text_is_a_time_zone_or_refused(text: str) -> None:
     """Only names that the machine knows are zones."""
-    is_known = text.strip() in ZONES
-    assert read(parse_timezone, text) == (
-        text.strip() if is_known else "expected the name of a time zone, such as Europe/Berlin"
+    expected = "expected the name of a time zone, such as Europe/Berlin"
+    found = read(parse_timezone, text)
+    assert (found == text.strip() and found in ZONES) or found.startswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"), [("Berlin", "Europe/Berlin"), ("lord howe", "Australia/Lord_Howe"), ("utc", "Etc/UTC")]
+)
+def test_a_time_zone_that_is_nearly_named_is_told(text: str, meant: str) -> None:
+    """By its place alone, or in small letters."""
+    assert f"expected the name of a time zone, such as {BERLIN}; did you mean {meant}?" == read(
+        parse_timezone, text
     )
 
 

@@ -84,7 +84,8 @@ def _follow(book: Logbook, *, as_json: bool) -> None:
     never, before, told = threading.Event(), "", ""
     while not never.wait(_LOOK):
         try:
-            entries, trouble = book.fresh(), ""
+            quick, trouble = book.quick(), ""
+            entries = book.fresh() if quick is None else quick
         except JournalError as error:
             entries, trouble = [], str(error)
         if trouble and trouble == before and trouble != told:

@@ -18,13 +18,25 @@ from tests.conftest import until
 from tests.endtoend.conftest import Flock, Folder
 
 WALL = """
+import threading
 import time
 from pathlib import Path
 
 from flock import Sheep
+from flock.threads.stop import StopEvent
 
-FILE, real = Path(__file__).with_name("ahead"), time.time
-time.time = lambda: real() + float(FILE.read_text())
+FOLDER = Path(__file__).parent
+real_time, real_wait = time.time, StopEvent.wait
+
+
+def wait(stop, *given):
+    if threading.current_thread().name == "bot0":
+        FOLDER.joinpath("asleep").touch()  # it has looked at the clock, and looks again only when it is woken
+    return real_wait(stop, *given)
+
+
+time.time = lambda: real_time() + float(FOLDER.joinpath("ahead").read_text())
+StopEvent.wait = wait
 
 
 class Walled(Sheep):
@@ -48,10 +60,13 @@ class Wall:
         (self._folder / "ahead.new").replace(self._folder / "ahead")
 
     def run(self) -> Flock:
-        """Start a flock, and wait until it has the bot."""
+        """Start a flock, and wait until it has the bot, and the bot sleeps."""
+        asleep = self._folder / "asleep"
+        asleep.unlink(missing_ok=True)
         where = ("--state", self._folder / "flock.db", "--sheep", "wall:Walled")
         flock = self._start("run", self._keys.path, "--pasture", *where)
-        until("it is out", lambda: any(each.holder == flock.process.pid and each.kept for each in self._bots()))
+        until("it is out", lambda: any(each.holder == flock.process.pid for each in self._bots()))
+        until("it sleeps", asleep.exists)
         return flock
 
     def said(self) -> list[str]:

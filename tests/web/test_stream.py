@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import pytest
 import requests
 import simplejson as json
 
@@ -19,6 +20,7 @@ from flock.cli.times import midnight
 from flock.journal import Outcome, Place, Settlement, open_journal
 from flock.options import Options, settle_options
 from flock.state import Database
+from flock.web import lookout
 from flock.web.listening import listen
 from flock.web.lookout import Change, Lookout
 from flock.web.server import WebPage
@@ -169,20 +171,42 @@ def test_lines_come_between_two_looks_at_all_bots(
     """A look at ten thousand bots takes long. One that joins needs a look at once."""
     write_key()
     say(0, "one")
-    lookout = Lookout(tmp_path, options, midnight=midnight)
+    page = Lookout(tmp_path, options, midnight=midnight)
     changes: list[Change] = []
-    with closing(lookout):
-        lookout.next_look = math.inf
+    with closing(page):
+        page.next_look = math.inf
         say(1, "two")
-        lookout.glance(changes.append)
+        page.glance(changes.append)
         write_key("ram.json", screen_name="ram", oauth_token="1003-token", oauth_token_secret="third")
         say(0, "three", "x:ram")
-        lookout.glance(changes.append)
+        page.glance(changes.append)
 
     assert [["two"], ["three"]] == [[line.entry.post.text for line in change.lines] for change in changes]
     assert [[], ["dolly", "ram"]] == [[seen.bot.name for seen in change.bots] for change in changes]
-    assert (3, {"dolly": 2, "ram": 1}) == (lookout.summary()["today"], lookout.last_hour())
-    assert lookout.next_look < math.inf
+    assert (3, {"dolly": 2, "ram": 1}) == (page.summary()["today"], page.last_hour())
+    assert page.next_look < math.inf
+
+
+def test_an_edited_poem_and_an_edited_key_are_seen(
+    tmp_path: Path, options: Options, write_key: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the next look at the files; nothing is read anew where nothing has changed."""
+    monkeypatch.setattr(lookout, "_FOLDER_EVERY", 0.0)
+    write_key()
+    page = Lookout(tmp_path, options, midnight=midnight)
+    seen = []
+    with closing(page):
+        for edit in (
+            lambda: None,
+            lambda: (tmp_path / "poem.txt").write_text("baa\nbaa again\nonce more\n"),
+            lambda: write_key(temperament="senile"),
+        ):
+            edit()
+            changes: list[Change] = []
+            page.look(changes.append)
+            seen += [[(each.json["lines"], each.json["temperament"]) for each in changes[0].bots]]
+
+    assert [[], [(3, "steadfast")], [(2, "senile")]] == seen
 
 
 def test_a_line_of_a_flock_on_several_machines_comes_to_the_page(
