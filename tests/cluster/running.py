@@ -31,7 +31,8 @@ class Cluster:
     """A `flock cluster run` in a process of its own, with folders of its own for all that it writes."""
 
     def __init__(self, folder: Path, url: str, keys: Folder, pasture: Pasture, *, interval: str = "0.2") -> None:
-        self._turn = Path(__file__).open()  # noqa: SIM115 - close() closes it
+        turn = Path(tempfile.gettempdir()) / f"flock-test-clusters-{os.getuid()}"  # of all checkouts
+        self._turn = turn.open("a")
         fcntl.flock(self._turn, fcntl.LOCK_EX)  # one at a time: each uses all cores, and the same addresses
         self.keys, self.pasture = keys, pasture
         self.newcomer: list[str] = []

@@ -102,7 +102,7 @@ def test_each_tool_of_contributing_exists(tool: str) -> None:
         assert subprocess.run([installed, "--version"], capture_output=True, check=False).returncode == 0
     else:
         assert os.access(ROOT / program, os.X_OK)
-    if program == "scripts/test" and arguments:
+    if program == "scripts/test" and arguments and arguments != ["--long"]:
         assert run_tests("--collect-only", *arguments).returncode == 0
 
 

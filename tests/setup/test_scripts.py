@@ -684,6 +684,12 @@ def test_the_scripts_can_be_started(name: str) -> None:
     assert path.read_text().startswith("#!/")
 
 
+def test_the_folders_of_long_tests_exist() -> None:
+    """One that is misspelt would be left out of them, and be run with the others."""
+    (long,) = re.findall(r"^long='(.*)'$", (ROOT / "scripts" / "test").read_text(), re.MULTILINE)
+    assert [] == [folder for folder in long.split() if not list((ROOT / folder).glob("test_*.py"))]
+
+
 def project() -> dict[str, Any]:
     return tomllib.loads((ROOT / "pyproject.toml").read_text())
 
