@@ -36,6 +36,7 @@ LATEST = 50  # lines that a page begins with
 _REMEMBERED = 1_000  # lines that were said before the page was started
 _FOLDER_EVERY = 3.0  # seconds between two looks at the files of the folder
 _TALLY_EVERY = 60.0  # seconds between two counts of the posts of the day, at least
+_LISTEN = 0.2  # seconds between two looks for lines while the bots are looked at
 _SHARE = 3.0  # so many times as long as a look has taken, only lines are looked for
 _TALLY_SHARE = 100.0  # the same, for a count of the posts of the day
 
@@ -100,6 +101,7 @@ class Lookout:
         self.trouble = ""
         self.looked = -math.inf  # on the monotonic clock
         self.next_look = -math.inf
+        self._listened = -math.inf
         self.folder = folder
         self._clock = clock
         self.midnight = midnight
@@ -252,7 +254,7 @@ class Lookout:
         with self._lock:
             began = time.monotonic()
             try:
-                change = self._look()
+                change = self._look(deliver)
                 self.trouble = ""
             except JournalError as error:  # it may just be in the making, or restored
                 self._note(str(error))
@@ -266,14 +268,19 @@ class Lookout:
         """Look for new lines, and then, if the last look was long enough ago, at the whole flock; deliver what was
         found, as `look` does."""
         with self._lock:
-            entries = None
-            with suppress(JournalError):  # the look tells
-                entries = self._book.quick()
-            if entries:
-                self._count(entries)
-                deliver(Change(lines=self._tell(entries)))
-            if entries is None or time.monotonic() >= self.next_look:
+            if not self._listen(deliver) or time.monotonic() >= self.next_look:
                 self.look(deliver)
+
+    def _listen(self, deliver: Callable[[Change], object]) -> bool:
+        """Deliver new lines alone; return False if that takes a look at the whole flock."""
+        entries = None
+        with suppress(JournalError):  # the look tells
+            entries = self._book.quick()
+        if entries:
+            self._count(entries)
+            deliver(Change(lines=self._tell(entries)))
+        self._listened = time.monotonic()
+        return entries is not None
 
     def look_unless_fresh(self, seconds: float, deliver: Callable[[Change], object]) -> None:
         """Look at the flock, or for new lines, if the last look was so many seconds ago."""
@@ -285,7 +292,9 @@ class Lookout:
             log.warning("%s; the page shows what it was before", trouble)
         self.trouble = trouble
 
-    def _look(self) -> Change:
+    def _look(self, deliver: Callable[[Change], object]) -> Change:
+        """Return what has changed; lines are delivered before, and while the bots are looked at, which takes long.
+        Lines of a flock that is another one come with its bots."""
         self._read_folder()
         entries = self._book.fresh()
         now = self._clock()
@@ -295,8 +304,12 @@ class Lookout:
             change.gone = self._rebuild()
         self._count(entries)
         self._count_anew(now)
+        if entries and not is_new:
+            deliver(Change(lines=self._tell(entries)))
         known = {record.bot: record for record in self._book.records}
         for member in self._roster.members:
+            if not is_new and time.monotonic() - self._listened > _LISTEN:
+                self._listen(deliver)
             record = known.get(member.bot) or Record(member.bot)
             seen = self._seen.get(member.bot)
             if seen is None or is_new or seen.record != record or now >= seen.again:
@@ -306,7 +319,8 @@ class Lookout:
                     change.bots.append(again)
                 if seen is None or seen.bot.state != again.bot.state:
                     change.states.append(again)
-        change.lines = self._tell(entries)
+        if is_new:
+            change.lines = self._tell(entries)
         return change
 
     def _rebuild(self) -> list[str]:
