@@ -215,8 +215,8 @@ def test_a_command_that_hangs_does_not_outlive_flock(tmp_path: Path, caplog: pyt
     process = Path(f"/proc/{begun.read_text().strip()}")
     until("the command is gone", lambda: not process.exists() or "\nState:\tZ" in (process / "status").read_text())
 
-    def told() -> list[str]:
-        return [text for text in caplog.messages if "--on-trouble" in text]  # mail of the tests before may fail late
+    def told() -> list[str]:  # mail of the tests before may fail only now
+        return [text for text in caplog.messages if "--on-trouble" in text]
 
     until("it is told", lambda: bool(told()))
     assert ["no alert can be sent to --on-trouble: the flock has ended before it"] == told()

@@ -9,6 +9,7 @@ import importlib.util
 import itertools
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -36,6 +37,7 @@ backend-path = ["."]
 """
 BACKEND = """
 import os
+import re
 import zipfile
 
 INFO = "stand_in-1.dist-info/"
@@ -54,6 +56,7 @@ def build_editable(wheel_directory, config_settings=None, metadata_directory=Non
 PROGRAM = """
 import json
 import os
+import re
 import signal
 import sys
 
