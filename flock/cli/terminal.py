@@ -49,11 +49,11 @@ class Terminal:
         say(line, err=True)
 
 
-def say(line: str, *, err: bool = False) -> None:
-    """Print a line without its control characters."""
+def say(line: str, *, err: bool = False, ends: bool = True) -> None:
+    """Print a line without its control characters; unless it `ends`, what comes next stands behind it."""
     from flock.observers.wording import harmless  # noqa: PLC0415 - --help can do without
 
-    click.echo(harmless(line), err=err)
+    click.echo(harmless(line), err=err, nl=ends)
 
 
 def has_browser(environment: Mapping[str, str], platform: str) -> bool:
@@ -80,11 +80,15 @@ def _typed(question: str, *, hidden: bool) -> str:
 
     Raises EndOfInput at its end, and click.Abort where the person ends the command.
     """
-    if sys.stdin.isatty():
-        text: str = click.prompt(question, default="", show_default=False, hide_input=hidden, err=True)
+    is_person = sys.stdin.isatty()
+    if is_person and hidden:
+        text: str = click.prompt(question, default="", show_default=False, hide_input=True, err=True)
         return text.strip()
-    say(question, err=True)
-    line = sys.stdin.readline()
+    try:  # input() loses a Ctrl-C that comes while it writes the question
+        say(f"{question}: " if is_person else question, err=True, ends=not is_person)
+        line = sys.stdin.readline()
+    except KeyboardInterrupt:
+        raise click.Abort from None
     if not line:
-        raise EndOfInput
+        raise click.Abort if is_person else EndOfInput
     return line.strip()
