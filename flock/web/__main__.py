@@ -89,7 +89,7 @@ def _log_in_lines(level: int) -> None:
     logger.addHandler(handler)
     logger.setLevel(level)
     logger.propagate = False
-    logging.raiseExceptions = False  # nobody hears when the flock is gone
+    logging.raiseExceptions = False  # when the flock is gone, its end of the pipe is closed
 
 
 def _leave(code: int) -> None:
