@@ -1,4 +1,4 @@
-"""How smooth the field is: frames a second in headless Chromium while sheep speak, and how soon a line is seen.
+"""How smooth the field is: frames in headless Chromium's tracing while sheep speak, and how soon a line is seen.
 
     python benchmarks/field.py [--sheep 10 1000 10000] [--seconds 20] [--interval 30] [--json FILE]
     python benchmarks/field.py --tiny
@@ -18,12 +18,15 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import websocket
 from selenium.webdriver import Chrome
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -32,6 +35,7 @@ from flock.journal import WELL, Outcome, Place, Settlement, SqliteJournal
 from tests.chromium import chromium
 
 SCREEN = (1280, 800)  # pixels
+FRAMES = "disabled-by-default-devtools.timeline.frame"  # the category of Chromium's tracing
 SETTLE = 5.0  # seconds between the page and the measurement
 _ARRIVALS = """
 window.arrived = [];
@@ -44,8 +48,7 @@ EventSource.prototype.addEventListener = function (name, heard) {
 };
 """
 _WATCH = """
-const done = arguments[arguments.length - 1], frames = [], seen = [];
-const until = performance.now() + arguments[0] * 1000;
+const done = arguments[arguments.length - 1], seen = [];
 const layer = document.getElementById("bubbles");
 const watch = new MutationObserver((changes) => {
   const added = changes.flatMap((change) => [...change.addedNodes]);
@@ -53,13 +56,7 @@ const watch = new MutationObserver((changes) => {
 });
 if (layer) watch.observe(layer, { childList: true });
 window.arrived.length = 0;
-let before = performance.now();
-requestAnimationFrame(function tick(now) {
-  frames.push(now - before);
-  before = now;
-  if (now < until) requestAnimationFrame(tick);
-  else done([frames, layer ? seen : window.arrived]);
-});
+setTimeout(() => done(layer ? seen : window.arrived), arguments[0] * 1000);
 """
 
 
@@ -68,7 +65,8 @@ class Result:
     """What was measured. Times are in milliseconds, but for `load_s`.
 
     A line is seen when its bubble is there; where bots are dots, when it has arrived: its dot shines with the next
-    frame.
+    frame. Frames are those of the tracing's `DrawFrame`, and `dropped` its `DroppedFrame`: something was to move,
+    and it moved a frame later.
     """
 
     sheep: int
@@ -77,7 +75,8 @@ class Result:
     frames_a_second: float
     main_thread: float  # CPU seconds a second: other programs do not count
     browser: float  # the same, of all processes of Chromium
-    frame_p50: float
+    dropped: int
+    frame_p50: float  # from one frame to the next
     frame_p99: float
     long_frames: int  # of more than 50 ms
     seen: int
@@ -97,14 +96,14 @@ def main() -> None:
     if chosen.tiny:
         chosen.sheep, chosen.seconds, chosen.interval = [5], 2.0, 2.0
     results = []
-    print(" sheep  lines/s  load s  frames/s  main thread  browser", end="")
+    print(" sheep  lines/s  load s  frames/s  dropped  main thread  browser", end="")
     print("  frame ms p50  p99  > 50 ms  seen after ms p50  max")
     for sheep in chosen.sheep:
         result = measure(sheep, chosen.seconds, chosen.interval)
         results.append(result)
         print(
             f"{result.sheep:6,}  {result.lines_a_second:7.1f}  {result.load_s:6.2f}  {result.frames_a_second:8.1f}"
-            f"  {result.main_thread:11.0%}  {result.browser:7.0%}"
+            f"  {result.dropped:7}  {result.main_thread:11.0%}  {result.browser:7.0%}"
             f"  {result.frame_p50:12.1f}  {result.frame_p99:3.0f}  {result.long_frames:7}"
             f"  {result.seen_p50:17.0f}  {result.seen_max:3.0f}",
             flush=True,
@@ -131,20 +130,23 @@ def measure(sheep: int, seconds: float, interval: float) -> Result:
                     time.sleep(SETTLE)
                     before = speakers.count
                     busy, whole = busy_seconds(browser), cpu_seconds(browser)
-                    frames, seen = watch(browser, seconds)
+                    trace, seen = watch(browser, seconds)
                     busy, whole = busy_seconds(browser) - busy, cpu_seconds(browser) - whole
                     lines = speakers.count - before
     late = [1000 * (at - speakers.said[text]) for text, at in seen if text in speakers.said] or [float("nan")]
+    frames = np.diff(sorted(event["ts"] / 1000 for event in trace if event["name"] == "DrawFrame"))
+    dropped = sum(event["name"] == "DroppedFrame" for event in trace)
     return Result(
         sheep=sheep,
         lines_a_second=lines / seconds,
         load_s=load,
-        frames_a_second=1000 * len(frames) / sum(frames),
-        main_thread=1000 * busy / sum(frames),
-        browser=1000 * whole / sum(frames),
+        frames_a_second=1000 * len(frames) / float(sum(frames)),
+        dropped=dropped,
+        main_thread=1000 * busy / float(sum(frames)),
+        browser=1000 * whole / float(sum(frames)),
         frame_p50=float(np.percentile(frames, 50)),
         frame_p99=float(np.percentile(frames, 99)),
-        long_frames=sum(frame > 50 for frame in frames),
+        long_frames=int(sum(frames > 50)),
         seen=len(late),
         seen_p50=float(np.percentile(late, 50)),
         seen_max=max(late),
@@ -235,11 +237,31 @@ def cpu_seconds(browser: Chrome) -> float:
     return total
 
 
-def watch(browser: Chrome, seconds: float) -> tuple[list[float], list[tuple[str, float]]]:
-    """Return how long each frame took, in milliseconds, and what was seen, and when."""
+def watch(browser: Chrome, seconds: float) -> tuple[list[dict[str, Any]], list[tuple[str, float]]]:
+    """Return Chromium's trace of the frames of so many seconds, and what was seen, and when."""
     browser.set_script_timeout(seconds + 120)
-    frames, seen = browser.execute_async_script(_WATCH, seconds)
-    return frames[1:], [(text, at) for text, at in seen]
+    with tracing(browser) as trace:
+        seen = browser.execute_async_script(_WATCH, seconds)
+    return trace, [(text, at) for text, at in seen]
+
+
+@contextmanager
+def tracing(browser: Chrome) -> Iterator[list[dict[str, Any]]]:
+    """Trace the frames; the list has the events when the context ends."""
+    address = browser.capabilities["goog:chromeOptions"]["debuggerAddress"]
+    with urllib.request.urlopen(f"http://{address}/json/version") as answer:
+        url = json.load(answer)["webSocketDebuggerUrl"]
+    events: list[dict[str, Any]] = []
+    with closing(websocket.create_connection(url, timeout=120, suppress_origin=True)) as devtools:
+        config = {"includedCategories": [FRAMES], "excludedCategories": ["*"]}
+        devtools.send(json.dumps({"id": 1, "method": "Tracing.start", "params": {"traceConfig": config}}))
+        devtools.recv()
+        yield events
+        devtools.send(json.dumps({"id": 2, "method": "Tracing.end"}))
+        while (message := json.loads(devtools.recv())).get("method") != "Tracing.tracingComplete":
+            if message.get("method") == "Tracing.dataCollected":
+                events += message["params"]["value"]
+        assert not message["params"]["dataLossOccurred"]
 
 
 if __name__ == "__main__":
