@@ -25,6 +25,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 ROUNDS = 7  # starts of each command
+PROBED = "dolly_the_first"  # the example bot whose beat is followed; its lines are plain text
 MAY_BE_OUT = ("unsure", "intended")  # the name of the fact "this post may be out", before and now
 
 STARTS = {
@@ -116,7 +117,7 @@ def probe() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         options = Options(pasture=True, state=Path(scratch) / "flock.db")
         shepherd = Shepherd("keys.example/", 0, 0, options=options, events=Events([lambda _event: None]))
-        sheep = shepherd.all_sheep[0]
+        sheep = next(each for each in shepherd.all_sheep if each.name == PROBED)
         sheep.beat()
         before = sheep.tot_tweet_tracker
         witness = Witness(Path.cwd())

@@ -108,8 +108,9 @@ class Network(Protocol):
     def fits(self, text: str) -> bool:
         """Return whether `text` is short enough for one post, by the network's own count."""
 
-    def post(self, text: str, intent: Intent | None = None) -> Post:
-        """Post `text` and return the post. Without an intent, it is one that is never repeated."""
+    def post(self, text: str, intent: Intent | None = None) -> str:
+        """Post `text` and return the id of the post, or "" where posts have none. Without an intent, the post is
+        never repeated."""
 
     def recent(self, since_id: str | None = None) -> Sequence[Post]:
         """Return the account's own latest posts, newest first, where possible only those after `since_id`.

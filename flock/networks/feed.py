@@ -48,7 +48,7 @@ class Feed:
     def is_safe_to_repeat(self, intent: Intent, now: float) -> bool:  # noqa: ARG002 - always
         return True
 
-    def post(self, text: str, intent: Intent | None = None) -> Post:
+    def post(self, text: str, intent: Intent | None = None) -> str:
         if not text.strip() or any("\ud800" <= letter <= "\udfff" for letter in text):
             raise Refused("a post without a letter, or with half a character")
         intent = intent or new_intent()
@@ -67,17 +67,16 @@ class Feed:
         newer = entries[: ids.index(since_id)] if since_id in ids else entries
         return [Post(each["id"], each["content_text"]) for each in newer]
 
-    def _add(self, entry: Entry) -> Post:
+    def _add(self, entry: Entry) -> str:
         entries = self._read()
-        known = next((each for each in entries if each["id"] == entry["id"]), None)
-        if known is None:
+        if entry["id"] not in [each["id"] for each in entries]:
             entries = [entry, *entries[: _KEPT - 1]]
             _replace(self._file, json.dumps({**self._head, "items": entries}, indent=1, ensure_ascii=False))
         try:
             _replace(self._file.with_suffix(".rss"), _rss(self._head, entries))
         except OSError as error:  # the post is out; repeating it writes this file
             raise OutcomeUnknown(printable(f"the RSS feed cannot be written: {error.strerror}")) from error
-        return Post(entry["id"], (known or entry)["content_text"])
+        return entry["id"]
 
     def _read(self) -> list[Entry]:
         """Return the entries, newest first. Raises Unavailable for a file that is no feed of flock's own."""

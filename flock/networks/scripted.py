@@ -56,7 +56,7 @@ class ScriptedNetwork:
         del intent, now
         return self.refuses_duplicates
 
-    def post(self, text: str, intent: Intent | None = None) -> Post:
+    def post(self, text: str, intent: Intent | None = None) -> str:
         self.intents.append(intent)
         self.tries.append(self.clock.now())
         error = self.always or (self.trouble.pop(0) if self.trouble else None)
@@ -67,7 +67,7 @@ class ScriptedNetwork:
         self._ids.append(str(self.first_id + len(self._ids)))
         if error:
             raise error
-        return Post(self._ids[-1], text)
+        return self._ids[-1]
 
     def recent(self, since_id: str | None = None) -> Sequence[Post]:
         self.asked.append(since_id)

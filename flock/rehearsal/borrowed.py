@@ -11,6 +11,7 @@ from flock.journal.base import identified
 from flock.keys import Key
 from flock.networks.base import Network
 from flock.networks.registry import Networks
+from flock.sheep.delivery import withdrawn
 
 
 class BorrowedJournal(MemoryJournal):
@@ -42,7 +43,7 @@ class BorrowedJournal(MemoryJournal):
             return None
         self.found += 1
         place, standing = kept
-        return place._replace(intended=None, token=None), standing
+        return withdrawn(place), standing
 
     def latest_posts(self, count: int, bot: str | None = None, *, now: float = math.inf) -> list[float]:
         before = [min(time, now) for time in self._lender.latest_posts(count, bot)]

@@ -81,8 +81,10 @@ class Delivery:
         else its request may have been under way when it was killed, and when that was is not known. With
         `is_taken_over` that process may have sent it just now (see `Journal.is_taken_over`).
         """
-        self.place = place
         now, wall = self._clock.now(), self._clock.wall()
+        if place.intended is not None:
+            place = place._replace(intended=min(place.intended, wall))  # it was not begun in the future
+        self.place = place
         sent = wall if place.intended is None else place.intended
         may_be_under_way = wall - sent < recovery.UNDER_WAY
         wait = max(0.0, until - now) if until else recovery.LANDING * may_be_under_way
@@ -138,7 +140,7 @@ class Delivery:
             self.place = self.place._replace(passed=0)
         here = self.place
         settlement = Settlement(here.n, here.piece, outcome, self._clock.wall(), post_id, why and printable(why))
-        done = here._replace(intended=None, token=None)
+        done = withdrawn(here)
         if outcome is Outcome.SKIPPED:
             said = (here.saying or here.said) if here.piece else here.said
             done = done._replace(saying=None, said=said, skipped=here.skipped + (here.piece == 0))
@@ -190,7 +192,7 @@ class Delivery:
         place = self.place
         self.sent = self._clock.now()
         try:
-            post = self._made(text)
+            post_id = self._made(text)
         except NetworkError as error:
             what = verdict(error, asked, blames_text=is_blamed(place, error, held=held))
             if isinstance(error, REFUSAL):
@@ -199,20 +201,21 @@ class Delivery:
             elif what is Verdict.SKIPPED:
                 self.place = place._replace(passed=0)
             if what is Verdict.LATER:
-                self.place = self.place._replace(intended=None, token=None)
+                self.place = withdrawn(self.place)
             if what not in _ENDED:
                 raise
             return None, _ENDED[what], "" if what is Verdict.SAID else str(error)
-        if is_newer(post.id, place.last_id):
-            return post.id, Outcome.SAID, ""
-        what = verdict(post, asked, repeat_is_safe=self._is_safe_to_repeat())
+        if is_newer(post_id, place.last_id):
+            return post_id, Outcome.SAID, ""
+        what = verdict(post_id, asked, repeat_is_safe=self._is_safe_to_repeat())
         why = "the answer names an earlier post"
         if what not in _ENDED:
             raise OutcomeUnknown(why)
         return None, _ENDED[what], why
 
-    def _made(self, text: str) -> Post:
-        """Post `text`, while the bot is this flock's: that is asked now, and again before each request."""
+    def _made(self, text: str) -> str:
+        """Post `text` and return the post's id, while the bot is this flock's: that is asked now, and again before
+        each request."""
         may_post = partial(self._journal.may_post, self.bot)
         before = may_send.set(may_post)
         try:
@@ -261,6 +264,11 @@ class Delivery:
             whole = {name: about[name] for name in ("piece", "pieces") if name in about}
             return Skipped(why=settlement.why, **of_all, **whole)
         return Unsure(why=settlement.why, **of_all)
+
+
+def withdrawn(place: Place) -> Place:
+    """Return `place` with no post under way."""
+    return place._replace(intended=None, token=None)
 
 
 def token_of(bot: str, place: Place, now: float) -> str:

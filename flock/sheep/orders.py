@@ -138,8 +138,6 @@ def _fresh(here: Place) -> Place:
         piece=0,
         saying=None,
         said=(here.saying or here.said) if here.piece else here.said,
-        intended=None,
-        token=None,
         refusals=0,
         passed=0,
         trials=0,

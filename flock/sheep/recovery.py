@@ -84,19 +84,19 @@ class Verdict(Enum):
 
 
 def verdict(
-    answer: Post | NetworkError | None,
+    answer: str | NetworkError | None,
     asked: Asked,
     *,
     blames_text: bool = False,
     repeat_is_safe: bool = False,
 ) -> Verdict:
-    """Return what follows from `answer`: an error, a post that has the id of an earlier one, or None for "this
+    """Return what follows from `answer`: an error, the id of an earlier post, or None for "this
     text is not among the latest posts".
 
     `blames_text` is whether the text is the likely reason of a refusal, and `repeat_is_safe` is whether a repeat
     would do no harm.
     """
-    if isinstance(answer, Post):
+    if isinstance(answer, str):
         return _after_an_odd_answer(asked, repeat_is_safe=repeat_is_safe)
     if asked is Asked.LATEST_POSTS:
         return _after_looking(answer, repeat_is_safe=repeat_is_safe)

@@ -107,14 +107,11 @@ def back_off(failures: int, jitter: float) -> float:
 def believable(place: Place, standing: Standing, *, wall: float, longest: float) -> tuple[Place, Standing]:
     """Return what the journal kept, all in wall-clock time, without times that the clock was set back for since.
 
-    A post was not begun after `wall`, the present time; the next line is due within `longest` seconds, and no
-    pause is longer than its trouble makes it.
+    At `wall`, the present time, the next line is due within `longest` seconds, and no pause is longer than its
+    trouble makes it.
     """
     ahead = max(0.0, (place.intended or wall) - wall)  # by how much the clock was set back, or more
-    place = place._replace(
-        due=min(place.due - ahead, wall + longest),
-        intended=None if place.intended is None else min(place.intended, wall),
-    )
+    place = place._replace(due=min(place.due - ahead, wall + longest))
     is_backing_off = standing.condition is Condition.BACKING_OFF
     pause = max(back_off(standing.failures, 1.0), UNDER_WAY) if is_backing_off else DAY
     until = standing.until and min(standing.until - ahead, wall + pause)

@@ -22,7 +22,7 @@ from flock.events import Events
 from flock.journal import Command, Place, Settlement, SqliteJournal, Standing
 from flock.keys import read_key
 from flock.networks import feed
-from flock.networks.base import Intent, Post
+from flock.networks.base import Intent
 from flock.networks.scripted import ScriptedNetwork, ScriptedNetworks
 from flock.networks.service import Service
 from flock.options import settle_options
@@ -85,17 +85,17 @@ class Wall(ScriptedNetwork):
         self.posts = file.read_text().splitlines() if file.exists() else []
         self._ids = [str(self.first_id + number) for number in range(len(self.posts))]
 
-    def post(self, text: str, intent: Intent | None = None) -> Post:
+    def post(self, text: str, intent: Intent | None = None) -> str:
         if self.refuses_duplicates and self.posts and self.posts[-1] == text:
             raise Duplicate("said already")
         self._fate.step()
         with self._file.open("a") as file:
             file.write(text + "\n")
         self._fate.step()
-        post = super().post(text, intent)
+        post_id = super().post(text, intent)
         if self._fate.loses_answer():
             raise OutcomeUnknown("no answer")
-        return post
+        return post_id
 
 
 def live(

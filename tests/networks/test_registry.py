@@ -114,7 +114,7 @@ def test_bots_of_all_networks_practise(networks: Connect, keys: dict[str, Key], 
     made = networks(pasture=True)
     bots = {name: made.connect(key) for name, key in keys.items()}
     for name, bot in bots.items():
-        assert f"baa {name}" == bot.post(f"baa {name}", INTENT).text
+        bot.post(f"baa {name}", INTENT)
         assert [f"baa {name}"] == [post.text for post in bot.recent()]
     assert {"pasture"} == {made.realm(key) for key in keys.values()}
     assert 4 == len({made.bot(key) for key in keys.values()})
@@ -162,7 +162,8 @@ def test_a_sheep_of_ones_own_may_post_without_an_intent(networks: Connect, keys:
     made = networks(pasture=True)
     for name, key in keys.items():
         bot = made.connect(key)
-        assert [f"{name} 1", f"{name} 2"] == [bot.post(f"{name} {number}").text for number in (1, 2)]
+        for number in (1, 2):
+            bot.post(f"{name} {number}")
         assert [f"{name} 2", f"{name} 1"] == [post.text for post in bot.recent()]
 
 

@@ -68,7 +68,7 @@ class Diary(MemoryJournal):
 class Slow(ScriptedNetwork):
     """A network that answers no post for 30 seconds."""
 
-    def post(self, text: str, intent: Intent | None = None) -> Post:
+    def post(self, text: str, intent: Intent | None = None) -> str:
         assert isinstance(self.clock, VirtualClock)
         self.clock.advance_to(self.clock.now() + 30)
         return super().post(text, intent)
@@ -128,6 +128,12 @@ def test_a_post_is_intended_then_made_then_settled_then_told() -> None:
     assert [f"intend 3 0 at {NOW}: {TEXT}", f"settle 3 0 at {NOW}: said"] == desk.journal.calls
     assert [Said(at=NOW, bot="dolly", text=TEXT, n=3, post_id="12", service="a script", **ABOUT)] == desk.events  # type: ignore[arg-type]
     assert THERE._replace(last_id="12") == desk.place
+
+
+def test_a_post_was_not_begun_in_the_future() -> None:
+    """Where it seems so, the clock was set back since; the post was begun just now, for all that is known."""
+    assert NOW == Desk(place=HERE._replace(intended=NOW + 3600, saying=TEXT)).place.intended
+    assert NOW - 1 == Desk(place=HERE._replace(intended=NOW - 1, saying=TEXT)).place.intended
 
 
 def test_the_journal_keeps_the_due_time_in_wall_clock_time() -> None:
@@ -633,7 +639,7 @@ def test_a_bug_in_a_network_leaves_the_post_in_doubt(monkeypatch: pytest.MonkeyP
     """An exception that is no NetworkError says nothing of whether the post was made, so it is looked for."""
     desk = Desk()
 
-    def post(text: str, intent: Intent) -> Post:
+    def post(text: str, intent: Intent) -> str:
         raise AttributeError("post")
 
     with monkeypatch.context() as patch:

@@ -8,7 +8,7 @@ import pytest
 
 from flock.events import Said
 from flock.journal import WELL, MemoryJournal, Place
-from flock.networks.base import Intent, Post
+from flock.networks.base import Intent
 from flock.networks.permission import may_send
 from flock.sheep.recovery import LANDING
 from tests.world import START, World
@@ -54,7 +54,7 @@ def test_the_journal_is_asked_again_while_the_post_is_made(
     dolly = world.raise_sheep()
     post, asked = world.stage().post, []
 
-    def noting(text: str, intent: Intent | None = None) -> Post:
+    def noting(text: str, intent: Intent | None = None) -> str:
         asked.append(may_send.get())
         return post(text, intent)
 

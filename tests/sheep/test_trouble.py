@@ -49,7 +49,7 @@ from flock.events import (
 )
 from flock.herd import Herd
 from flock.journal import MemoryJournal, Place, Settlement, SqliteJournal
-from flock.networks.base import Intent, Post
+from flock.networks.base import Intent
 from flock.networks.scripted import ScriptedNetwork
 from flock.observers.wording import describe
 from flock.options import Options
@@ -310,7 +310,7 @@ def refuse(world: World, is_bad: Callable[[str], bool], error: NetworkError | No
     stage = world.stage()
     post = stage.post
 
-    def post_unless_bad(text: str, intent: Intent | None = None) -> Post:
+    def post_unless_bad(text: str, intent: Intent | None = None) -> str:
         stage.always = (error or Refused("no")) if is_bad(text) else None
         return post(text, intent)
 

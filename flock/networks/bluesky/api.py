@@ -73,8 +73,8 @@ class Bluesky:
         del intent, now
         return True
 
-    def post(self, text: str, intent: Intent | None = None) -> Post:
-        """Put the post, and return it. Raises Conflict if another record has the key of this intent."""
+    def post(self, text: str, intent: Intent | None = None) -> str:
+        """Put the post, and return its id. Raises Conflict if another record has the key of this intent."""
         _check(text)
         intent = intent or new_intent()
         tokens = self._login.tokens()
@@ -90,7 +90,7 @@ class Bluesky:
         body = answer.good()
         if body.get("uri") != uri:
             self.service.session.distrust()
-        return _posted(body, uri, text)
+        return _posted(body, uri)
 
     def recent(self, since_id: str | None = None) -> Sequence[Post]:
         """Return the account's latest posts, newest first, down to the post `since_id`."""
@@ -119,8 +119,8 @@ class Bluesky:
             record["reply"] = {"parent": parent, "root": _reference(intent.reply_to.root) or parent}
         return record
 
-    def _what_is_there(self, uri: str, text: str, tokens: Tokens, conflict: Conflict) -> Post:
-        """Return what has the intent's key, if it is our post after all; otherwise raise what that means.
+    def _what_is_there(self, uri: str, text: str, tokens: Tokens, conflict: Conflict) -> str:
+        """Return the id of what has the intent's key, if it is our post after all; else raise what that means.
 
         The record may differ where the key file was edited between a post without an answer and its repeat.
         """
@@ -132,7 +132,7 @@ class Bluesky:
             raise OutcomeUnknown(f"{conflict}; then {answer.error}") from answer.error
         value = answer.body.get("value")
         if isinstance(value, Mapping) and value.get("text") == text:
-            return _posted(answer.body, uri, text)
+            return _posted(answer.body, uri)
         raise conflict
 
 
@@ -153,13 +153,13 @@ def _uri(tokens: Tokens, rkey: str) -> str:
     return f"at://{tokens.did}/{_COLLECTION}/{rkey}"
 
 
-def _posted(body: Mapping[str, Any], uri: str, text: str) -> Post:
-    """Return the post, if the answer is about it: the answer may be that to another request."""
+def _posted(body: Mapping[str, Any], uri: str) -> str:
+    """Return the post's id, if the answer is about it: the answer may be that to another request."""
     if body.get("uri") != uri:
         raise OutcomeUnknown("the answer to the post names another record, or none")
     if not _is_cid(cid := body.get("cid")):
         raise OutcomeUnknown("the answer to the post holds no CID")
-    return Post(id=f"{uri}#{cid}", text=text)
+    return f"{uri}#{cid}"
 
 
 def _listed(each: Any, tokens: Tokens) -> Post:

@@ -80,7 +80,7 @@ class Mastodon:
         except NetworkError:
             return False
 
-    def post(self, text: str, intent: Intent | None = None) -> Post:
+    def post(self, text: str, intent: Intent | None = None) -> str:
         """Post `text`; if the post that it replies to is gone, it is posted without a reply."""
         if unfit := _unfit(text):
             raise Refused(unfit)
@@ -178,28 +178,28 @@ class Mastodon:
         url = f"{self._server.root_url}/api/v1/statuses"
         return self.service.session.request("POST", url, json=content, auth=self._bearer(key))
 
-    def _posted(self, status: dict[str, Any], text: str, intent: Intent) -> Post:
-        """Return the post, if it is the answer to what was sent: the answer may be that to another request.
+    def _posted(self, status: dict[str, Any], text: str, intent: Intent) -> str:
+        """Return the post's id, if it is the answer to what was sent: the answer may be that to another request.
 
         A server that answers one intent twice with another text rewrites texts; then its ids are believed.
         """
-        if not is_post_id(status.get("id")):
+        post_id: Any = status.get("id")
+        if not is_post_id(post_id):
             raise OutcomeUnknown("the answer to the post holds no id, or one that is none")
         if not isinstance(status.get("content"), str):
             raise OutcomeUnknown("the answer to the post holds no text")
-        post = Post(status["id"], self._text(status))
-        if _is_whole(status) and not is_same_text(post.text, text) and not self._is_rewritten:
+        if _is_whole(status) and not is_same_text(self._text(status), text) and not self._is_rewritten:
             self._is_rewritten = self._odd == intent.token
             self._odd = intent.token
             if not self._is_rewritten:
                 self.service.session.distrust()
                 raise OutcomeUnknown("the answer to the post holds another text")
-        if not self.service.session.is_own(post.id, self._own.access_token.get_secret_value()):
+        if not self.service.session.is_own(post_id, self._own.access_token.get_secret_value()):
             raise OutcomeUnknown("the answer to the post names another post")
         account = status.get("account")
         if isinstance(account, dict) and is_post_id(account.get("id")):
             self._account_id = account["id"]
-        return post
+        return str(post_id)
 
     def _find_account_id(self) -> str:
         if self._account_id is None:

@@ -32,7 +32,7 @@ from flock.networks.ages import age_of
 from flock.networks.base import Intent, Post, is_same_text
 from flock.networks.service import Service
 from flock.networks.x.answers import GOOD, NO_SUCH_URL, meaning
-from flock.networks.x.length import fits_a_tweet
+from flock.networks.x.length import LIMIT, PLAIN, fits_a_tweet
 from flock.options import ApiVersion
 from flock.poem import cut
 
@@ -119,14 +119,15 @@ class X(twitter.Api):  # type: ignore[misc]
         self._has_posted = False  # then an older post's id is known by that of the latest one
 
     def fits(self, text: str) -> bool:
-        return fits_a_tweet(text)
+        is_short = len(text) <= LIMIT and PLAIN.fullmatch(text) is not None  # as most lines are
+        return is_short or fits_a_tweet(text)
 
     def is_safe_to_repeat(self, intent: Intent, now: float) -> bool:
         """Return True: X refuses the same text again as a duplicate, for as long as a flock tries."""
         del intent, now
         return True
 
-    def post(self, text: str, intent: Intent | None = None) -> Post:
+    def post(self, text: str, intent: Intent | None = None) -> str:
         parent = intent.reply_to.parent if intent and intent.reply_to else None
         if self.api == "1.1":
             url = f"{self.base_url}/statuses/update.json"
@@ -162,8 +163,8 @@ class X(twitter.Api):  # type: ignore[misc]
     def PostUpdate(self, status: str, *args: Any, **kwargs: Any) -> twitter.Status:  # noqa: N802
         """Post `status` and return it as python-twitter's Status. Other arguments are used by v1.1 only."""
         if self.api == "2" or not (args or kwargs):
-            post = self.post(status)
-            return twitter.Status(id=int(post.id), id_str=post.id, text=post.text)
+            post_id = self.post(status)
+            return twitter.Status(id=int(post_id), id_str=post_id, text=status)
         try:
             posted = super().PostUpdate(status, *args, **{"verify_status_length": False, **kwargs})
         except (twitter.TwitterError, AttributeError) as error:
@@ -178,8 +179,8 @@ class X(twitter.Api):  # type: ignore[misc]
         del continuation
         return [self.PostUpdate(piece, **kwargs) for piece in cut(status, self.fits)]
 
-    def _posted(self, post_id: object, text: object, sent: str) -> Post:
-        """Return the post, if it is the answer to what was sent: the answer may be that to another request."""
+    def _posted(self, post_id: object, text: object, sent: str) -> str:
+        """Return the post's id, if this is the answer to what was sent: it may be that to another request."""
         if not post_id:
             raise OutcomeUnknown("the answer to the post holds no id")
         if not _is_number(post_id):
@@ -190,7 +191,7 @@ class X(twitter.Api):  # type: ignore[misc]
         if not self._session.is_own(str(post_id), self._token, 0 if self._has_posted else _TWO_MINUTES):
             raise OutcomeUnknown("the answer to the post names another post")
         self._has_posted = True
-        return Post(id=str(post_id), text=text)
+        return str(post_id)
 
     def _find_account_id(self) -> str:
         if self._account_id is None:

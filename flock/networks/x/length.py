@@ -11,8 +11,11 @@ from flock.networks.x.links import Span, find_links
 
 LIMIT = 280
 FORBIDDEN = frozenset("\ufeff\ufffe\uffff")  # X takes no text with one of these
+_LIGHT = r"[^.\xa9\xae\u0300-\u200f\u2020-\U0010ffff]*"  # Latin letters and their like
+PLAIN = re.compile(rf"{_LIGHT}(?:\.(?![^.\s]){_LIGHT})*")
+"""Each character of a text that matches as a whole weighs 1 at most, and there is no link."""
+
 _MOST_CODE_POINTS = 1_600  # a text that fits has fewer, giant links aside: 140 emoji of at most 8 each
-_HEAVIEST = 2  # no code point weighs more; only a link does, and there is none without a dot
 
 _LINK = 23
 _EMOJI = 2
@@ -23,8 +26,6 @@ _MAY_BEGIN_EMOJI = re.compile("[#*0-9\xa9\xae\u203c-\U0010ffff]")
 
 def fits_a_tweet(text: str) -> bool:
     """Return whether X counts at most 280 for `text`."""
-    if len(text) * _HEAVIEST <= LIMIT and "." not in text and unicodedata.is_normalized("NFC", text):
-        return True
     return len(text) <= _MOST_CODE_POINTS and weighted_length(text) <= LIMIT
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from flock.networks.dry_run import DryRun
 from flock.networks.service import Service
 from flock.networks.x import tables
-from flock.networks.x.length import fits_a_tweet, holds_url, weighted_length
+from flock.networks.x.length import PLAIN, fits_a_tweet, holds_url, weighted_length
 
 HOSTILE = 20_000  # characters: a quadratic count of so many takes minutes, a linear one a tenth of a second
 CPU = 2.0  # seconds, on a slow machine
@@ -167,3 +167,25 @@ def test_counting_needs_neither_setuptools_nor_twitter_text_as_a_module() -> Non
     """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert (0, "") == (done.returncode, done.stderr)
+
+
+plain_characters = st.one_of(
+    st.characters(max_codepoint=0x2FF), st.sampled_from(". .. \u2019\u2014.\n"), st.characters()
+)
+
+
+@given(st.lists(plain_characters, max_size=300).map("".join))
+@example("baa.com" + "a" * 274)
+@example("Baa. Moo... (No?) - Yes; it’s “the” end.")
+def test_a_plain_text_is_as_long_as_it_looks(text: str) -> None:
+    """Its characters weigh one each, none of them is part of a link or an emoji, and NFC leaves their number."""
+    if PLAIN.fullmatch(text):
+        assert len(text.replace("\r\n", "\n")) == weighted_length(text)
+
+
+@pytest.mark.parametrize("text", ["Baa. Moo... (No?) - Yes; it’s the end.", "a" * 281, ""])
+def test_most_lines_are_plain(text: str) -> None:
+    """So that nobody weighs them."""
+    assert PLAIN.fullmatch(text)
+    assert not PLAIN.fullmatch(text + " so.in")
+    assert not PLAIN.fullmatch(text + "…")
