@@ -6,6 +6,7 @@ import logging
 import threading
 from collections import OrderedDict
 from contextlib import closing
+from itertools import islice
 from typing import NamedTuple
 
 from flock.errors import FlockError
@@ -22,6 +23,7 @@ _LEAST = 5.0  # seconds for which what was found holds
 _MOST_KEPT = 1_000  # bots
 _MOST_BOUND = 500  # bots under one cap, which are rehearsed together
 _LONGEST = 366 * 86_400.0  # seconds that are rehearsed at most
+_MOST_EVENTS = 500  # of a bot: one whose only line is refused as a duplicate, says nothing more for ever
 
 
 class Ahead(NamedTuple):
@@ -81,8 +83,10 @@ class Prompter:
                 read=[member.key for member in roster.members],
             )
             with closing(rehearsal):
-                events = rehearsal.play(seconds=_LONGEST, posts=LINES)
-                said = [event for event in events if isinstance(event, Said) and event.bot == seen.member.name]
+                played = rehearsal.play(seconds=_LONGEST, posts=LINES)
+                events = islice(played, _MOST_EVENTS * len(rehearsal.flock))
+                own = (event for event in events if isinstance(event, Said) and event.bot == seen.member.name)
+                said = list(islice(own, LINES))
         except FlockError as error:
             log.debug("%s cannot be rehearsed: %s", seen.member.name, error)
             return []

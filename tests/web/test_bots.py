@@ -34,6 +34,7 @@ from tests.conftest import TIMEOUT, until
 from tests.web.conftest import Site
 
 POEM = ("a line, of six words; here", "two words", "one", "the sea, the sea:\nover two lines", "and an end")
+CPU = 3.0  # seconds, on a slow machine; a year of tries takes ten
 WORDS = st.text("abc.,!? ", min_size=1, max_size=30).filter(str.strip)
 
 
@@ -134,6 +135,19 @@ def test_a_bot_at_rest_has_no_times(
     section = requests.get(f"{page.url}/bots/dolly", timeout=TIMEOUT).text.partition('id="next"')[2]
     assert "baa again" in section.partition("</div>")[0]
     assert "<time" not in section.partition("</div>")[0]
+
+
+def test_what_comes_next_of_a_bot_with_one_line_is_found_at_once(
+    serve: Callable[..., WebPage], write_key: Callable[..., Path], tmp_path: Path
+) -> None:
+    """X refuses that line again, and the bot would try for ever."""
+    write_key()
+    tmp_path.joinpath("poem.txt").write_text("baa\n" * 30)
+    page = serve()
+    begun = time.process_time()
+    section = requests.get(f"{page.url}/bots/dolly", timeout=TIMEOUT).text.partition('id="next"')[2]
+    assert 1 == section.partition("</div>")[0].count("<time")
+    assert time.process_time() - begun < CPU
 
 
 def entry(at: float, outcome: Outcome = Outcome.SAID) -> Entry:
