@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
+from functools import lru_cache
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -219,6 +220,7 @@ def _warn_of_typos(environment: Mapping[str, str]) -> None:
             log.warning("%s means nothing%s", name, f"; did you mean {near[0]}?" if near else "")
 
 
+@lru_cache(maxsize=64)
 def is_loopback(url: str) -> bool:
     """Return whether `url` names this very machine."""
     host = urlsplit(url).hostname or ""

@@ -8,12 +8,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
+from selenium.webdriver.common.by import By
 
 from tests.conftest import TIMEOUT
 
 PROGRAM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 TELEPHONE = (390, 844)  # pixels, as CSS counts them
 
+_TEXTS = "return [...document.querySelectorAll(arguments[0])].map((each) => each.textContent)"
 _SWITCHES = (
     "--headless=new",
     "--no-sandbox",  # root, as which CI runs, has none
@@ -50,3 +52,15 @@ def chromium(folder: Path, size: tuple[int, int] = TELEPHONE, *, javascript: boo
         yield driver
     finally:
         driver.quit()
+
+
+def text_of(browser: Chrome, selector: str) -> str:
+    """Return the text of the element, as the page has it, when it is there."""
+    browser.find_element(By.CSS_SELECTOR, selector)
+    return texts_of(browser, selector)[0]
+
+
+def texts_of(browser: Chrome, selector: str) -> list[str]:
+    """Return the texts of such elements, as the page has them at one moment."""
+    texts: list[str] = browser.execute_script(_TEXTS, selector)
+    return texts

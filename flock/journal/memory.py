@@ -40,6 +40,7 @@ class MemoryJournal:
         self._kept: dict[str, tuple[Place, Standing]] = {}
         self._claimed: set[str] = set()
         self._accounts: dict[str, str] = {}  # of bots, by their names
+        self._bots: dict[str, str] = {}  # by their accounts
         self._posted: dict[str, deque[float]] = {}  # times of the last day
         self._posts: dict[str, deque[Noted]] = {}
         self._texts: dict[str, str] = {}  # of the posts under way
@@ -50,11 +51,12 @@ class MemoryJournal:
     def claim(self, bots: Sequence[str], accounts: Mapping[str, str] | None = None) -> None:
         self._claimed.update(bots)
         for bot in bots:
-            if accounts and bot in accounts:
-                self._accounts.setdefault(bot, accounts[bot])
+            if accounts and bot in accounts and bot not in self._accounts:
+                self._accounts[bot] = accounts[bot]
+                self._bots[accounts[bot]] = bot
 
     def identify(self, bot: str, account: str | None) -> str:
-        return identified(bot, account, self._accounts, {each: name for name, each in self._accounts.items()})
+        return identified(bot, account, self._accounts, self._bots)
 
     def recognize(self, bot: str, name: str, account: str) -> str:
         with self._recognizing:

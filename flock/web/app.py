@@ -7,7 +7,7 @@ import math
 import secrets
 import socket
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
 
@@ -133,29 +133,30 @@ class WebApp:
     # Pages
 
     def _field(self, request: Request) -> Response:
-        bots = [seen.json for seen in self._lookout.bots()]
-        return self._page(request, "field.html", **field_values(bots))
+        del request
+        return self._page("field.html", lambda: field_values([seen.json for seen in self._lookout.bots()]))
 
     def _stage(self, request: Request) -> Response:
-        return self._page(request, "stage.html")
+        del request
+        return self._page("stage.html")
 
     def _flock(self, request: Request) -> Response:
         asked = asked_for(request.args)
         made, body = self._tables.get(asked, (-math.inf, b""))
         if time.monotonic() - made < _FRESH:  # of a thousand readers, one has it made
             return Response(body, headers=HEADERS, content_type="text/html; charset=utf-8")
-        self._lookout.look_unless_fresh(_FRESH, self.deliver)
-        response = self._page(request, "flock.html", **self._table.values(asked))
+        response = self._page("flock.html", lambda: self._table.values(asked))
         if len(self._tables) >= _MOST_TABLES:
             self._tables.clear()
         self._tables[asked] = time.monotonic(), response.get_data()
         return response
 
     def _bot(self, request: Request, name: str) -> Response:
-        self._lookout.look_unless_fresh(_FRESH, self.deliver)
-        seen = self._found(name)
-        values = self._portrait.values(seen) | self._telling.values(seen, request)
-        return self._page(request, "bot.html", **values)
+        def values() -> dict[str, Any]:
+            seen = self._found(name)
+            return self._portrait.values(seen) | self._telling.values(seen, request)
+
+        return self._page("bot.html", values)
 
     def _tell(self, request: Request, name: str) -> Response:
         self._lookout.look_unless_fresh(_FRESH, self.deliver)
@@ -163,11 +164,14 @@ class WebApp:
         self._lookout.look(self.deliver)  # so that the page says what the bot was told
         return Response(b"", 303, HEADERS | {"Location": address})
 
-    def _page(self, request: Request, template: str, **values: Any) -> Response:
-        """Return a page that knows all that `/flock.json` says: `snapshot`."""
-        del request
+    def _page(self, template: str, values: Callable[[], Mapping[str, Any]] = dict) -> Response:
+        """Return a page with these values that knows all that `/flock.json` says: `snapshot`.
+
+        The page goes on with the line after those of the snapshot, so that the values are made after it.
+        """
         self._lookout.look_unless_fresh(_FRESH, self.deliver)
-        return self._templates.page(template, snapshot=self._snapshot(), **values)
+        snapshot = self._snapshot()
+        return self._templates.page(template, snapshot=snapshot, **values())
 
     def _refusal(self, error: HTTPException) -> Response:
         if isinstance(error, NotFound | Forbidden | BadRequest):

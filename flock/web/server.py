@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import resource
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -26,11 +27,16 @@ _IDLE = 5.0  # seconds between two looks while the page has no readers
 _SUMMARY = 2.0  # seconds between two summaries
 _LAST_LOOK = 2.0  # seconds for a look that is under way at the end
 _POLL = 0.1
+_TURN = 0.0005  # seconds that a thread may keep others from running
 _FILES = 4096  # that the page may open: the most readers and exchanges, and some
 
 
 def allow_readers() -> None:
-    """Let this process open as many files as the page needs, if the hard limit allows it."""
+    """Let this process open as many files as the page needs, if the hard limit allows it.
+
+    And let no thread that computes keep readers waiting: a forecast of ten thousand bots takes seconds.
+    """
+    sys.setswitchinterval(_TURN)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with suppress(OSError, ValueError):
         wanted = _FILES if hard == resource.RLIM_INFINITY else min(_FILES, hard)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from flock.checks.costs import count, dollars, number
+from flock.journal import Noted, Outcome
 from flock.web.failures import Failures, late, services
 from flock.web.forecasts import Foreseen, Foresight
 from flock.web.lookout import Lookout, Seen
@@ -19,9 +20,11 @@ Value = float | str | None
 
 
 class Row(NamedTuple):
-    """A bot of the table: its posts of the last hour, how many seconds it is late, and what it will post a day."""
+    """A bot of the table: what it said last, its posts of the last hour, how many seconds it is late, and what it
+    will post a day."""
 
     seen: Seen
+    said: Noted | None
     hour: int
     late: float
     foreseen: Foreseen | None
@@ -40,7 +43,7 @@ COLUMNS: Mapping[str, Column] = {
     "network": Column("Network", lambda row: row.seen.bot.network.casefold()),
     "state": Column("State", lambda row: row.seen.bot.state.value),
     "age": Column("Age", lambda row: row.seen.bot.age, largest_first=True),
-    "last": Column("Last line", lambda row: row.seen.bot.said and row.seen.bot.said.at, largest_first=True),
+    "last": Column("Last line", lambda row: row.said and row.said.at, largest_first=True),
     "next": Column("Next line", lambda row: row.seen.bot.due),
     "late": Column("Late", lambda row: row.late, largest_first=True),
     "hour": Column("Last hour", lambda row: row.hour, largest_first=True),
@@ -87,9 +90,19 @@ class Table:
         bots, hour = lookout.bots(), lookout.last_hour()
         outlook = self._foresight.outlook(lookout.roster)
         ahead = outlook.bots if outlook else {}
+        heard = {
+            each.bot: each.post for each in lookout.latest_entries() if each.post.outcome is not Outcome.SKIPPED
+        }
         wanted = [seen for seen in bots if _is_wanted(seen, asked)]
         rows = [
-            Row(seen, hour[seen.bot.name], late(seen, now), ahead.get(seen.member.key.file)) for seen in wanted
+            Row(
+                seen,
+                latest(seen.bot.said, heard.get(seen.bot.name)),
+                hour[seen.bot.name],
+                late(seen, now),
+                ahead.get(seen.member.key.file),
+            )
+            for seen in wanted
         ]
         pages = max(1, -(-len(rows) // ROWS))
         asked = asked._replace(page=min(pages, asked.page))
@@ -133,6 +146,11 @@ def in_order(rows: Sequence[Row], asked: Asked) -> list[Row]:
     known = [row for row in rows if column.value(row) is not None]
     unknown = [row for row in rows if column.value(row) is None]
     return [*sorted(known, key=_key(column), reverse=column.largest_first != asked.is_turned), *unknown]
+
+
+def latest(known: Noted | None, heard: Noted | None) -> Noted | None:
+    """Return the later of two posts. New lines are heard of before it is known how their bots fare."""
+    return max((each for each in (known, heard) if each), key=lambda each: each.at, default=None)
 
 
 def direction_of(asked: Asked, name: str) -> str:

@@ -10,8 +10,8 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from tests.browser.pages import Shown
-from tests.browser.test_field import HOSTILE, complaints, is_within, text_of
-from tests.chromium import TELEPHONE
+from tests.browser.test_field import HOSTILE, complaints, is_within
+from tests.chromium import TELEPHONE, text_of, texts_of
 from tests.conftest import TIMEOUT, until
 
 
@@ -62,13 +62,29 @@ def test_the_table_keeps_its_order_and_the_focus(flock: Shown, browse: Callable[
     assert "by-today" == browser.execute_script("arguments[0].focus(); return document.activeElement.id", heading)
     flock.say("shaun", "<b>baa</b>")
     until("the line is there", lambda: "<b>baa</b>" in text_of(browser, "#table"))
+    until("the table is another", lambda: text_of(browser, "tr[data-name=shaun] .last-line time") != "now")
 
     assert "by-today" == browser.execute_script("return document.activeElement.id")
-    assert ["shirley", "shaun"] == [
-        element.text for element in browser.find_elements(By.CSS_SELECTOR, "#table tbody bdi")
-    ]
+    assert ["shirley", "shaun"] == texts_of(browser, "#table tbody bdi")
     browser.switch_to.active_element.send_keys(Keys.ENTER)
     until("it is sorted", lambda: text_of(browser, "th[aria-sort]").startswith("Today"))
     assert "find=sh&sort=today" in browser.current_url
     assert is_within(browser)
+    assert [] == complaints(browser)
+
+
+def test_a_new_line_appears_in_the_table_before_the_rest_of_it(
+    flock: Shown, browse: Callable[..., Chrome]
+) -> None:
+    """A table of ten thousand bots takes a while to be made anew; here that never ends."""
+    browser = browse(size=(1280, 800))
+    browser.get(f"{flock.url}/bots")
+    browser.execute_script("window.fetch = () => new Promise(() => {})")
+    for line in HOSTILE:
+        flock.say("dolly", line)
+    flock.say("dolly", "baa, says the table")
+    until(
+        "the line is there",
+        lambda: text_of(browser, "tr[data-name=dolly] .last-line") == "baa, says the table now",
+    )
     assert [] == complaints(browser)

@@ -15,7 +15,7 @@ from selenium.webdriver.common.keys import Keys
 from flock.journal import Condition, Standing
 from flock.web import field
 from tests.browser.pages import Relay, Shown
-from tests.chromium import TELEPHONE
+from tests.chromium import TELEPHONE, text_of, texts_of
 from tests.conftest import until
 
 HOSTILE = (
@@ -24,11 +24,6 @@ HOSTILE = (
     "🐑" * 280,
     "w" * 280,
 )
-
-
-def text_of(browser: Chrome, selector: str) -> str:
-    """Return the text of the element, as the page has it."""
-    return str(browser.find_element(By.CSS_SELECTOR, selector).get_property("textContent"))
 
 
 def state_of(browser: Chrome, name: str) -> tuple[str, str]:
@@ -156,7 +151,7 @@ def test_a_connection_that_stands_still_is_made_anew(flock: Shown, browse: Calla
         )
 
         until("the missed line is there", lambda: text_of(browser, "#lines").strip().startswith("missed"))
-        said = [item.text for item in browser.find_elements(By.CSS_SELECTOR, "#lines p")]
+        said = texts_of(browser, "#lines p")
     assert ["missed", "before"] == said
 
 

@@ -10,6 +10,7 @@ from selenium.webdriver.common.by import By
 
 from flock.journal import Outcome
 from tests.browser.pages import Shown
+from tests.chromium import texts_of
 from tests.conftest import until
 
 SCREEN = (1920, 1080)
@@ -40,7 +41,7 @@ def test_the_stage_shows_the_latest_line_over_the_last_few(flock: Shown, browse:
 
     flock.say("nuts", "third")
     until("the third line stands there", lambda: now(browser) == "third")
-    before = [item.text for item in browser.find_elements(By.CSS_SELECTOR, "#before li")]
+    before = texts_of(browser, "#before li")
     assert ["second", "first"] == before
     assert "nuts" == browser.find_element(By.CSS_SELECTOR, "#now figcaption").text
 
@@ -85,7 +86,7 @@ def test_after_a_break_it_goes_on_with_the_latest_line(flock: Shown, browse: Cal
     until("the latest line stands there", lambda: now(browser) == "missed 9")
     flock.say("shaun", "after")
     until("it goes on", lambda: now(browser) == "after")
-    before = [item.text for item in browser.find_elements(By.CSS_SELECTOR, "#before li")]
+    before = texts_of(browser, "#before li")
     assert ["missed 9", "before"] == before
 
 

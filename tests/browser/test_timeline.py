@@ -11,6 +11,7 @@ from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 
 from flock.pasture import Pasture
+from tests.chromium import texts_of
 from tests.conftest import until
 
 POSTS = "/api/v1/statuses"
@@ -39,9 +40,7 @@ def say(pasture: Pasture) -> Callable[..., None]:
 
 def texts(browser: Chrome) -> list[str]:
     """Return what the timeline shows, from its top."""
-    return [
-        str(item.get_property("textContent")) for item in browser.find_elements(By.CSS_SELECTOR, "#lines .text")
-    ]
+    return texts_of(browser, "#lines .text")
 
 
 @pytest.mark.parametrize("order", ["newest", "oldest"])

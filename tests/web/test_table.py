@@ -14,11 +14,11 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flock.journal import Condition, Outcome, Place, Settlement, SqliteJournal, Standing
+from flock.journal import Condition, Noted, Outcome, Place, Settlement, SqliteJournal, Standing
 from flock.networks.x.prices import price
 from flock.options import Options
 from flock.web.server import WebPage
-from flock.web.table import COLUMNS, Asked, asked_for
+from flock.web.table import COLUMNS, Asked, asked_for, latest
 from tests.conftest import TIMEOUT
 
 NAMES = ("dolly", "Shaun", "timmy")
@@ -102,3 +102,10 @@ def test_any_address_means_something(given: dict[str, str]) -> None:
     assert 1 <= asked.page < 10**7
     assert asked.address().startswith("/bots")
     assert Asked() == asked_for({})
+
+
+def test_the_later_of_two_posts_is_the_last_one() -> None:
+    """A line is heard of before it is known how its bot fares, or the other way round."""
+    first, second = (Noted("x:dolly", n, 0, "baa", Outcome.SAID, float(n)) for n in (1, 2))
+    assert second is latest(first, second) is latest(second, first) is latest(None, second) is latest(second, None)
+    assert latest(None, None) is None

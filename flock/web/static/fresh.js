@@ -1,12 +1,17 @@
 // Keeps the parts of a page that have data-live as the server makes them, without a reload.
 
-const PAUSE = 300; // milliseconds in which changes gather
+const GATHER = 300; // milliseconds
 const SHARE = 4; // a page is asked for again after so many times as long as it took
 
-/** Returns a function that asks for the page anew, soon; `rest` is the least pause between two times, in ms. */
-export function freshener(rest = 1000) {
+/**
+ * Returns a function that asks for the page anew, soon: when changes have gathered for `gather` ms, and `rest` ms at least
+ * after the time before. `taken` is called when the page's parts are in their places.
+ */
+export function freshener({ rest = 1000, gather = GATHER, taken = () => {} } = {}) {
   let timer = 0;
   let next = 0;
+  let isTaking = false;
+  let isBehind = false; // something has changed since the page was asked for
 
   async function take() {
     if (document.hidden) {
@@ -14,17 +19,26 @@ export function freshener(rest = 1000) {
       return;
     }
     const began = performance.now();
+    isTaking = true;
     try {
       const answer = await fetch(location.href, { cache: "no-store" });
-      if (answer.ok) put(new DOMParser().parseFromString(await answer.text(), "text/html"));
+      if (answer.ok) {
+        put(new DOMParser().parseFromString(await answer.text(), "text/html"));
+        taken();
+      }
     } catch { /* the page is away; live.js goes on trying */ }
     next = performance.now() + Math.max(rest, (performance.now() - began) * SHARE);
+    isTaking = false;
     timer = 0;
+    if (isBehind) soon();
   }
 
-  return () => {
-    timer ||= setTimeout(take, Math.max(PAUSE, next - performance.now()));
-  };
+  function soon() {
+    isBehind = isTaking;
+    timer ||= setTimeout(take, Math.max(gather, next - performance.now()));
+  }
+
+  return soon;
 }
 
 function put(page) {
