@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from types import FrameType
 from typing import NoReturn
 
@@ -81,14 +83,47 @@ def _typed(question: str, *, hidden: bool) -> str:
     Raises EndOfInput at its end, and click.Abort where the person ends the command.
     """
     is_person = sys.stdin.isatty()
-    if is_person and hidden:
-        text: str = click.prompt(question, default="", show_default=False, hide_input=True, err=True)
-        return text.strip()
-    try:  # input() loses a Ctrl-C that comes while it writes the question
-        say(f"{question}: " if is_person else question, err=True, ends=not is_person)
-        line = sys.stdin.readline()
+    try:
+        if not is_person:
+            say(question, err=True)
+            line = sys.stdin.readline()
+        else:
+            with _without_echo() if hidden else nullcontext():
+                say(f"{question}: ", err=True, ends=False)
+                _wait_for_a_line()
+                line = sys.stdin.readline()
     except KeyboardInterrupt:
         raise click.Abort from None
     if not line:
         raise click.Abort if is_person else EndOfInput
     return line.strip()
+
+
+@contextmanager
+def _without_echo() -> Iterator[None]:
+    """Show nothing of what is typed but the end of its line, and drop what was typed before."""
+    import termios  # noqa: PLC0415 - --help can do without
+
+    before = termios.tcgetattr(sys.stdin)
+    silent = [*before]
+    silent[3] &= ~termios.ECHO
+    termios.tcsetattr(sys.stdin, termios.TCSAFLUSH, silent)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
+        say("", err=True)
+
+
+def _wait_for_a_line() -> None:
+    """Wait until the terminal has a line, or a signal has come. A read that begins just after the signal would not
+    hear of it, and input() and getpass() lose one in some thousands."""
+    ear, bell = os.pipe()
+    os.set_blocking(bell, False)
+    before = signal.set_wakeup_fd(bell, warn_on_full_buffer=False)
+    try:
+        select.select([sys.stdin, ear], [], [])
+    finally:
+        signal.set_wakeup_fd(before)
+        os.close(ear)
+        os.close(bell)
