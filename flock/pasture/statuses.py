@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import weakref
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
@@ -42,6 +43,7 @@ class Statuses:
     def __init__(self, path: Path | None = None) -> None:
         self._lock = Lock()
         self._db = sqlite3.connect(path or ":memory:", isolation_level=None, check_same_thread=False)
+        weakref.finalize(self, self._db.close).atexit = False  # for an application that is thrown away
         self._db.executescript(_TABLE)
         self._latest = self._db.execute("SELECT coalesce(max(number), 0) FROM statuses").fetchone()[0]
 
