@@ -62,13 +62,17 @@ def test_what_is_no_mention_is_left_alone(text: str) -> None:
         ("<p>a &#128017; <!-- b -->c</p>", "a 🐑 c"),
         ('<p><a href="https://e.example/x"><span class="invisible">https://</span>e.example/x</a></p>', URL),
         ('<p><a href="https://e.example/tags/baa" class="mention hashtag">#<span>baa</span></a></p>', "#baa"),
-        ("<![nonsense <p>a", ""),
         ("", ""),
     ],
 )
 def test_html_as_servers_write_it(content: str, expected: str) -> None:
     """Mastodon, Pleroma, snac, and broken HTML."""
     assert expected == text_of(content)
+
+
+def test_a_declaration_that_is_none_is_no_error() -> None:
+    """Since Python 3.14 it is a comment, as in browsers; before, html.parser gave up there."""
+    assert text_of("<![nonsense <p>a") in ("", "a")
 
 
 @pytest.mark.parametrize(
