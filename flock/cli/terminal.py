@@ -107,8 +107,8 @@ def _without_echo() -> Iterator[None]:
     before = termios.tcgetattr(sys.stdin)
     silent = [*before]
     silent[3] &= ~termios.ECHO
-    termios.tcsetattr(sys.stdin, termios.TCSAFLUSH, silent)
     try:
+        termios.tcsetattr(sys.stdin, termios.TCSAFLUSH, silent)
         yield
     finally:
         termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)

@@ -23,7 +23,7 @@ _LEAST = 5.0  # seconds for which what was found holds
 _MOST_KEPT = 1_000  # bots
 _MOST_BOUND = 500  # bots under one cap, which are rehearsed together
 _LONGEST = 366 * 86_400.0  # seconds that are rehearsed at most
-_MOST_EVENTS = 500  # of a bot: one whose only line is refused as a duplicate, says nothing more for ever
+_MOST_EVENTS = 500  # of a bot; one whose only line is refused as a duplicate never says another
 
 
 class Ahead(NamedTuple):

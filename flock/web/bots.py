@@ -114,18 +114,21 @@ def parts_of(text: str, left: Utterance | None) -> list[Part]:
     if left is None or left.text == text:
         return [Part(text, left is None)]
     words = re.findall(r"\s*\S+\s*$|\s*\S+", text)
-    gone = [*_gone([word.strip() for word in words], left.text.removesuffix(ELLIPSIS).split())]
+    gone = [*_gone([word.strip() for word in words], left.text)]
     groups = groupby(zip(words, gone, strict=True), key=lambda each: each[1])
     return [Part("".join(word for word, _ in group), is_gone) for is_gone, group in groups]
 
 
-def _gone(words: Sequence[str], left: Sequence[str]) -> Iterator[bool]:
-    """Yield for each of the words whether it is not left."""
+def _gone(words: Sequence[str], text: str) -> Iterator[bool]:
+    """Yield for each of the words whether it is not left in the text."""
+    left = text.removesuffix(ELLIPSIS).split()
+    half = (len(words) + 1) // 2 if text.endswith(ELLIPSIS) else 0
     at = 0
-    for word in words:
+    for place, word in enumerate(words):
         is_left = at < len(left) and word.rstrip(_ENDS) == left[at].rstrip(_ENDS)
         at += is_left
-        yield not is_left
+        is_mark = at == len(left) and place < half and not word.rstrip(_ENDS)  # as in "Quoi ?", said as "Quoi…"
+        yield not (is_left or is_mark)
 
 
 def _without_times(seen: Seen, recital: Recital) -> tuple[Ahead, ...]:

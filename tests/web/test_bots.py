@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from flock.cli.times import midnight
@@ -39,6 +39,7 @@ WORDS = st.text("abc.,!? ", min_size=1, max_size=30).filter(str.strip)
 
 
 @given(st.lists(WORDS.map(str.strip), min_size=1, max_size=8), st.integers(0, 4000), st.integers(0, 99))
+@example(["?", "? ? ?"], 416, 56)
 def test_the_words_that_are_pale_are_those_that_are_forgotten(
     lines: list[str], recitation: int, seed: int
 ) -> None:

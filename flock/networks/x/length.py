@@ -26,6 +26,8 @@ _MAY_BEGIN_EMOJI = re.compile("[#*0-9\xa9\xae\u203c-\U0010ffff]")
 
 def fits_a_tweet(text: str) -> bool:
     """Return whether X counts at most 280 for `text`."""
+    if len(text) <= LIMIT and PLAIN.fullmatch(text):
+        return True
     return len(text) <= _MOST_CODE_POINTS and weighted_length(text) <= LIMIT
 
 
