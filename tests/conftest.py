@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import os
@@ -10,7 +11,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +51,19 @@ def until(what: str, condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < deadline, f"not in time: {what}"
         pause.wait(0.002)
+
+
+def runs(pid: int) -> bool:
+    """Return whether there is such a process, and it has not ended."""
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
+
+
+def open_files() -> int:
+    """Return how many descriptors this process has open, without those of what is thrown away."""
+    gc.collect()
+    return len(list(Path("/dev/fd").iterdir()))
 
 
 @contextmanager

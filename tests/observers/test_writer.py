@@ -16,7 +16,7 @@ from typing import TextIO
 import pytest
 
 from flock.observers.writer import Writer, close_all, standard_writers
-from tests.conftest import TIMEOUT
+from tests.conftest import TIMEOUT, open_files
 from tests.observers.conftest import SMALL, Pipe
 
 LINE = "a line of forty characters, with its end\n"
@@ -153,11 +153,6 @@ def test_a_reader_that_is_gone_already_is_told_of_at_once(pipe: Pipe) -> None:
     assert writer.close()
 
 
-def open_files() -> int:
-    """Return how many descriptors this process has open."""
-    return len(list(Path("/proc/self/fd").iterdir()))
-
-
 def test_a_second_broken_pipe_changes_nothing(pipe: Pipe) -> None:
     """No descriptor leaks, however many lines are told to a reader that is gone."""
     writer = Writer(pipe.stream, "the pipe")
@@ -168,7 +163,7 @@ def test_a_second_broken_pipe_changes_nothing(pipe: Pipe) -> None:
     for line in numbered(ENOUGH):
         writer.write(line)
     assert writer.close()
-    assert before == open_files()
+    assert open_files() <= before  # what tests before it have left may be closed meanwhile
 
 
 def test_a_standard_stream_that_was_closed_at_the_start_takes_nothing() -> None:

@@ -1,27 +1,19 @@
 """The stop event: real threads on real pipes."""
 
-import gc
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from flock.errors import BadOption
 from flock.threads.stop import StopEvent
-from tests.conftest import TIMEOUT, no_more_files, until
+from tests.conftest import TIMEOUT, no_more_files, open_files, until
 
 LONG = 3600.0  # seconds
-
-
-def open_files() -> int:
-    """Return how many files this process has open."""
-    gc.collect()
-    return len(list(Path("/dev/fd").iterdir()))
 
 
 @contextmanager

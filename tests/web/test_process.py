@@ -7,7 +7,6 @@ import re
 import signal
 import socket
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -15,7 +14,7 @@ import pytest
 
 from flock.errors import BadOption
 from flock.web.listening import parse_names
-from tests.conftest import until
+from tests.conftest import runs, until
 from tests.endtoend.conftest import Flock, Folder, make_keys
 from tests.web.conftest import PACE, Site
 
@@ -56,13 +55,6 @@ def children(pid: int) -> list[int]:
     for task in Path(f"/proc/{pid}/task").iterdir():
         found += map(int, (task / "children").read_text().split())
     return [child for child in found if runs(child)]
-
-
-def runs(pid: int) -> bool:
-    """Return whether there is such a process, and it has not ended."""
-    with suppress(OSError):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    return False
 
 
 def refuses(port: int) -> bool:
