@@ -22,8 +22,9 @@ import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass
+from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import websocket
@@ -36,6 +37,7 @@ from tests.chromium import chromium
 
 SCREEN = (1280, 800)  # pixels
 FRAMES = "disabled-by-default-devtools.timeline.frame"  # the category of Chromium's tracing
+RATE = 60.0  # frames a second of Chromium's
 SETTLE = 5.0  # seconds between the page and the measurement
 _ARRIVALS = """
 window.arrived = [];
@@ -65,20 +67,19 @@ class Result:
     """What was measured. Times are in milliseconds, but for `load_s`.
 
     A line is seen when its bubble is there; where bots are dots, when it has arrived: its dot shines with the next
-    frame. Frames are those of the tracing's `DrawFrame`, and `dropped` its `DroppedFrame`: something was to move,
-    and it moved a frame later.
+    frame. Frames are those of `frames_of` in which something moves; between two bubbles nothing does.
     """
 
     sheep: int
     lines_a_second: float
     load_s: float
-    frames_a_second: float
+    moving: int
+    frames_a_second: float  # of the moving ones
+    dropped: int
+    dropped_in_a_row: int
+    late: int  # what moves by itself moved on, and what the page changed came a frame later
     main_thread: float  # CPU seconds a second: other programs do not count
     browser: float  # the same, of all processes of Chromium
-    dropped: int
-    frame_p50: float  # from one frame to the next
-    frame_p99: float
-    long_frames: int  # of more than 50 ms
     seen: int
     seen_p50: float
     seen_max: float
@@ -96,15 +97,15 @@ def main() -> None:
     if chosen.tiny:
         chosen.sheep, chosen.seconds, chosen.interval = [5], 2.0, 2.0
     results = []
-    print(" sheep  lines/s  load s  frames/s  dropped  main thread  browser", end="")
-    print("  frame ms p50  p99  > 50 ms  seen after ms p50  max")
+    print(" sheep  lines/s  load s  moving  frames/s  dropped  in a row  late", end="")
+    print("  main thread  browser  seen after ms p50  max")
     for sheep in chosen.sheep:
         result = measure(sheep, chosen.seconds, chosen.interval)
         results.append(result)
         print(
-            f"{result.sheep:6,}  {result.lines_a_second:7.1f}  {result.load_s:6.2f}  {result.frames_a_second:8.1f}"
-            f"  {result.dropped:7}  {result.main_thread:11.0%}  {result.browser:7.0%}"
-            f"  {result.frame_p50:12.1f}  {result.frame_p99:3.0f}  {result.long_frames:7}"
+            f"{result.sheep:6,}  {result.lines_a_second:7.1f}  {result.load_s:6.2f}  {result.moving:6}"
+            f"  {result.frames_a_second:8.1f}  {result.dropped:7}  {result.dropped_in_a_row:8}  {result.late:4}"
+            f"  {result.main_thread:11.0%}  {result.browser:7.0%}"
             f"  {result.seen_p50:17.0f}  {result.seen_max:3.0f}",
             flush=True,
         )
@@ -134,23 +135,48 @@ def measure(sheep: int, seconds: float, interval: float) -> Result:
                     busy, whole = busy_seconds(browser) - busy, cpu_seconds(browser) - whole
                     lines = speakers.count - before
     late = [1000 * (at - speakers.said[text]) for text, at in seen if text in speakers.said] or [float("nan")]
-    frames = np.diff(sorted(event["ts"] / 1000 for event in trace if event["name"] == "DrawFrame"))
-    dropped = sum(event["name"] == "DroppedFrame" for event in trace)
+    moving = [frame for frame in frames_of(trace) if frame.moves]
+    dropped = [not frame.shown for frame in moving]
     return Result(
         sheep=sheep,
         lines_a_second=lines / seconds,
         load_s=load,
-        frames_a_second=1000 * len(frames) / float(sum(frames)),
-        dropped=dropped,
-        main_thread=1000 * busy / float(sum(frames)),
-        browser=1000 * whole / float(sum(frames)),
-        frame_p50=float(np.percentile(frames, 50)),
-        frame_p99=float(np.percentile(frames, 99)),
-        long_frames=int(sum(frames > 50)),
+        moving=len(moving),
+        frames_a_second=RATE * (1 - sum(dropped) / max(1, len(moving))),
+        dropped=sum(dropped),
+        dropped_in_a_row=max((len(list(row)) for is_dropped, row in groupby(dropped) if is_dropped), default=0),
+        late=sum(frame.late for frame in moving),
+        main_thread=busy / seconds,
+        browser=whole / seconds,
         seen=len(late),
         seen_p50=float(np.percentile(late, 50)),
         seen_max=max(late),
     )
+
+
+class Frame(NamedTuple):
+    """A sixtieth of a second of the page, as Chromium has reported it."""
+
+    moves: bool
+    shown: bool
+    late: bool
+
+
+def frames_of(trace: Sequence[dict[str, Any]]) -> list[Frame]:
+    """Return the frames in which Chromium wanted to draw. One or two `PipelineReporter` events tell of each."""
+    reports: dict[int, list[dict[str, Any]]] = {}
+    for event in trace:
+        report = event["args"].get("frame_reporter")
+        if report and report["state"] != "STATE_NO_UPDATE_DESIRED":
+            reports.setdefault(report["frame_sequence"], []).append(report)
+    return [
+        Frame(
+            moves=any(each["has_compositor_animation"] or each["has_main_animation"] for each in of_frame),
+            shown=any(each["state"].startswith("STATE_PRESENTED") for each in of_frame),
+            late=any(each["state"] == "STATE_PRESENTED_PARTIAL" for each in of_frame),
+        )
+        for _, of_frame in sorted(reports.items())
+    ]
 
 
 def write_keys(folder: Path, names: Sequence[str]) -> None:

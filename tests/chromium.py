@@ -38,7 +38,8 @@ def chromium(folder: Path, size: tuple[int, int] = TELEPHONE, *, javascript: boo
     assert DRIVER, "no chromedriver: .ci/chromium installs it"
     options = ChromeOptions()
     options.binary_location = PROGRAM
-    for switch in (*_SWITCHES, f"--user-data-dir={folder}"):
+    window = f"--window-size={size[0] + 100},{size[1] + 200}"  # what is outside it, no frame shows
+    for switch in (*_SWITCHES, f"--user-data-dir={folder}", window):
         options.add_argument(switch)
     metrics = {"width": size[0], "height": size[1], "pixelRatio": 1.0}
     options.add_experimental_option("mobileEmulation", {"deviceMetrics": metrics})
