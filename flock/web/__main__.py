@@ -13,12 +13,12 @@ from contextlib import suppress
 
 from flock.errors import FlockError
 from flock.observers.wording import harmless
+from flock.web.children import give_way
 from flock.web.process import Order
 
 log = logging.getLogger("flock.web")
 
 _GRACE = 2.0  # seconds for the end
-_NICE = 5
 
 
 def main() -> None:
@@ -30,7 +30,7 @@ def main() -> None:
     ended = threading.Event()
     threading.Thread(target=_watch_input, args=(ended,), name="flock: input", daemon=True).start()
     _log_in_lines(order.level)
-    _give_way()
+    give_way()
     try:
         _show(order, ended)
     except FlockError as error:
@@ -65,12 +65,6 @@ def _watch_input(ended: threading.Event) -> None:
     ended.set()
     time.sleep(_GRACE)
     _leave(0)
-
-
-def _give_way() -> None:
-    """Let the flock go first where both want the processor. systemd's unit forbids it; there they are equal."""
-    with suppress(OSError):
-        os.nice(_NICE)
 
 
 class _Lines(logging.Formatter):

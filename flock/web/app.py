@@ -75,9 +75,9 @@ class WebApp:
         self._on_reader = on_reader
         self._failures = Failures()
         self._failures.add(line.entry for line in lookout.latest)
-        foresight = Foresight(lookout.folder, lookout.options)
-        self._table = Table(lookout, self._failures, foresight)
-        self._portrait = Portrait(lookout, foresight)
+        self._foresight = Foresight(lookout.folder, lookout.options)
+        self._table = Table(lookout, self._failures, self._foresight)
+        self._portrait = Portrait(lookout, self._foresight)
         self._tables: dict[Asked, tuple[float, bytes]] = {}  # when each was made, on the monotonic clock
         self._telling = Telling(lookout)
         self._templates = Templates(_PACKAGE, {"utc": iso})
@@ -113,6 +113,10 @@ class WebApp:
         except HTTPException as error:
             response = self._refusal(error)
         return response(environ, start_response)
+
+    def close(self) -> None:
+        """End what the pages have begun."""
+        self._foresight.close()
 
     def deliver(self, change: Change) -> None:
         """Pass on to all readers what a look has found."""

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import logging
+import os
+import pickle
+import sys
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from subprocess import Popen
+from typing import NamedTuple, cast
 
 from flock.checks import foresee
 from flock.checks.costs import bills, bills_of_practice
 from flock.errors import FlockError
 from flock.options import Options
 from flock.roster import Roster
+from flock.web.children import ending_of, give_way, start_python
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +42,10 @@ class Outlook(NamedTuple):
 
 
 class Foresight:
-    """Works out the outlook of a flock in a thread of its own: ten thousand bots take some seconds."""
+    """Works out the outlook of a flock in a process of its own, until `close`.
+
+    Ten thousand bots take some seconds; the readers of the page do not wait for them.
+    """
 
     def __init__(self, folder: Path, options: Options) -> None:
         self._folder = folder
@@ -46,6 +55,8 @@ class Foresight:
         self._outlook: Outlook | None = None
         self._ready = threading.Event()
         self._began = 0.0  # on the monotonic clock
+        self._process: Popen[bytes] | None = None
+        self._is_closed = False
 
     def outlook(self, roster: Roster) -> Outlook | None:
         """Return the outlook of that roster, or None if it takes longer."""
@@ -58,17 +69,51 @@ class Foresight:
         self._ready.wait(max(0.0, self._began + _PATIENCE - time.monotonic()))
         return self._outlook
 
+    def close(self) -> None:
+        """End the process, if there is one, and start none any more."""
+        with self._lock:
+            self._is_closed = True
+            if self._process is not None:
+                self._process.kill()
+
     def _look(self) -> None:
         try:
-            forecasts = foresee(self._folder, self._options)
-            self._outlook = Outlook(
-                {each.sheep.key.file: Foreseen(each.posts_a_day, each.dollars_a_day) for each in forecasts},
-                (*bills(forecasts), *bills_of_practice(forecasts)),
-            )
-        except FlockError as error:
-            self._outlook = Outlook({}, (), str(error))
-        except Exception:
-            log.exception("the forecast failed")
+            self._outlook = self._worked_out()
+        except OSError as error:
+            if not self._is_closed:
+                log.error("the forecast failed: %s", error)
             self._outlook = Outlook({}, (), "the forecast failed; the log says why")
         finally:
             self._ready.set()
+
+    def _worked_out(self) -> Outlook:
+        """Return what the process answers. Raises OSError."""
+        with self._lock:
+            if self._is_closed:
+                raise ChildProcessError("the page has ended")
+            process = self._process = start_python("-c", f"from {__name__} import main; main()")
+        answer, _ = process.communicate(pickle.dumps((self._folder, self._options)))
+        if process.returncode:
+            raise ChildProcessError(f"its process has ended: {ending_of(process.returncode)}")
+        return cast("Outlook", pickle.loads(answer))  # noqa: S301 - from the process that was started just now
+
+
+def main() -> None:
+    """Write the outlook of the flock that standard input asks for to standard output: pickled, both."""
+    give_way()
+    folder, options = pickle.load(sys.stdin.buffer)  # noqa: S301 - from the page that has started this process
+    with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as answer, suppress(BrokenPipeError):  # the page has ended
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # for what a Sheep prints
+        answer.write(pickle.dumps(_outlook_of(folder, options)))
+        answer.flush()
+
+
+def _outlook_of(folder: Path, options: Options) -> Outlook:
+    try:
+        forecasts = foresee(folder, options)
+    except FlockError as error:
+        return Outlook({}, (), str(error))
+    return Outlook(
+        {each.sheep.key.file: Foreseen(each.posts_a_day, each.dollars_a_day) for each in forecasts},
+        (*bills(forecasts), *bills_of_practice(forecasts)),
+    )

@@ -9,24 +9,22 @@ flock was killed. What it writes are lines for the flock's log.
 from __future__ import annotations
 
 import logging
-import os
 import pickle
 import re
-import signal
 import socket
-import sys
 import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from subprocess import PIPE, STDOUT, Popen
+from subprocess import STDOUT, Popen
 from typing import IO, cast
 
 from flock.events import Event, Stopping
 from flock.options import Options
 from flock.units import format_seconds
+from flock.web.children import ending_of, start_python
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +33,6 @@ _LONGEST = 60.0  # seconds before it is started again, at most
 _STEADY = 60.0  # seconds that it has run after which a new end is the first one
 _GRACE = 3.0  # seconds for its end
 _LINE = re.compile(r"(\d\d) (.*)")  # of its log: a level, and a text
-_NOT_FOR_IT = ("FLOCK_", "NOTIFY_", "WATCHDOG_")  # options may be secrets; systemd listens to the flock alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +123,9 @@ class PageProcess:
         with self._starting:
             if self._ending.is_set():
                 return ""
-            process = self._process = _started(self._order)
+            process = self._process = start_python(
+                "-m", "flock.web", stderr=STDOUT, pass_fds=(self._order.descriptor,)
+            )
         asked, lines = cast("IO[bytes]", process.stdin), cast("IO[bytes]", process.stdout)
         with suppress(OSError):  # it has ended at once
             asked.write(pickle.dumps(self._order))
@@ -134,33 +133,10 @@ class PageProcess:
         with lines:
             for line in lines:
                 _pass_on(line.decode(errors="replace").rstrip("\n"))
-        return _in_words(process.wait())
-
-
-def _started(order: Order) -> Popen[bytes]:
-    """Start the process of the page. It finds what this one has imported, and has a session of its own, so that
-    Ctrl-C on the terminal is for the flock alone. Raises OSError."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(_NOT_FOR_IT)}
-    return Popen(
-        [sys.executable, "-P", "-m", "flock.web"],
-        stdin=PIPE,
-        stdout=PIPE,
-        stderr=STDOUT,
-        env=environment | {"PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path))},
-        pass_fds=(order.descriptor,),
-        start_new_session=True,
-    )
+        return ending_of(process.wait())
 
 
 def _pass_on(line: str) -> None:
     """Log a line of the page's process. What has no level is the interpreter's, such as a traceback."""
     found = _LINE.fullmatch(line)
     log.log(int(found[1]) if found else logging.ERROR, "%s", found[2] if found else line)
-
-
-def _in_words(code: int) -> str:
-    if code >= 0:
-        return f"exit code {code}"
-    with suppress(ValueError):
-        return signal.Signals(-code).name
-    return f"signal {-code}"

@@ -34,7 +34,7 @@ _FILES = 4096  # that the page may open: the most readers and exchanges, and som
 def allow_readers() -> None:
     """Let this process open as many files as the page needs, if the hard limit allows it.
 
-    And let no thread that computes keep readers waiting: a forecast of ten thousand bots takes seconds.
+    And let no thread that computes keep readers waiting: a look at all of ten thousand bots takes 0.3 seconds.
     """
     sys.setswitchinterval(_TURN)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -98,6 +98,7 @@ class WebPage:
         self._woken.set()
         self._server.end()
         self._stream.close()
+        self._app.close()
         if self._watcher.is_alive():
             self._watcher.join(_LAST_LOOK)  # a journal that is closed looks like a damaged one
         self._lookout.close()

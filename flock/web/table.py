@@ -86,10 +86,10 @@ class Table:
 
     def values(self, asked: Asked) -> dict[str, Any]:
         """Return what the table shows."""
-        lookout, now = self._lookout, self._lookout.now()
-        bots, hour = lookout.bots(), lookout.last_hour()
-        outlook = self._foresight.outlook(lookout.roster)
+        lookout = self._lookout
+        outlook = self._foresight.outlook(lookout.roster)  # may wait; what follows is of one moment
         ahead = outlook.bots if outlook else {}
+        now, bots, hour = lookout.now(), lookout.bots(), lookout.last_hour()
         heard = {
             each.bot: each.post for each in lookout.latest_entries() if each.post.outcome is not Outcome.SKIPPED
         }

@@ -19,7 +19,7 @@ from flock.networks.x.prices import price
 from flock.options import Options
 from flock.web.server import WebPage
 from flock.web.table import COLUMNS, Asked, asked_for, latest
-from tests.conftest import TIMEOUT
+from tests.conftest import TIMEOUT, until
 
 NAMES = ("dolly", "Shaun", "timmy")
 
@@ -81,6 +81,7 @@ def test_headings_lead_to_the_other_order(url: str) -> None:
 
 def test_the_numbers_are_those_of_status_and_check(url: str) -> None:
     """Posts, what a day costs, and the failures of each service."""
+    until("a forecast", lambda: "worked out" not in requests.get(f"{url}/bots", timeout=TIMEOUT).text)
     text = requests.get(f"{url}/bots", timeout=TIMEOUT).text
     cells = re.search(r"<bdi>timmy</bdi>.*?</tr>", text, re.DOTALL)
     assert cells
