@@ -10,7 +10,7 @@ from selenium.webdriver.common.by import By
 
 from flock.journal import Outcome
 from tests.browser.pages import Shown
-from tests.chromium import texts_of
+from tests.chromium import text_of, texts_of
 from tests.conftest import until
 
 SCREEN = (1920, 1080)
@@ -26,7 +26,7 @@ LINES = (
 
 def now(browser: Chrome) -> str:
     """Return the line that stands on the stage."""
-    return str(browser.find_element(By.CSS_SELECTOR, "#now blockquote").get_property("textContent"))
+    return text_of(browser, "#now blockquote")
 
 
 def test_the_stage_shows_the_latest_line_over_the_last_few(flock: Shown, browse: Callable[..., Chrome]) -> None:
@@ -37,13 +37,13 @@ def test_the_stage_shows_the_latest_line_over_the_last_few(flock: Shown, browse:
     browser = browse(size=SCREEN)
     browser.get(f"{flock.url}/stage")
     assert "second" == now(browser)
-    assert "first" == browser.find_element(By.CSS_SELECTOR, "#before li").text
+    assert "first" == text_of(browser, "#before li")
 
     flock.say("nuts", "third")
     until("the third line stands there", lambda: now(browser) == "third")
     before = texts_of(browser, "#before li")
     assert ["second", "first"] == before
-    assert "nuts" == browser.find_element(By.CSS_SELECTOR, "#now figcaption").text
+    assert "nuts" == text_of(browser, "#now figcaption")
 
 
 @pytest.mark.parametrize("line", LINES, ids=["short", "japanese", "arabic", "emoji", "words", "one word"])
