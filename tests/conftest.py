@@ -60,10 +60,27 @@ def runs(pid: int) -> bool:
     return False
 
 
-def open_files() -> int:
-    """Return how many descriptors this process has open, without those of what is thrown away."""
-    gc.collect()
-    return len(list(Path("/dev/fd").iterdir()))
+def open_files(place: Path) -> int:
+    """Return how many descriptors this process has open of that file, or of files in that folder, deleted or not.
+
+    A count of all would change with threads that other tests have left.
+    """
+    return sum(
+        target == str(place) or target.startswith(f"{place}/") or target == f"{place} (deleted)"
+        for target in _targets_of_descriptors()
+    )
+
+
+def open_pipes() -> int:
+    """Return how many ends of pipes this process has open."""
+    return sum(target.startswith("pipe:") for target in _targets_of_descriptors())
+
+
+def _targets_of_descriptors() -> Iterator[str]:
+    gc.collect()  # pytest keeps the exceptions that it expected, and those their frames
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):  # another thread closed it
+            yield str(descriptor.readlink())
 
 
 @contextmanager

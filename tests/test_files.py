@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from flock.files import NotPlain, TooLarge, read_plain
+from tests.conftest import open_files
 
 
 def test_a_file_is_read_up_to_the_limit(tmp_path: Path) -> None:
@@ -30,14 +31,14 @@ def test_a_file_that_has_no_size_is_read_and_bounded_all_the_same() -> None:
 
 def test_reading_leaves_no_descriptor_open(tmp_path: Path) -> None:
     """Also when it is refused."""
-    pipe = tmp_path / "pipe"
+    pipe, file = tmp_path / "pipe", tmp_path / "file"
     os.mkfifo(pipe)
-    before = os.open(os.devnull, os.O_RDONLY)
-    os.close(before)
+    file.write_bytes(b"baa!")
+    assert b"baa!" == read_plain(file, 4)
     with pytest.raises(NotPlain):
         read_plain(pipe, 3)
     with pytest.raises(TooLarge):
-        read_plain(Path(__file__), 3)
-    after = os.open(os.devnull, os.O_RDONLY)
-    os.close(after)
-    assert before == after
+        read_plain(file, 3)
+    assert 0 == open_files(tmp_path)
+    with file.open():
+        assert 1 == open_files(tmp_path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import resource
 import shutil
@@ -41,7 +40,7 @@ from flock.options import Options
 from flock.sheep.sheep import Sheep
 from flock.shepherd import Ending, Shepherd, SimpleShepherd
 from flock.threads.slots import Slots
-from tests.conftest import TIMEOUT, until
+from tests.conftest import TIMEOUT, open_files, open_pipes, until
 from tests.world import START, World
 
 NAMES = ("ann", "ben", "cat", "dan")
@@ -320,10 +319,14 @@ def test_a_state_file_of_no_user_is_a_bad_option(world: World) -> None:
 # Leaving nothing behind
 
 
-def held() -> tuple[int, set[threading.Thread]]:
-    """Return how many files this process has open, and its threads."""
-    gc.collect()  # pytest keeps the exceptions that it expected, and those their frames
-    return len(os.listdir("/dev/fd")), set(threading.enumerate())  # noqa: PTH208
+Held = tuple[int, int, set[threading.Thread]]
+
+
+@pytest.fixture
+def held(world: World) -> Callable[[], Held]:
+    """Return what counts the world's files that are open, all pipes, and the threads that are new in this test."""
+    earlier = set(threading.enumerate())
+    return lambda: (open_files(world.folder), open_pipes(), set(threading.enumerate()) - earlier)
 
 
 def make(folder: Path, **parts: Any) -> Shepherd:
@@ -332,7 +335,7 @@ def make(folder: Path, **parts: Any) -> Shepherd:
     return Shepherd(folder, options=options, events=Events(), environment={}, **parts)
 
 
-def test_a_shepherd_whose_bots_are_taken_leaves_nothing_behind(world: World) -> None:
+def test_a_shepherd_whose_bots_are_taken_leaves_nothing_behind(world: World, held: Callable[[], Held]) -> None:
     """Within one process as well; and the shepherd that has the bots keeps them."""
     for name in NAMES:
         world.raise_sheep(name)
@@ -352,7 +355,9 @@ def test_a_shepherd_whose_bots_are_taken_leaves_nothing_behind(world: World) -> 
     make(world.folder).context.close()
 
 
-def test_a_shepherd_whose_sheep_cannot_be_made_leaves_nothing_behind(world: World) -> None:
+def test_a_shepherd_whose_sheep_cannot_be_made_leaves_nothing_behind(
+    world: World, held: Callable[[], Held]
+) -> None:
     """The second of four raises: the bots are free again, the files and the pasture are closed."""
 
     class Shy(Sheep):
@@ -372,7 +377,9 @@ def test_a_shepherd_whose_sheep_cannot_be_made_leaves_nothing_behind(world: Worl
         assert before == held()
 
 
-def test_a_shepherd_that_may_open_too_few_files_leaves_nothing_behind(world: World) -> None:
+def test_a_shepherd_that_may_open_too_few_files_leaves_nothing_behind(
+    world: World, held: Callable[[], Held]
+) -> None:
     """Whichever of its files is the one too many: it says so, and the next attempt finds all bots free."""
     for name in NAMES:
         world.raise_sheep(name)

@@ -11,7 +11,7 @@ import pytest
 
 from flock.errors import BadOption
 from flock.threads.stop import StopEvent
-from tests.conftest import TIMEOUT, no_more_files, open_files, until
+from tests.conftest import TIMEOUT, no_more_files, open_pipes, until
 
 LONG = 3600.0  # seconds
 
@@ -115,36 +115,36 @@ def test_an_event_that_is_set_can_be_nudged() -> None:
 
 def test_pipes_are_closed_when_no_thread_sleeps_on_them() -> None:
     """A thousand nudges, and a thousand flocks in one process, must not use up its files."""
-    before = open_files()
+    before = open_pipes()
     stops = [StopEvent() for _ in range(100)]
-    assert before + 200 == open_files()
+    assert before + 200 == open_pipes()
     for _ in range(1000):
         stops[0].nudge()
-    assert before + 200 == open_files()
+    assert before + 200 == open_pipes()
     del stops
-    assert before == open_files()
+    assert before == open_pipes()
 
 
 def test_a_pipe_stays_open_while_a_thread_sleeps_on_it() -> None:
     """Else another file could get its number, and the thread would sleep on that."""
     stop = StopEvent()
-    before = open_files()
+    before = open_pipes()
     with waiting(stop, 1) as (sleeper,):
         stop.nudge()
         assert not sleeper.result(timeout=TIMEOUT)
-        assert before == open_files()
+        assert before == open_pipes()
 
 
 def test_thousands_of_threads_share_some_pipes() -> None:
     """One for every 256; each wakes all of its threads."""
-    stop, before = StopEvent(), open_files()
+    stop, before = StopEvent(), open_pipes()
     stop.expect(600)
-    assert before + 4 == open_files()
+    assert before + 4 == open_pipes()
     with waiting(stop, 600) as threads:
         stop.nudge()
         assert not any(thread.result(timeout=TIMEOUT) for thread in threads)
     stop.expect(10)
-    assert before + 4 == open_files()
+    assert before + 4 == open_pipes()
 
 
 @pytest.mark.parametrize("make", [StopEvent, StopEvent().nudge])
