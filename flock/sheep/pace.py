@@ -56,8 +56,8 @@ class Pace:
         """The cap that holds the bot back, in words."""
         own, flock = self._own, self._flock
         if own is not None and (flock is None or own.cap <= flock.share):
-            return f"its {own.cap:,} posts a day are spread over the day"
-        return f"the flock's {flock.cap if flock else 0:,} posts a day are spread over the day and its bots"
+            return f"its {_posts_a_day_are(own.cap)} spread over the day"
+        return f"the flock's {_posts_a_day_are(flock.cap if flock else 0)} spread over the day and its bots"
 
     def expect(self, recitation: Recitation, line_interval: float, poem_interval: float) -> None:
         """Tell the flock's allowance what the bot would post by its own intervals, in seconds."""
@@ -154,6 +154,10 @@ def spread(
     if pauses:
         line_interval = max(line_interval, (needed - (rest if posts <= cap else one_line)) / pauses)
     return line_interval, rest / recitation.rest if recitation.rest else poem_interval
+
+
+def _posts_a_day_are(cap: int) -> str:
+    return "1 post a day is" if cap == 1 else f"{cap:,} posts a day are"
 
 
 def pauses_of(recitation: Recitation) -> float:

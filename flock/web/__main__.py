@@ -9,11 +9,10 @@ import socket
 import sys
 import threading
 import time
-from contextlib import suppress
 
 from flock.errors import FlockError
 from flock.observers.wording import harmless
-from flock.web.children import give_way
+from flock.web.children import give_way, when_left
 from flock.web.process import Order
 
 log = logging.getLogger("flock.web")
@@ -28,7 +27,14 @@ def main() -> None:
     except (EOFError, pickle.UnpicklingError):  # it has ended
         return
     ended = threading.Event()
-    threading.Thread(target=_watch_input, args=(ended,), name="flock: input", daemon=True).start()
+
+    def leave() -> None:
+        """Leave, whatever else this process does."""
+        ended.set()
+        time.sleep(_GRACE)
+        _leave(0)
+
+    when_left(leave)
     _log_in_lines(order.level)
     give_way()
     try:
@@ -56,15 +62,6 @@ def _show(order: Order, ended: threading.Event) -> None:
     log.log(logging.WARNING if page.fresh_token else logging.INFO, "the page is at %s", page.way_in)
     ended.wait()
     page.close()
-
-
-def _watch_input(ended: threading.Event) -> None:
-    """Wait until the flock has closed the input, or has ended; then leave, whatever else this process does."""
-    with suppress(OSError, ValueError):
-        sys.stdin.buffer.read()
-    ended.set()
-    time.sleep(_GRACE)
-    _leave(0)
 
 
 class _Lines(logging.Formatter):

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import sys
+import threading
+from collections.abc import Callable
 from contextlib import suppress
 from subprocess import PIPE, Popen
-from typing import Any
+from typing import IO, Any, cast
 
 _NOT_FOR_IT = ("FLOCK_", "NOTIFY_", "WATCHDOG_")  # options may be secrets; systemd listens to the flock alone
 _NICE = 5
@@ -28,6 +31,30 @@ def start_python(*arguments: str, **how: Any) -> Popen[bytes]:
         start_new_session=True,
         **how,
     )
+
+
+def give_order(process: Popen[bytes], order: object) -> IO[bytes]:
+    """Write `order`, pickled, to a process that `start_python` started; return the pipe that it answers on.
+
+    Its input stays open: see `when_left`. A process that has ended meanwhile gets nothing, and answers nothing.
+    """
+    asked, answer = cast("IO[bytes]", process.stdin), cast("IO[bytes]", process.stdout)
+    with suppress(OSError):
+        asked.write(pickle.dumps(order))
+        asked.flush()
+    return answer
+
+
+def when_left(leave: Callable[[], None]) -> None:
+    """Call `leave` in a thread of its own when what started this process has ended, or closed its input."""
+
+    def watch() -> None:
+        with suppress(OSError):
+            while os.read(0, 1024):  # not by sys.stdin: its lock would be held when the process ends
+                pass
+        leave()
+
+    threading.Thread(target=watch, name="flock: input", daemon=True).start()
 
 
 def give_way() -> None:

@@ -19,7 +19,7 @@ from flock.checks.costs import bills, bills_of_practice
 from flock.errors import FlockError
 from flock.options import Options
 from flock.roster import Roster
-from flock.web.children import ending_of, give_way, start_python
+from flock.web.children import ending_of, give_order, give_way, start_python, when_left
 
 log = logging.getLogger(__name__)
 
@@ -92,16 +92,21 @@ class Foresight:
             if self._is_closed:
                 raise ChildProcessError("the page has ended")
             process = self._process = start_python("-c", f"from {__name__} import main; main()")
-        answer, _ = process.communicate(pickle.dumps((self._folder, self._options)))
+        with process:
+            answer = give_order(process, (self._folder, self._options)).read()
         if process.returncode:
             raise ChildProcessError(f"its process has ended: {ending_of(process.returncode)}")
         return cast("Outlook", pickle.loads(answer))  # noqa: S301 - from the process that was started just now
 
 
 def main() -> None:
-    """Write the outlook of the flock that standard input asks for to standard output: pickled, both."""
+    """Write the outlook of the flock that standard input asks for to standard output: pickled, both.
+
+    Ends at once when standard input is closed.
+    """
     give_way()
     folder, options = pickle.load(sys.stdin.buffer)  # noqa: S301 - from the page that has started this process
+    when_left(lambda: os._exit(0))
     with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as answer, suppress(BrokenPipeError):  # the page has ended
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # for what a Sheep prints
         answer.write(pickle.dumps(_outlook_of(folder, options)))

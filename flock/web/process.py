@@ -9,7 +9,6 @@ flock was killed. What it writes are lines for the flock's log.
 from __future__ import annotations
 
 import logging
-import pickle
 import re
 import socket
 import threading
@@ -19,12 +18,11 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from subprocess import STDOUT, Popen
-from typing import IO, cast
 
 from flock.events import Event, Stopping
 from flock.options import Options
 from flock.units import format_seconds
-from flock.web.children import ending_of, start_python
+from flock.web.children import ending_of, give_order, start_python
 
 log = logging.getLogger(__name__)
 
@@ -126,11 +124,7 @@ class PageProcess:
             process = self._process = start_python(
                 "-m", "flock.web", stderr=STDOUT, pass_fds=(self._order.descriptor,)
             )
-        asked, lines = cast("IO[bytes]", process.stdin), cast("IO[bytes]", process.stdout)
-        with suppress(OSError):  # it has ended at once
-            asked.write(pickle.dumps(self._order))
-            asked.flush()
-        with lines:
+        with give_order(process, self._order) as lines:
             for line in lines:
                 _pass_on(line.decode(errors="replace").rstrip("\n"))
         return ending_of(process.wait())

@@ -84,6 +84,9 @@ def test_a_bot_has_the_smaller_of_its_cap_and_its_share() -> None:
     assert (DAY / 5, DAY / 5) == pytest.approx(ann.intervals(FIFTEEN, 30.0, MINUTE))
     assert (DAY / 15, DAY / 15) == pytest.approx(ben.intervals(FIFTEEN, 30.0, MINUTE))
     assert "its 5 posts a day are spread over the day" == ann.why
+    assert (
+        "its 1 post a day is spread over the day" == Pace("ann", Allowance(1), None, bursts=False, count=len).why
+    )
     assert "the flock's 20 posts a day are spread over the day and its bots" == ben.why
     ben.leave()
     assert math.inf == flock.share

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import pickle
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from subprocess import PIPE, Popen
 
 import pytest
 
@@ -14,6 +17,14 @@ from flock.roster import Roster, read_roster
 from flock.web.forecasts import Foresight, Outlook
 from tests.conftest import runs, until
 
+PAGE = """
+import pickle, sys, threading
+from flock.roster import read_roster
+from flock.web.forecasts import Foresight
+folder, options = pickle.load(sys.stdin.buffer)
+Foresight(folder, options).outlook(read_roster(folder, options, []))
+threading.Event().wait()
+"""
 PID = "import os; open('pid', 'w').write(f'{os.getpid()}\\n')\n"
 
 
@@ -88,3 +99,20 @@ def test_it_ends_with_the_page(
     until("the outlook", lambda: foresight.outlook(replace(roster)) is not None)
     assert not tmp_path.joinpath("pid").exists()
     assert not caplog.messages
+
+
+def test_it_ends_with_a_page_that_is_killed(
+    tmp_path: Path, write_key: Callable[..., Path], options: Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a flock would wait for it before it starts the page again."""
+    monkeypatch.chdir(tmp_path)
+    folder = write_key().parent
+    Path("curious.py").write_text(f"from flock import Sheep\n{PID}import threading; threading.Event().wait()\n")
+    with Popen([sys.executable, "-c", PAGE], stdin=PIPE) as page:
+        assert page.stdin is not None
+        page.stdin.write(pickle.dumps((folder, replace(options, sheep="curious:Sheep"))))
+        page.stdin.flush()
+        pid = its_pid(tmp_path)
+        assert runs(pid)
+        page.kill()
+    until("its end", lambda: not runs(pid))
