@@ -94,7 +94,7 @@ class Foresight:
             process = self._process = start_python("-c", f"from {__name__} import main; main()")
         with process:
             answer = give_order(process, (self._folder, self._options)).read()
-        if process.returncode:
+        if process.returncode or not answer:
             raise ChildProcessError(f"its process has ended: {ending_of(process.returncode)}")
         return cast("Outlook", pickle.loads(answer))  # noqa: S301 - from the process that was started just now
 
@@ -106,7 +106,7 @@ def main() -> None:
     """
     give_way()
     folder, options = pickle.load(sys.stdin.buffer)  # noqa: S301 - from the page that has started this process
-    when_left(lambda: os._exit(0))
+    when_left(lambda: os._exit(1))
     with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as answer, suppress(BrokenPipeError):  # the page has ended
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # for what a Sheep prints
         answer.write(pickle.dumps(_outlook_of(folder, options)))

@@ -76,15 +76,16 @@ def test_another_process_works_it_out(begin: Callable[[str], tuple[Foresight, Ro
     until("its end", lambda: not runs(its_pid(tmp_path)))
 
 
+@pytest.mark.parametrize(("code", "how"), [("os.kill(os.getpid(), 9)", "SIGKILL"), ("os._exit(0)", "exit code 0")])
 def test_its_failure_is_told(
-    begin: Callable[[str], tuple[Foresight, Roster]], caplog: pytest.LogCaptureFixture
+    begin: Callable[[str], tuple[Foresight, Roster]], caplog: pytest.LogCaptureFixture, code: str, how: str
 ) -> None:
     """As where the machine has no memory left: Linux kills such a process."""
-    foresight, roster = begin("os.kill(os.getpid(), 9)")
+    foresight, roster = begin(code)
     until("the outlook", lambda: foresight.outlook(roster) is not None)
     outlook = foresight.outlook(roster)
     assert Outlook({}, (), "the forecast failed; the log says why") == outlook
-    assert ["the forecast failed: its process has ended: SIGKILL"] == caplog.messages
+    assert [f"the forecast failed: its process has ended: {how}"] == caplog.messages
 
 
 def test_it_ends_with_the_page(
