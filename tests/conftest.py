@@ -33,6 +33,7 @@ for _number in (
         signal.signal(_number, signal.default_int_handler)
 
 TIMEOUT = 30.0  # seconds after which a test gives up: far more than anything takes
+SOON = 10.0  # seconds for what takes a moment, on a busy machine; what it must not wait for takes longer
 
 KEY = {
     "screen_name": "dolly",

@@ -14,7 +14,7 @@ import simplejson as json
 
 from flock.journal import SqliteJournal
 from flock.poem import read_poem
-from tests.conftest import until
+from tests.conftest import SOON, until
 from tests.endtoend.conftest import Flock, Folder, WatchedPasture, recital
 
 Make = Callable[..., Folder]
@@ -64,7 +64,7 @@ def test_a_running_flock_obeys_within_a_second_or_two(
         "note": "",
     } == json.loads(now[1])[0]
     assert (0, "") == (code, errors)
-    assert seconds < 10
+    assert seconds < SOON
     assert [[0, 6], [0, 6]] == [[int(text[0]) for text in pasture.said(bot)] for bot in folder.poems]
     events = [json.loads(line) for line in output.splitlines()]
     obeyed = [(event["bot"], event["command"]) for event in events if event["event"] == "obeyed"]

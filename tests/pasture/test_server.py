@@ -8,7 +8,6 @@ import logging
 import socket
 import sqlite3
 import threading
-import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
@@ -92,8 +91,8 @@ def test_a_connection_is_kept(connection: http.client.HTTPConnection) -> None:
     assert connection.sock is sock
 
 
-def test_closing_is_quick_with_idle_connections(wolf: Account) -> None:
-    """Closing ends idle connections, also those without any request, and their threads."""
+def test_closing_ends_idle_connections(wolf: Account) -> None:
+    """Also those without any request; and their threads, while the clients still hold their ends."""
     before = set(threading.enumerate())
     with ExitStack() as clients:
         with Pasture([wolf]) as pasture:
@@ -101,10 +100,6 @@ def test_closing_is_quick_with_idle_connections(wolf: Account) -> None:
                 clients.enter_context(connect(pasture))
                 client = clients.enter_context(requests.Session())
                 assert client.get(f"{pasture.url}/").status_code == 200
-            started = time.perf_counter()
-        seconds = time.perf_counter() - started
-
-        assert seconds < 1
         assert set(threading.enumerate()) <= before
 
 
