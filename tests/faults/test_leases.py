@@ -150,7 +150,7 @@ def test_a_flock_goes_on_when_the_server_is_back(
         flock = run(server.new_database(), "127.0.0.1")
         pasture.wait_for_posts(folder, 3)
         server.stop(signal.SIGQUIT)
-        threading.Event().wait(0.5)  # until the posts under way have ended
+        threading.Event().wait(2.0)  # until the posts under way have ended
         before = len(pasture.posts)
         threading.Event().wait(seconds)
         assert before == len(pasture.posts)
