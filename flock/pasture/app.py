@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from werkzeug.exceptions import HTTPException, LengthRequired
-from werkzeug.routing import Map, Rule
+from werkzeug.routing import Rule
 from werkzeug.wrappers import Request, Response
 
 from flock.pasture import v1, v2
@@ -32,7 +32,7 @@ from flock.pasture.hosts import is_own
 from flock.pasture.limits import Allowance, RateLimit, RateLimiter
 from flock.pasture.pins import Pins
 from flock.pasture.register import Register
-from flock.pasture.serving import MOST_BODY
+from flock.pasture.serving import MOST_BODY, routes
 from flock.pasture.signatures import Signatures
 from flock.pasture.store import Post, SaidJustNow, Store
 from flock.pasture.timeline import Line, Network
@@ -82,7 +82,7 @@ class PastureApp:
             Rule("/2/users/<user_id>/tweets", methods=["GET"], endpoint=self._v2_timeline),
             Rule("/2/tweets", methods=["POST"], endpoint=self._v2_post),
         ]
-        self._urls = Map(rules, merge_slashes=False).bind("pasture")
+        self._urls = routes(rules)
         self._mounted: dict[str, WSGIApplication] = {}
         self._networks = {"x": Network("X", self.newest)}
 

@@ -21,7 +21,7 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 
 import simplejson as json
 from werkzeug.exceptions import HTTPException
-from werkzeug.routing import Map, Rule
+from werkzeug.routing import Rule
 from werkzeug.wrappers import Request, Response
 
 from flock.networks.mastodon.length import Rules, length_of
@@ -29,7 +29,7 @@ from flock.pasture.codes import BadFields, Codes, fields_of
 from flock.pasture.entities import iso, profile, shown
 from flock.pasture.forms import Forms
 from flock.pasture.register import Register
-from flock.pasture.serving import MOST_BODY
+from flock.pasture.serving import MOST_BODY, routes
 from flock.pasture.statuses import Status, Statuses
 from flock.pasture.timeline import Line
 
@@ -136,7 +136,7 @@ class MastodonApp:
             Rule("/api/v2/instance", methods=["GET"], endpoint=self._instance),
             *self._codes.rules,
         ]
-        self._urls = Map(rules_, merge_slashes=False).bind("pasture")
+        self._urls = routes(rules_)
 
     def admit(self, name: str, token: str, *, scopes: Iterable[str] = SCOPES) -> Account:
         """Add an account, or give an account another token; return it."""

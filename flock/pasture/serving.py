@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from io import BufferedReader, BytesIO
 from math import inf
-from threading import Condition
+from threading import Condition, Lock
 from typing import Any
 from wsgiref.types import WSGIApplication
 
+from werkzeug.routing import Map, MapAdapter, Rule
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 from werkzeug.wrappers import Response
 
@@ -33,7 +34,14 @@ _MOST_HEAD = 64 * 1024  # bytes of a request's headers
 _MOST_DRAINED = 8 * 1024 * 1024  # bytes of a body that was refused, so that the client gets to read the refusal
 _GRACE_SECONDS = 0.5
 _PAUSE_SECONDS = 0.1  # after a connection that could not be accepted
+_ROUTING = Lock()  # werkzeug parses Python for each rule, and in Python 3.11 that may fail in two threads at once
 _OUT_OF = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+
+
+def routes(rules: Iterable[Rule]) -> MapAdapter:
+    """Return what finds the endpoint of a request by these rules."""
+    with _ROUTING:
+        return Map(rules, merge_slashes=False).bind("pasture")
 
 
 @dataclass(frozen=True)

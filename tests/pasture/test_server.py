@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import http.client
 import json
 import logging
 import socket
 import sqlite3
+import sys
 import threading
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
@@ -17,9 +20,11 @@ import pytest
 import requests
 from requests import Response
 from requests_oauthlib import OAuth1Session
+from werkzeug.routing import Rule
 
 from flock.errors import BadOption
 from flock.pasture import Account, Pasture
+from flock.pasture.serving import routes
 
 
 @pytest.fixture
@@ -307,3 +312,30 @@ def test_the_log_holds_neither_query_nor_headers(
     records = [record for record in caplog.records if record.name == "flock.pasture"]
     assert [record.getMessage() for record in records] == ["POST '/1.1/statuses/update.json' 200"]
     assert [record.levelno for record in records] == [logging.DEBUG]
+
+
+def test_servers_are_made_in_several_threads_at_once() -> None:
+    """Also where the garbage that is collected meanwhile lets another thread run: Python 3.11 fails then."""
+
+    class Garbage:
+        def __init__(self) -> None:
+            self.me = self
+
+        def __del__(self) -> None:
+            time.sleep(0)
+
+    def make(_: int) -> None:
+        for _ in range(60):
+            for _ in range(5):
+                Garbage()
+            routes([Rule(f"/{number}/<one>/<other>", endpoint=make) for number in range(10)])
+
+    interval, thresholds = sys.getswitchinterval(), gc.get_threshold()
+    sys.setswitchinterval(1e-5)
+    gc.set_threshold(50)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(make, range(4)))
+    finally:
+        sys.setswitchinterval(interval)
+        gc.set_threshold(*thresholds)
