@@ -106,7 +106,7 @@ def main() -> None:
     """
     give_way()
     folder, options = pickle.load(sys.stdin.buffer)  # noqa: S301 - from the page that has started this process
-    when_left(lambda: os._exit(1))
+    when_left(lambda: os._exit(0))  # the page has read the answer, or will never do so
     with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as answer, suppress(BrokenPipeError):  # the page has ended
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # for what a Sheep prints
         answer.write(pickle.dumps(_outlook_of(folder, options)))

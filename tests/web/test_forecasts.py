@@ -62,9 +62,14 @@ def its_pid(tmp_path: Path) -> int:
     return int(file.read_text())
 
 
-def test_another_process_works_it_out(begin: Callable[[str], tuple[Foresight, Roster]], tmp_path: Path) -> None:
-    """What a Sheep prints does not get in between. The process ends by itself."""
-    foresight, roster = begin("print('baa')")
+@pytest.mark.parametrize(
+    "code", ["print('baa')", "import atexit, threading; atexit.register(threading.Event().wait, 0.5)"]
+)
+def test_another_process_works_it_out(
+    begin: Callable[[str], tuple[Foresight, Roster]], tmp_path: Path, code: str
+) -> None:
+    """What a Sheep prints does not get in between. The process ends by itself, maybe long after its answer."""
+    foresight, roster = begin(code)
     until("the outlook", lambda: foresight.outlook(roster) is not None)
     outlook = foresight.outlook(roster)
     assert outlook is not None
